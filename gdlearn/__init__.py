@@ -1,0 +1,21 @@
+"""Linear regression by gradient descent: textbook-clear, without babysitting, and to the last digit."""
+
+from ._gradient_check import GradientCheck, GradientCheckError, check_gradient
+from ._moments import Moments
+from ._objective import MeanSquaredError
+from ._path import gradient_descent_path
+from ._regressor import GradientDescentRegressor
+from ._solve import DivergenceError
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DivergenceError",
+    "GradientCheck",
+    "GradientCheckError",
+    "GradientDescentRegressor",
+    "MeanSquaredError",
+    "Moments",
+    "check_gradient",
+    "gradient_descent_path",
+]

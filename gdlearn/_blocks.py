@@ -1,0 +1,124 @@
+"""Rows and columns of X, a cache-sized dense float64 block at a time.
+
+X is never copied, converted or densified as a whole. A block of about 1 MB is written into a buffer that stays in
+cache, and there it is widened to float64, shifted and weighted at the price of one read of X, whatever its memory
+order, its dtype or its storage (dense, CSR, CSC).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+Array = NDArray[np.float64]
+
+BLOCK_SIZE = 2**17
+"""Elements in one block: 1 MB of float64, which a core's second-level cache holds."""
+
+STRIDED_BLOCK_SIZE = 2**22
+"""Elements in one block (32 MB) where a slice costs a search of the whole matrix: rows of CSC, columns of CSR."""
+
+
+def slices(length: int, width: int, *, strided: bool = False) -> Iterator[slice]:
+    """Cut ``range(length)`` into slices of lines that are `width` elements wide."""
+    step = max(64, (STRIDED_BLOCK_SIZE if strided else BLOCK_SIZE) // max(width, 1))
+    for start in range(0, length, step):
+        yield slice(start, min(start + step, length))
+
+
+def _dense(block: Any) -> Any:
+    return block.toarray() if sparse.issparse(block) else block
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The rows (x_n, y_n) with their weights, as one joint vector z_n = (x_n, y_n).
+
+    Parameters
+    ----------
+    X : array or CSR/CSC matrix of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples, n_targets)
+    weight : ndarray of shape (n_samples,) or None
+        The weights divided by 2**`weight_exponent`, a power of two so that nothing is rounded and no sum of them
+        overflows. None stands for ones. A row of weight 0 is left out altogether.
+    weight_exponent : int
+    """
+
+    X: Any
+    y: NDArray[Any]
+    weight: Array | None = None
+    weight_exponent: int = 0
+
+    @classmethod
+    def of(cls, X: Any, y: NDArray[Any], sample_weight: Array | None) -> Rows:
+        """Bring y to two dimensions and the weights to a common power of two."""
+        targets = y.reshape(len(y), -1)
+        if sample_weight is None:
+            return cls(X, targets)
+        exponent = int(np.frexp(sample_weight.max())[1])
+        return cls(X, targets, np.ldexp(sample_weight, -exponent), exponent)
+
+    @property
+    def width(self) -> int:
+        return int(self.X.shape[1] + self.y.shape[1])
+
+    @property
+    def n_features(self) -> int:
+        return int(self.X.shape[1])
+
+    @property
+    def n_used(self) -> int:
+        """The number of rows that have a weight."""
+        return int(self.X.shape[0] if self.weight is None else np.count_nonzero(self.weight))
+
+    def sample(self, size: int) -> Array:
+        """At most `size` rows of nonzero weight, evenly spread."""
+        n = self.X.shape[0]
+        used = np.arange(n) if self.weight is None else np.flatnonzero(self.weight)
+        chosen = used[np.linspace(0, len(used) - 1, min(size, len(used))).astype(np.intp)]
+        return np.hstack([_dense(self.X[chosen]).astype(np.float64), self.y[chosen].astype(np.float64)])
+
+    def centre(self) -> Array:
+        """A provisional shift: per column, the middle one of a sample of its own values.
+
+        It is a value of the column and not a mean, so a constant column becomes exactly zero and an outlier cannot
+        drag the others' digits away; it lies within about a standard deviation of the mean, so the correction that
+        follows cancels nothing.
+        """
+        sample = np.sort(self.sample(65), axis=0)
+        return sample[len(sample) // 2]
+
+    def blocks(self, shift: Array, exponent: NDArray[np.int64]) -> Iterator[tuple[Array, Array | None]]:
+        """Yield (z − shift)·2^−exponent in blocks [1, x, y], a column of ones first, and the weights of the rows.
+
+        The block is a buffer that the next one overwrites.
+        """
+        n, d = self.X.shape
+        plain = not exponent.any()
+        csc = sparse.issparse(self.X) and self.X.format == "csc"
+        buffer: Array | None = None
+        for rows in slices(n, self.width + 1, strided=csc):
+            X, y = self.X[rows], self.y[rows]
+            weight = None if self.weight is None else self.weight[rows]
+            if weight is not None and not weight.all():
+                used = weight > 0
+                X, y, weight = X[used], y[used], weight[used]
+            if len(y) == 0:
+                continue
+            if buffer is None:
+                buffer = np.empty((rows.stop - rows.start, self.width + 1))
+            block = buffer[: len(y)]
+            block[:, 0] = 1.0
+            for part, columns in ((_dense(X), slice(0, d)), (y, slice(d, self.width))):
+                target = block[:, 1:][:, columns]
+                if plain:
+                    np.subtract(part, shift[columns], out=target)
+                else:  # scaled first: at the ends of float64's range a plain difference overflows
+                    np.ldexp(np.asarray(part, dtype=np.float64), -exponent[columns], out=target)
+                    target -= np.ldexp(shift[columns], -exponent[columns])
+            yield block, weight

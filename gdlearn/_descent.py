@@ -1,0 +1,135 @@
+"""Descent: the only loop, θ ← θ − η∇J(θ), and what came of it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+
+from ._blocks import Array
+from ._objective import Iterate, Objective
+from ._step_size import MomentumRule, StepRule
+
+MAX_RECORDED = 1_000
+"""So many steps are all recorded; of more, this many, evenly in log k."""
+
+ENDLESS = 1_000_000
+"""Steps after which a loop with a tolerance and no `max_iter` gives up."""
+
+
+class Status(enum.Enum):
+    """How a descent ended, each with its sentence for the user."""
+
+    LIMIT = "The descent reached its limit: more steps change the fit by less than rounding."
+    CONVERGED = "The gradient is as small as tol asks."
+    STEPS_DONE = "All max_iter steps were taken; no tolerance was asked for."
+    NOT_CONVERGED = "max_iter steps were taken before the gradient was as small as tol asks."
+    DIVERGED = "J is no longer finite: the learning rate is too large."
+
+
+@dataclass(frozen=True, eq=False)
+class Descent:
+    """What came of a descent.
+
+    Attributes
+    ----------
+    last : Iterate
+        The point reached, with J and ∇J there.
+    status : Status
+    steps, values : list
+        The recorded steps, 0 (the start) first, and J at each.
+    rate : float
+        η at the last step; the largest where the targets have one each.
+    """
+
+    last: Iterate
+    status: Status
+    steps: list[int]
+    values: list[float]
+    rate: float
+
+
+def recorded_steps(n_steps: int) -> list[int]:
+    """Which of the steps 0, ..., n are recorded: all up to 1,000, and of more 1,000 evenly in log k."""
+    if n_steps <= MAX_RECORDED:
+        return list(range(n_steps + 1))
+    thinned = np.unique(np.rint(np.geomspace(1.0, float(n_steps), MAX_RECORDED))[:-1])
+    return [0, *(int(k) for k in thinned.tolist() if k < n_steps), n_steps]
+
+
+def iterates(
+    objective: Objective,
+    theta: Array,
+    step_rule: StepRule,
+    momentum: MomentumRule | None = None,
+    nesterov: bool = False,
+) -> Iterator[tuple[Iterate, float]]:
+    r"""Yield each iterate, from the start on, with the η that led to it.
+
+    .. math::  v \leftarrow \beta v - \eta\nabla J(\theta), \qquad \theta \leftarrow \theta + v
+
+    from v = 0; with `nesterov` the gradient is taken at θ + βv. Without momentum: θ ← θ − η∇J(θ).
+    """
+    velocity = np.zeros_like(theta)
+    eta = np.nan
+    for k in count():
+        point = Iterate(k, theta, objective.value(theta), objective.gradient(theta))
+        yield point, float(np.max(eta))
+        eta = step_rule(point)
+        if momentum is None:
+            theta = theta - eta * point.gradient
+            continue
+        beta = momentum(point, velocity)
+        gradient = objective.gradient(theta + beta * velocity) if nesterov else point.gradient
+        velocity = beta * velocity - eta * gradient
+        theta = theta + velocity
+
+
+def descend(
+    objective: Objective,
+    theta: Array,
+    step_rule: StepRule,
+    momentum: MomentumRule | None = None,
+    nesterov: bool = False,
+    *,
+    max_iter: int | None = None,
+    threshold: Array | None = None,
+) -> Descent:
+    """Loop until `max_iter` steps are taken or the gradient of every target is as small as its `threshold`.
+
+    Parameters
+    ----------
+    objective : Objective
+    theta : ndarray of shape (p, t)
+        The start.
+    step_rule, momentum, nesterov
+        See `iterates`.
+    max_iter : int or None
+        None stands for `ENDLESS`.
+    threshold : ndarray of shape (t,) or None
+        Stop at the first step k ≥ 1 with ‖∇J(θ_k)‖₂ at most this, target by target.
+    """
+    last_step = ENDLESS if max_iter is None else max_iter
+    values: list[float] = []
+    with np.errstate(over="ignore", invalid="ignore"):
+        for point, eta in iterates(objective, theta, step_rule, momentum, nesterov):  # noqa: B007
+            values.append(point.value)
+            if not np.isfinite(point.value):
+                status = Status.DIVERGED
+                break
+            if threshold is not None and point.n_steps > 0 and (_norms(point.gradient) <= threshold).all():
+                status = Status.CONVERGED
+                break
+            if point.n_steps >= last_step:
+                status = Status.STEPS_DONE if threshold is None else Status.NOT_CONVERGED
+                break
+    steps = recorded_steps(point.n_steps)
+    return Descent(point, status, steps, [values[k] for k in steps], eta)
+
+
+def _norms(gradient: Array) -> Array:
+    norms: Array = np.linalg.norm(gradient, axis=0)
+    return norms

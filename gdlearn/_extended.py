@@ -1,0 +1,122 @@
+r"""Residual and gradient in about twice the working precision, at the speed of ordinary products.
+
+Each factor is cut into slices of so few bits that a product of two slices sums without any rounding in float64
+(Ozaki et al. 2012). The exact partial results are then added as unevaluated pairs (Knuth's two-sum). No long double is
+needed, so the digits are the same on every platform.
+
+References
+----------
+Ozaki, Ogita, Oishi, Rump (2012), *Error-free transformations of matrix multiplication by using fast routines of matrix
+multiplication*, Numerical Algorithms 59. https://doi.org/10.1007/s11075-011-9478-1
+Ogita, Rump, Oishi (2005), *Accurate sum and dot product*, SIAM J. Sci. Comput. 26. https://doi.org/10.1137/030601818
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._blocks import Array, Rows
+
+N_SLICES = 3
+"""Three slices of 20 to 24 bits hold a float64; products of slices beyond the third order are below 2^-60."""
+
+Pair = tuple[Array, Array]
+"""An unevaluated sum high + low."""
+
+
+def two_sum(a: Array, b: Array) -> Pair:
+    """The rounded sum and its rounding error, exactly."""
+    total = a + b
+    part = total - a
+    return total, (a - (total - part)) + (b - part)
+
+
+def two_product(a: Array, b: Array) -> Pair:
+    """The rounded product and its rounding error, exactly (Dekker's splitting)."""
+    product = a * b
+    a_high, b_high = _top_half(a), _top_half(b)
+    a_low, b_low = a - a_high, b - b_high
+    return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+
+
+def _top_half(a: Array) -> Array:
+    c = 134217729.0 * a
+    return c - (c - a)
+
+
+def add(pair: Pair, term: Array) -> Pair:
+    """Add a float64 array to a pair."""
+    high, error = two_sum(pair[0], term)
+    return high, pair[1] + error
+
+
+def _slices(A: Array, bits: int) -> list[Array]:
+    """Cut A into `N_SLICES` summands of at most `bits` bits each below its largest magnitude."""
+    largest = float(np.abs(A).max()) if A.size else 0.0
+    if largest == 0.0:
+        return [A] * N_SLICES
+    e = int(np.frexp(largest)[1])
+    out = []
+    for k in range(N_SLICES):
+        sigma = 1.5 * 2.0 ** (e + 53 - bits * (k + 1))
+        top = (A + sigma) - sigma
+        A = A - top
+        out.append(top)
+    return out
+
+
+def _bits(length: int) -> int:
+    """So many bits that a sum of `length` products of two slices stays below 2**53."""
+    return (55 - max(length - 1, 1).bit_length()) // 2
+
+
+def _accumulate(pair: Pair, left: list[Array], right: list[Array]) -> Pair:
+    for order in range(N_SLICES):
+        for i in range(order + 1):
+            pair = add(pair, left[i] @ right[order - i])
+    return pair
+
+
+def residual_and_gradient(rows: Rows, exponent: Array, coef: Array, intercept: Array) -> tuple[Pair, Pair, Array]:
+    r"""Sums over the rows of :math:`w r`, :math:`w r x` and :math:`w r^2`, with r = y − intercept − x·coef.
+
+    Parameters
+    ----------
+    rows : Rows
+    exponent : ndarray of shape (d + t,)
+        x and y are taken in units of 2**exponent.
+    coef : ndarray of shape (d, t), in those units
+    intercept : ndarray of shape (t,), in those units
+
+    Returns
+    -------
+    sum_r : pair of ndarrays of shape (t,)
+    sum_rx : pair of ndarrays of shape (d, t)
+    sum_rr : ndarray of shape (t,)
+    """
+    d, t = coef.shape
+    sum_r: Pair = (np.zeros(t), np.zeros(t))
+    sum_rx: Pair = (np.zeros((d, t)), np.zeros((d, t)))
+    sum_rr = np.zeros(t)
+    for block, weight in rows.blocks(np.zeros(d + t), exponent):
+        X, y = block[:, 1 : d + 1], block[:, d + 1 :]
+        unit = np.frexp(np.abs(X).max(axis=0))[1]
+        X_slices = _slices(np.ldexp(X, -unit), _bits(max(len(X), d)))
+        coef_slices = _slices(-np.ldexp(coef, unit[:, None]), _bits(max(len(X), d)))
+        r = _accumulate(two_sum(y, np.broadcast_to(-intercept, y.shape)), X_slices, coef_slices)
+        r = two_sum(*r)
+        wr: Pair = r
+        if weight is not None:
+            product, error = two_product(np.broadcast_to(weight[:, None], y.shape), r[0])
+            wr = product, error + weight[:, None] * r[1]
+        partial: Pair = (np.zeros((d, t)), X_slices[0].T @ wr[1])
+        partial = _accumulate(partial, [s.T for s in X_slices], _slices(wr[0], _bits(max(len(X), d))))
+        scaled = np.ldexp(partial[0], unit[:, None]), np.ldexp(partial[1], unit[:, None])
+        sum_rx = add((sum_rx[0], sum_rx[1] + scaled[1]), scaled[0])
+        total: Pair = (np.zeros(t), wr[1].sum(axis=0))
+        ones = np.ones((1, len(X)))
+        for piece in _slices(wr[0], _bits(max(len(X), d))):
+            total = add(total, (ones @ piece)[0])
+        sum_r = add((sum_r[0], sum_r[1] + total[1]), total[0])
+        sum_rr += np.sum(wr[0] * r[0], axis=0)
+    return sum_r, sum_rx, sum_rr

@@ -1,0 +1,126 @@
+r"""The limit of the descent, to the last digit that the data hold.
+
+Descent from θ₀ converges to θ₀ plus the shortest step that reaches a least-squares solution; from zero that is the
+minimum-norm one. It does not depend on the learning rate, and where the features determine it, not on their scaling
+either: so it is found in the best conditioned coordinates and carried over. The last digits come from one or two more
+gradients, taken in extended precision and applied in the modes (corrected seminormal equations).
+
+References
+----------
+Björck (1987), *Stability analysis of the method of seminormal equations for linear least squares problems*, Linear
+Algebra Appl. 88. https://doi.org/10.1016/0024-3795(87)90101-7
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import linalg
+
+from ._blocks import Array, Rows
+from ._extended import residual_and_gradient, two_product
+from ._modes import EPS, Modes
+from ._moments import Moments
+from ._scaling import Scaling
+
+MAX_REFINEMENTS = 5
+WELL_CONDITIONED = 1e-2
+"""λ_min/λ_max above this: the moments alone give the coefficients to 14 digits."""
+
+
+class Limit(NamedTuple):
+    """The model at the limit, in units of 2**exponent (see `Moments.exponent`): y = intercept + x·coef."""
+
+    coef: Array
+    intercept: Array
+    minimum: Array
+
+    def in_original_units(self, scaling: Scaling) -> tuple[Array, Array]:
+        """Coefficients (d, t) and intercepts (t,) of X and y as given."""
+        with np.errstate(over="ignore", under="ignore"):
+            coef = np.ldexp(self.coef, scaling.target_exponent - scaling.exponent[:, None])
+            return coef, np.ldexp(self.intercept, scaling.target_exponent)
+
+
+def equilibrated(moments: Moments, fit_intercept: bool) -> Scaling:
+    """The coordinates in which the problem is best conditioned, near enough (van der Sluis 1969): columns of norm 1.
+
+    Centred where there is an intercept, for the intercept is then a mode by itself.
+    """
+    d = moments.n_features
+    mean, variance = moments.mean[:d], np.diag(moments.covariance)[:d]
+    shift, square = (mean, variance) if fit_intercept else (np.zeros(d), variance + mean**2)
+    scale = np.where(square > 0, np.sqrt(square), 1.0)
+    return Scaling(shift, scale, moments.exponent[:d], int(moments.exponent[-1]))
+
+
+def needs_refinement(modes: Modes, moments: Moments, limit: Limit) -> bool:
+    """Whether rounding may have cost coefficients or loss more than about two digits."""
+    if modes.smallest < WELL_CONDITIONED:
+        return True
+    d = moments.n_features
+    variance, mean = np.diag(moments.covariance)[d:], moments.mean
+    if (limit.minimum < 1e-6 * variance).any():
+        return True
+    summands = np.abs(mean[d:]) + np.abs(mean[:d]) @ np.abs(limit.coef)
+    return bool((summands > 30 * np.abs(limit.intercept)).any()) and bool(limit.intercept.any())
+
+
+def limit_in_modes(modes: Modes, scaling: Scaling, fit_intercept: bool) -> Limit:
+    """The minimum-norm solution that the modes hold."""
+    theta = modes.combine(modes.optimum)
+    slopes = (theta[1:] if fit_intercept else theta) / scaling.scale[:, None]
+    intercept = theta[0] - scaling.shift @ slopes if fit_intercept else np.zeros(theta.shape[1])
+    return Limit(slopes, intercept, modes.minimum)
+
+
+def refined(limit: Limit, rows: Rows, modes: Modes, scaling: Scaling, moments: Moments, fit_intercept: bool) -> Limit:
+    """Correct the limit by −V Λ⁻¹ Vᵀ ∇J/2, the gradient taken in extended precision, until nothing changes."""
+    weight = np.ldexp(moments.weight, -rows.weight_exponent)
+    before = np.inf
+    for _ in range(MAX_REFINEMENTS):
+        sum_r, sum_rx, sum_rr = residual_and_gradient(rows, moments.exponent, limit.coef, limit.intercept)
+        shift = np.broadcast_to(scaling.shift[:, None], limit.coef.shape)
+        product, error = two_product(shift, np.broadcast_to(sum_r[0], limit.coef.shape))
+        centred = (sum_rx[0] - product) + (sum_rx[1] - error - shift * sum_r[1])
+        descent = centred / scaling.scale[:, None] / weight
+        if fit_intercept:
+            descent = np.vstack([(sum_r[0] + sum_r[1]) / weight, descent])
+        step = modes.coordinates(descent) / modes.eigenvalues[:, None]
+        theta = modes.combine(step)
+        slopes = (theta[1:] if fit_intercept else theta) / scaling.scale[:, None]
+        size = _relative(theta, limit, scaling)
+        if not size < before / 2:  # no longer shrinking: what is left is rounding
+            return limit
+        intercept = limit.intercept + (theta[0] - scaling.shift @ slopes if fit_intercept else 0.0)
+        minimum = np.maximum(sum_rr / weight - np.sum(modes.eigenvalues[:, None] * step**2, axis=0), 0.0)
+        limit = Limit(limit.coef + slopes, intercept, minimum)
+        if size * max(size, modes.error) < EPS / 4:  # the next correction would be this small
+            return limit
+        before = size
+    return limit
+
+
+def _relative(theta: Array, limit: Limit, scaling: Scaling) -> float:
+    """The largest correction, relative to the largest coefficient in the same coordinates."""
+    largest = np.abs(limit.coef * scaling.scale[:, None]).max(axis=0, initial=0.0)
+    largest = np.maximum(largest, np.abs(limit.intercept))
+    change = np.abs(theta).max(axis=0, initial=0.0)
+    moved = change > 0
+    return float(np.max(change[moved] / np.maximum(largest[moved], np.finfo(float).tiny), initial=0.0))
+
+
+def shortest_step(
+    particular: Array, start: Array, modes: Modes, best: Scaling, own: Scaling, fit_intercept: bool
+) -> Array:
+    """The least-squares solution nearest to `start` in the coordinates of `own`, which descent from there converges to.
+
+    `particular` is any solution, in the coordinates of `own`; `modes` are those in the coordinates of `best`.
+    """
+    missing = len(modes.vectors) - modes.vectors.shape[1]
+    if missing == 0:
+        return particular
+    null = linalg.qr(modes.vectors, check_finite=False)[0][:, modes.vectors.shape[1] :]
+    null = linalg.qr(best.to_coordinates_of(own, null, fit_intercept), mode="economic", check_finite=False)[0]
+    return np.asarray(particular + null @ (null.T @ (start - particular)))

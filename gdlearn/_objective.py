@@ -1,0 +1,275 @@
+r"""The mean squared error, on the rows and on their moments, with value and gradient side by side.
+
+Conventions
+-----------
+- N rows, d features, t targets, p = d + 1 parameters with an intercept and p = d without.
+- theta has shape (p,) or (p, t). With an intercept theta[0] is :math:`\theta_0` and theta[1:] the slopes.
+- Weights :math:`w_n` (1 where none are given), :math:`W = \sum_n w_n`; prediction :math:`\hat y = \theta_0 + \tilde x^T
+  \theta_{1..d}` on the scaled features :math:`\tilde x = (x - s)/c`.
+- There is **no ½** in J, so the gradient carries a 2 and the Hessian is 2A:
+
+  .. math::
+      J(\theta) &= \frac1W \sum_n w_n (y_n - \hat y_n)^2 \\
+      \frac{\partial J}{\partial\theta_0} &= -\frac2W \sum_n w_n (y_n - \hat y_n) \\
+      \frac{\partial J}{\partial\theta_k} &= -\frac2W \sum_n w_n \tilde x_{nk} (y_n - \hat y_n)
+
+- Several targets are t independent descents that share X: J is the sum of their errors, and column i of the gradient
+  belongs to target i alone.
+- Everything is float64.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import sparse
+
+from ._blocks import Array, slices
+from ._moments import Moments
+from ._scaling import Scaling
+from ._validation import validate_rows
+
+
+class Objective(Protocol):
+    """What a descent asks for: J, its gradient, and the product of its Hessian with a direction."""
+
+    def value(self, theta: Array) -> float:
+        """J at theta."""
+
+    def gradient(self, theta: Array) -> Array:
+        """∇J at theta, of theta's shape."""
+
+    def hessian_product(self, direction: Array) -> Array:
+        """∇²J times a direction, of the direction's shape."""
+
+
+class Iterate(NamedTuple):
+    """All that is known about one point, so that value and gradient can never belong to different ones."""
+
+    n_steps: int
+    theta: Array
+    value: float
+    gradient: Array
+
+
+class MeanSquaredError:
+    r"""The mean squared error of a linear model on the rows of X and y.
+
+    .. math::
+        J(\theta) = \frac1W \sum_n w_n (y_n - \hat y_n)^2, \qquad
+        \nabla J(\theta) = -\frac2W \sum_n w_n (y_n - \hat y_n) (1, x_n)^T
+
+    Parameters
+    ----------
+    X : array-like or CSR/CSC matrix of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+    sample_weight : array-like of shape (n_samples,), default=None
+        Nonnegative weights; None stands for ones.
+    fit_intercept : bool, default=True
+        Whether theta starts with an intercept.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If X, y or sample_weight is not finite, numeric and of matching length.
+
+    References
+    ----------
+    Boyd, Vandenberghe (2004), *Convex Optimization*, 9.3. https://web.stanford.edu/~boyd/cvxbook/
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gdlearn import MeanSquaredError
+    >>> J = MeanSquaredError(np.array([[1.0], [2.0]]), np.array([2.0, 4.0]))
+    >>> J.value(np.array([0.0, 0.0]))       # (2² + 4²) / 2
+    10.0
+    >>> J.gradient(np.array([0.0, 0.0]))    # −2/2·(2 + 4), −2/2·(1·2 + 2·4)
+    array([ -6., -10.])
+    >>> J.hessian()
+    array([[2., 3.],
+           [3., 5.]])
+    """
+
+    def __init__(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, fit_intercept: bool = True
+    ) -> None:
+        X, target, weight = validate_rows(X, y, sample_weight)
+        d = X.shape[1]
+        self._setup(X, target.astype(np.float64), weight, fit_intercept, np.zeros(d), np.ones(d))
+
+    @classmethod
+    def scaled(
+        cls, X: Any, y: Array, weight: Array | None, fit_intercept: bool, shift: Array, scale: Array
+    ) -> MeanSquaredError:
+        """On validated rows, in the coordinates (x − shift)/scale; X itself is neither scaled nor copied."""
+        self = cls.__new__(cls)
+        self._setup(X, y, weight, fit_intercept, shift, scale)
+        return self
+
+    def _setup(self, X: Any, y: Array, weight: Array | None, fit_intercept: bool, shift: Array, scale: Array) -> None:
+        self._X, self._y, self.fit_intercept = X, y, fit_intercept
+        self._shift, self._scale = shift, scale
+        n = X.shape[0]
+        # Normalised before summing, by a power of two: the scale of the weights is then exactly irrelevant.
+        raw = np.ones(n) if weight is None else np.ldexp(weight, -int(np.frexp(weight.max())[1]))
+        self._share = raw / raw.sum()
+
+    @property
+    def n_parameters(self) -> int:
+        """p: the number of features, and one more for the intercept."""
+        return int(self._X.shape[1]) + self.fit_intercept
+
+    def _residual(self, theta: Array) -> Array:
+        """y − ŷ, of y's shape."""
+        return self._y - self._predict(theta).reshape(self._y.shape)
+
+    def _predict(self, theta: Array) -> Array:
+        """X̃θ, the shift subtracted from X (exact) and not from the product (which would cancel)."""
+        intercept, slopes = (theta[0], theta[1:]) if self.fit_intercept else (0.0, theta)
+        slopes = (slopes.T / self._scale).T
+        if sparse.issparse(self._X):
+            return np.asarray(self._X @ slopes) - self._shift @ slopes + intercept
+        out = np.empty((self._X.shape[0], *theta.shape[1:]))
+        for rows in slices(*self._X.shape):
+            out[rows] = (self._X[rows] - self._shift) @ slopes
+        return out + intercept
+
+    def _adjoint(self, r: Array) -> Array:
+        """[1, X̃]ᵀr."""
+        if sparse.issparse(self._X):
+            product = np.asarray(self._X.T @ r) - np.multiply.outer(self._shift, r.sum(axis=0))
+        else:
+            product = np.zeros((self._X.shape[1], *r.shape[1:]))
+            for rows in slices(*self._X.shape):
+                product += (self._X[rows] - self._shift).T @ r[rows]
+        product = (product.T / self._scale).T
+        return np.concatenate([r.sum(axis=0)[None], product]) if self.fit_intercept else product
+
+    def _shaped(self, theta: ArrayLike) -> Array:
+        theta = np.asarray(theta, dtype=np.float64)
+        expected = (self.n_parameters, *self._y.shape[1:])
+        if theta.shape != expected:
+            raise ValueError(
+                f"theta has shape {theta.shape}, expected {expected}: "
+                f"{'the intercept first, then ' if self.fit_intercept else ''}one row for each feature."
+            )
+        return theta
+
+    def value(self, theta: ArrayLike) -> float:
+        """J(θ) = 1/W Σ wₙ (yₙ − ŷₙ)², summed over targets.
+
+        Parameters
+        ----------
+        theta : array-like of shape (p,) or (p, n_targets)
+
+        Returns
+        -------
+        float
+            In units of y squared.
+        """
+        r = self._residual(self._shaped(theta))
+        return float(np.sum(self._share @ (r * r)))
+
+    def gradient(self, theta: ArrayLike) -> Array:
+        """∇J(θ) = −2/W Σ wₙ (yₙ − ŷₙ)(1, xₙ).
+
+        Parameters
+        ----------
+        theta : array-like of shape (p,) or (p, n_targets)
+
+        Returns
+        -------
+        ndarray of theta's shape, float64
+        """
+        theta = self._shaped(theta)
+        r = self._residual(theta)
+        return -2.0 * self._adjoint((self._share * r.T).T)
+
+    def hessian(self) -> Array:
+        """∇²J = 2/W Σ wₙ (1, xₙ)(1, xₙ)ᵀ, the same for every θ.
+
+        Returns
+        -------
+        ndarray of shape (p, p), float64
+        """
+        return self.hessian_product(np.eye(self.n_parameters))
+
+    def hessian_product(self, direction: Array) -> Array:
+        """∇²J times each column of `direction`."""
+        return 2.0 * self._adjoint((self._share * self._predict(direction).T).T)
+
+    def hessian_product_of_vector(self, direction: Array) -> Array:
+        """∇²J times one direction of shape (p,) or (p, 1)."""
+        return self.hessian_product(direction.reshape(-1))
+
+
+@dataclass(frozen=True, eq=False)
+class Quadratic:
+    r"""The same J on the moments: no row is needed any more.
+
+    With scaled means :math:`\mu`, centred second moments :math:`S` (features), :math:`s` (features with y) and
+    :math:`\sigma^2` (y), and the mean residual :math:`e = \theta_0 + \mu^T\theta - \bar y`,
+
+    .. math::
+        J(\theta) &= e^2 + \theta^T S\theta - 2 s^T\theta + \sigma^2 \\
+        \frac{\partial J}{\partial\theta_0} &= 2e, \qquad
+        \frac{\partial J}{\partial\theta_{1..d}} = 2(S\theta - s + e\mu)
+
+    Squared mean and variance stay apart, so that an offset of y or of a feature cancels nothing.
+    """
+
+    mean: Array
+    target_mean: Array
+    covariance: Array
+    cross: Array
+    target_variance: Array
+    fit_intercept: bool
+
+    @classmethod
+    def of(cls, moments: Moments, scaling: Scaling, fit_intercept: bool) -> Quadratic:
+        """The quadratic in the coordinates of `scaling`."""
+        d = moments.n_features
+        C = moments.covariance
+        return cls(
+            mean=(moments.mean[:d] - scaling.shift) / scaling.scale,
+            target_mean=moments.mean[d:],
+            covariance=C[:d, :d] / scaling.scale / scaling.scale[:, None],
+            cross=C[:d, d:] / scaling.scale[:, None],
+            target_variance=np.diag(C)[d:],
+            fit_intercept=fit_intercept,
+        )
+
+    def _split(self, theta: Array) -> tuple[Array, Array]:
+        """The mean residual e of each target, and the slopes."""
+        intercept, slopes = (theta[0], theta[1:]) if self.fit_intercept else (0.0, theta)
+        return intercept + self.mean @ slopes - self.target_mean, slopes
+
+    def value(self, theta: Array) -> float:
+        """J at theta of shape (p, t), summed over targets."""
+        e, slopes = self._split(theta)
+        quadratic = np.einsum("it,it->t", slopes, self.covariance @ slopes - 2.0 * self.cross)
+        return float(np.sum(e * e + np.maximum(quadratic + self.target_variance, 0.0)))
+
+    def gradient(self, theta: Array) -> Array:
+        """∇J at theta of shape (p, t)."""
+        e, slopes = self._split(theta)
+        partials = 2.0 * (self.covariance @ slopes - self.cross + np.multiply.outer(self.mean, e))
+        return np.vstack([2.0 * e, partials]) if self.fit_intercept else partials
+
+    def hessian(self) -> Array:
+        """2A, of shape (p, p)."""
+        A = self.covariance + np.outer(self.mean, self.mean)
+        if self.fit_intercept:
+            A = np.block([[np.ones((1, 1)), self.mean[None]], [self.mean[:, None], A]])
+        return 2.0 * A
+
+    def hessian_product(self, direction: Array) -> Array:
+        """∇²J times each column of `direction`."""
+        intercept, slopes = (direction[0], direction[1:]) if self.fit_intercept else (0.0, direction)
+        e = intercept + self.mean @ slopes
+        product = 2.0 * (self.covariance @ slopes + np.multiply.outer(self.mean, e))
+        return np.vstack([2.0 * e, product]) if self.fit_intercept else product

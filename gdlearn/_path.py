@@ -1,0 +1,154 @@
+"""The path of a descent: coefficients after every number of steps that is asked for, in original units."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._blocks import Array, Rows
+from ._descent import iterates
+from ._problem import Problem
+from ._scaling import ScalingName
+from ._solve import DivergenceError, Plan, Settings, divergence_message, pose, sharpened, warn
+from ._validation import (
+    InvalidParameterError,
+    boolean,
+    check_parameter,
+    check_scaling_and_steps,
+    one_of,
+    positive_integer,
+    validate_rows,
+)
+
+
+def gradient_descent_path(
+    X: Any,
+    y: ArrayLike,
+    *,
+    learning_rate: Any = "auto",
+    iterations: int | ArrayLike = 100,
+    momentum: Any = "auto",
+    nesterov: bool = False,
+    scaling: ScalingName = "standard",
+    fit_intercept: bool = True,
+    sample_weight: ArrayLike | None = None,
+    solver: str = "auto",
+) -> tuple[NDArray[np.int64], Array, Array, Array]:
+    r"""The iterates of gradient descent on the mean squared error, from θ = 0.
+
+    .. math::  \theta \leftarrow \theta - \eta\nabla J(\theta), \qquad J(\theta) = \frac1W \sum_n w_n (y_n - \hat y_n)^2
+
+    Parameters
+    ----------
+    X : array-like or CSR/CSC matrix of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+    learning_rate, momentum, nesterov, scaling, fit_intercept, solver
+        As for :class:`GradientDescentRegressor`.
+    iterations : int or array-like of int, default=100
+        An integer k for every iterate from 0, the start, to k; or the iterates wanted, in any order, however large.
+    sample_weight : array-like of shape (n_samples,), default=None
+
+    Returns
+    -------
+    iterations : ndarray of shape (n_iterations,), int64
+    coefs : ndarray of shape (n_features, n_iterations) or (n_targets, n_features, n_iterations), float64
+        In the original units of X and y, whatever the scaling.
+    intercepts : ndarray of shape (n_iterations,) or (n_targets, n_iterations), float64
+    losses : ndarray of shape (n_iterations,), float64
+        J at each iterate, summed over targets, in units of y squared.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a parameter or the data cannot be used; `DivergenceError` (a ValueError) if J is not finite.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the learning rate is at or above the largest stable one.
+
+    Examples
+    --------
+    >>> from gdlearn import gradient_descent_path
+    >>> X, y = [[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0]
+    >>> steps, coefs, intercepts, losses = gradient_descent_path(
+    ...     X, y, learning_rate=0.1, iterations=2, scaling=None, fit_intercept=False
+    ... )
+    >>> print(steps, coefs.round(4), losses.round(4))
+    [0 1 2] [[0.     1.8667 1.9911]] [1.86667e+01 8.30000e-02 4.00000e-04]
+    """
+    owner = "gradient_descent_path"
+    check_scaling_and_steps(owner, learning_rate, momentum, nesterov, scaling)
+    check_parameter(owner, "fit_intercept", fit_intercept, "a boolean", boolean)
+    check_parameter(owner, "solver", solver, '"auto", "spectral" or "loop"', one_of("auto", "spectral", "loop"))
+    wanted = _wanted(owner, iterations)
+    X, target, weight = validate_rows(X, y, sample_weight)
+    rows = Rows.of(X, target, weight)
+    most = int(wanted.max())
+    settings = Settings(learning_rate, momentum, nesterov, max_iter=max(most, 1), solver=solver)
+    problem = pose(rows, scaling, fit_intercept, settings)
+    plan = Plan.of(problem, settings)
+    theta, losses = (_looped if plan.loop else _in_closed_form)(problem, plan, wanted)
+    rate = float(plan.rate)
+
+    def name(j: int) -> str:
+        return f"feature {j}"
+
+    if not np.isfinite(losses).all():
+        raise DivergenceError(divergence_message(problem, plan, rate, name, "makes J infinite"))
+    if plan.unstable:
+        warn(divergence_message(problem, plan, rate, name, f"does not converge (J is {losses[-1]:.3g} at the end)"))
+    coef, intercept = problem.scaling.in_original_units(theta.reshape(len(theta), -1), fit_intercept)
+    t = rows.y.shape[1]
+    coefs = coef.reshape(rows.n_features, len(wanted), t).transpose(2, 0, 1)
+    intercepts = intercept.reshape(len(wanted), t).T
+    losses = np.ldexp(losses, 2 * problem.scaling.target_exponent)
+    if target.ndim == 1:
+        return wanted, coefs[0], intercepts[0], losses
+    return wanted, coefs, intercepts, losses
+
+
+def _wanted(owner: str, iterations: int | ArrayLike) -> NDArray[np.int64]:
+    if positive_integer(iterations):
+        return np.arange(int(iterations) + 1)  # type: ignore[arg-type]
+    try:
+        wanted = np.asarray(iterations)
+    except ValueError:
+        wanted = np.empty(0)
+    if wanted.ndim != 1 or wanted.size == 0 or wanted.dtype.kind not in "iu" or (wanted < 0).any():
+        raise InvalidParameterError(
+            f"The 'iterations' parameter of {owner} must be an integer >= 1 or a non-empty 1-D array of integers >= 0. "
+            f"Got {iterations!r} instead."
+        )
+    return wanted.astype(np.int64)
+
+
+def _in_closed_form(problem: Problem, plan: Plan, wanted: NDArray[np.int64]) -> tuple[Array, Array]:
+    """theta of shape (p, n_iterations, t) and J."""
+    problem = sharpened(problem, plan, int(wanted.max()))
+    modes = problem.modes
+    left, done = plan.recurrence(modes).powers([int(k) for k in wanted])
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        z = done.T[:, :, None] * modes.optimum[:, None, :]
+        theta = modes.combine(z.reshape(len(z), -1)).reshape(-1, *z.shape[1:])
+        losses = modes.minimum.sum() + (left * left) @ (modes.eigenvalues[:, None] * modes.optimum**2).sum(axis=1)
+    return theta, losses
+
+
+def _looped(problem: Problem, plan: Plan, wanted: NDArray[np.int64]) -> tuple[Array, Array]:
+    """The same, step by step."""
+    start = np.zeros((len(problem.scaling.scale) + problem.fit_intercept, len(problem.target_scale)))
+    places: dict[int, list[int]] = {}
+    for place, k in enumerate(wanted):
+        places.setdefault(int(k), []).append(place)
+    theta, losses = np.full((len(start), len(wanted), start.shape[1]), np.nan), np.full(len(wanted), np.nan)
+    last = int(wanted.max())
+    with np.errstate(over="ignore", invalid="ignore"):
+        for point, _ in iterates(problem.objective, start, *plan.rules(problem)):
+            for place in places.get(point.n_steps, ()):
+                theta[:, place], losses[place] = point.theta, point.value
+            if point.n_steps == last or not np.isfinite(point.value):
+                return theta, losses
+    raise AssertionError("unreachable: iterates is endless")

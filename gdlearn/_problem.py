@@ -1,0 +1,365 @@
+"""Problem: one set of rows in the coordinates of one scaling, ready to be descended.
+
+Three kinds, alike to whoever descends: on moments (rows at least as many as columns), wide (fewer: the kernel), and on
+the rows themselves (neither matrix would fit, or so few steps are asked for that forming it costs more).
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import LinearOperator, eigsh
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.sparsefuncs import mean_variance_axis, min_max_axis
+
+from ._blocks import Array, Rows
+from ._limit import Limit, equilibrated, limit_in_modes, needs_refinement, refined, shortest_step
+from ._modes import EPS, Modes, modes_of
+from ._moments import Moments, moments_of, safe_exponents
+from ._objective import MeanSquaredError, Objective, Quadratic
+from ._scaling import Scaling, ScalingName, shift_and_scale
+from ._wide import Columns, KernelModes
+
+LARGEST_MATRIX = 8_192
+"""Side of the largest matrix whose eigenvalues are worth their wait (half a gigabyte)."""
+
+TOO_LOSSY = 1e-11
+"""Relative error of the closed form above which the modes are taken from the root."""
+
+LIMIT_TOO_LOSSY = 1e-8
+"""λ_min/λ_max below which a limit is found from the root; above it, refinement restores what squaring lost."""
+
+
+class Problem(Protocol):
+    """What a descent needs to know of the data.
+
+    Attributes
+    ----------
+    scaling : Scaling
+    objective : Objective
+    modes : Modes, KernelModes or None
+        None where no matrix was formed.
+    curvature : float
+        L, the largest eigenvalue of ∇²J.
+    target_scale, target_deviation : ndarray of shape (t,)
+        Root mean square and standard deviation of y.
+    feature_square : ndarray of shape (d,)
+        Mean square of each feature in these coordinates.
+    """
+
+    scaling: Scaling
+    fit_intercept: bool
+    target_scale: Array
+    target_deviation: Array
+
+    @property
+    def objective(self) -> Objective:
+        """J in these coordinates."""
+
+    @property
+    def modes(self) -> Any:
+        """The modes, or None."""
+
+    @property
+    def curvature(self) -> float:
+        """L."""
+
+    @property
+    def feature_square(self) -> Array:
+        """Mean square of each feature in these coordinates."""
+
+    def sharper(self, amplification: float) -> Problem | None:
+        """The same problem with modes from the root, where rounding is amplified so much that this is called for."""
+
+    def sharper_limit(self) -> Problem | None:
+        """The same, where the limit calls for it."""
+
+    def limit(self, start: Array) -> tuple[Array, Limit]:
+        """Where descent from `start` converges to: theta, and the model with all its digits."""
+
+
+@dataclass(frozen=True, eq=False)
+class MomentProblem:
+    """On moments; `rows`, where they are at hand, serve to sharpen what the moments cannot resolve."""
+
+    moments: Moments
+    rows: Rows | None
+    scaling: Scaling
+    fit_intercept: bool
+    objective: Quadratic
+    modes: Modes
+
+    @classmethod
+    def of(cls, moments: Moments, rows: Rows | None, name: ScalingName, fit_intercept: bool) -> MomentProblem:
+        d = moments.n_features
+        shift, scale = shift_and_scale(
+            name,
+            fit_intercept=fit_intercept,
+            mean=moments.mean[:d],
+            variance=np.diag(moments.covariance)[:d],
+            minimum=moments.minimum,
+            maximum=moments.maximum,
+        )
+        if name is None:
+            scale = np.ldexp(scale, -moments.exponent[:d])
+        scaling = Scaling(shift, scale, moments.exponent[:d], int(moments.exponent[-1]))
+        with np.errstate(over="ignore", invalid="ignore"):
+            quadratic = Quadratic.of(moments, scaling, fit_intercept)
+            return cls(moments, rows, scaling, fit_intercept, quadratic, modes_of(quadratic, moments, scaling))
+
+    @property
+    def target_scale(self) -> Array:
+        """Root mean square of each target."""
+        return np.sqrt(self.objective.target_variance + self.objective.target_mean**2)
+
+    @property
+    def target_deviation(self) -> Array:
+        """Standard deviation of each target."""
+        return np.sqrt(self.objective.target_variance)
+
+    @property
+    def feature_square(self) -> Array:
+        """Mean square of each feature in these coordinates."""
+        square: Array = np.diag(self.objective.covariance) + self.objective.mean**2
+        return square
+
+    @property
+    def curvature(self) -> float:
+        """L = 2λ_max."""
+        return 2.0 * float(self.modes.eigenvalues[0]) if len(self.modes.eigenvalues) else 0.0
+
+    def sharper(self, amplification: float) -> MomentProblem | None:
+        """With moments from a QR of the rows."""
+        return None if amplification * EPS < TOO_LOSSY else self._with_root()
+
+    def sharper_limit(self) -> MomentProblem | None:
+        """The same, where the limit calls for it."""
+        return None if self.modes.smallest > LIMIT_TOO_LOSSY else self._with_root()
+
+    def warn_if_unresolved(self) -> None:
+        """Warn where the moments alone are too coarse for the features."""
+        if self.rows is None and self.moments.root is None and self.modes.smallest < LIMIT_TOO_LOSSY:
+            warnings.warn(
+                f"The features are so nearly collinear (condition number of the Hessian at least "
+                f"{1 / max(self.modes.smallest, EPS):.3g}) that second moments hold few or no digits of some directions: "
+                "exactly collinear features are fitted right, nearly collinear ones may not be. Make the moments with "
+                "Moments.from_data(..., root=True), or fit the rows themselves.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _with_root(self) -> MomentProblem | None:
+        if self.rows is None or self.moments.root is not None:
+            return None
+        moments = moments_of(self.rows, root=True)
+        quadratic = Quadratic.of(moments, self.scaling, self.fit_intercept)
+        modes = modes_of(quadratic, moments, self.scaling)
+        return MomentProblem(moments, self.rows, self.scaling, self.fit_intercept, quadratic, modes)
+
+    def limit(self, start: Array) -> tuple[Array, Limit]:
+        """In the best conditioned coordinates, refined where that is called for, then carried to these."""
+        best = equilibrated(self.moments, self.fit_intercept)
+        same = np.array_equal(best.shift, self.scaling.shift) and np.array_equal(best.scale, self.scaling.scale)
+        modes = self.modes
+        if not same:
+            modes = modes_of(Quadratic.of(self.moments, best, self.fit_intercept), self.moments, best)
+        model = limit_in_modes(modes, best, self.fit_intercept)
+        if self.rows is not None and needs_refinement(modes, self.moments, model):
+            model = refined(model, self.rows, modes, best, self.moments, self.fit_intercept)
+        theta = model_in(self.scaling, model, self.fit_intercept)
+        nearest = shortest_step(theta, start, modes, best, self.scaling, self.fit_intercept)
+        if nearest is not theta and not (same and not start.any()):
+            model = model_of(self.scaling, nearest, self.fit_intercept, model.minimum)
+        return nearest, model
+
+
+def model_in(scaling: Scaling, model: Limit, fit_intercept: bool) -> Array:
+    """The parameters theta of a model, in the coordinates of `scaling`."""
+    slopes = model.coef * scaling.scale[:, None]
+    return np.vstack([model.intercept + scaling.shift @ model.coef, slopes]) if fit_intercept else slopes
+
+
+def model_of(scaling: Scaling, theta: Array, fit_intercept: bool, minimum: Array) -> Limit:
+    """The inverse of `model_in`."""
+    coef = (theta[1:] if fit_intercept else theta) / scaling.scale[:, None]
+    intercept = theta[0] - scaling.shift @ coef if fit_intercept else np.zeros(theta.shape[1])
+    return Limit(coef, intercept, minimum)
+
+
+@dataclass(frozen=True, eq=False)
+class WideProblem:
+    """With fewer rows than columns: modes from the N×N kernel, never a d×d matrix."""
+
+    columns: Columns
+    modes: KernelModes
+    from_root: bool = False
+
+    @classmethod
+    def of(cls, rows: Rows, name: ScalingName, fit_intercept: bool) -> WideProblem:
+        columns = Columns.of(rows, name, fit_intercept)
+        return cls(columns, KernelModes.of(columns))
+
+    @property
+    def scaling(self) -> Scaling:
+        """The coordinates."""
+        return self.columns.scaling
+
+    @property
+    def fit_intercept(self) -> bool:
+        """Whether theta starts with an intercept."""
+        return self.columns.fit_intercept
+
+    @property
+    def target_scale(self) -> Array:
+        """Root mean square of each target."""
+        return np.sqrt((self.columns.share**2) @ self.columns.y**2)
+
+    @property
+    def target_deviation(self) -> Array:
+        """Standard deviation of each target."""
+        return _deviation(self.columns.y, self.columns.share**2)
+
+    @property
+    def feature_square(self) -> Array:
+        """Mean square of each feature in these coordinates."""
+        return self.columns.feature_square
+
+    @property
+    def curvature(self) -> float:
+        """L = 2λ_max."""
+        return 2.0 * float(self.modes.eigenvalues[0]) if len(self.modes.eigenvalues) else 0.0
+
+    @property
+    def objective(self) -> MeanSquaredError:
+        """J on the rows: a step of it costs less than one on a d×d matrix would."""
+        return row_objective(self.columns.rows, self.scaling, self.fit_intercept)
+
+    def sharper(self, amplification: float) -> WideProblem | None:
+        """With modes from a QR of the columns."""
+        return None if amplification * EPS < TOO_LOSSY else self._with_root()
+
+    def sharper_limit(self) -> WideProblem | None:
+        """The same, where the limit calls for it."""
+        return None if self.modes.smallest > LIMIT_TOO_LOSSY else self._with_root()
+
+    def _with_root(self) -> WideProblem | None:
+        if self.from_root:
+            return None
+        return WideProblem(self.columns, KernelModes.of(self.columns, root=True), from_root=True)
+
+    def limit(self, start: Array) -> tuple[Array, Limit]:
+        """The solution nearest to the start, corrected by its own residuals where rounding left some."""
+        modes = self.modes
+        theta = start + modes.combine(modes.optimum - modes.coordinates(start))
+        minimum = modes.minimum
+        if modes.error > 100 * EPS:
+            before = np.inf
+            for _ in range(3):
+                minimum, step = modes.residual_step(theta)
+                size = float(np.linalg.norm(step))
+                if not size < before / 2:
+                    break
+                theta, before = theta + modes.combine(step), size
+        return theta, model_of(self.scaling, theta, self.fit_intercept, minimum)
+
+
+@dataclass(frozen=True, eq=False)
+class RowProblem:
+    """On the rows alone: no matrix is formed, and L comes from a few products with X (Lanczos)."""
+
+    scaling: Scaling
+    fit_intercept: bool
+    objective: MeanSquaredError
+    target_scale: Array
+    target_deviation: Array
+    feature_square: Array
+    curvature: float
+    modes: None = None
+
+    @classmethod
+    def of(cls, rows: Rows, name: ScalingName, fit_intercept: bool) -> RowProblem:
+        mean, variance, minimum, maximum = _feature_statistics(rows)
+        shift, scale = shift_and_scale(
+            name, fit_intercept=fit_intercept, mean=mean, variance=variance, minimum=minimum, maximum=maximum
+        )
+        y = rows.y.astype(np.float64)
+        target_exponent = int(safe_exponents(np.abs(y).max(axis=0)).max())
+        scaling = Scaling(shift, scale, np.zeros(len(mean), dtype=np.int64), target_exponent)
+        y = np.ldexp(y, -target_exponent)
+        objective = row_objective(rows, scaling, fit_intercept)
+        share = _share(rows)
+        return cls(
+            scaling=scaling,
+            fit_intercept=fit_intercept,
+            objective=objective,
+            target_scale=np.sqrt(share @ y**2),
+            target_deviation=_deviation(y, share),
+            feature_square=(variance + (mean - shift) ** 2) / scale**2,
+            curvature=_largest_eigenvalue(objective),
+        )
+
+    def sharper(self, amplification: float) -> None:
+        """Nothing to sharpen: there are no modes."""
+
+    def sharper_limit(self) -> None:
+        """Nothing to sharpen."""
+
+    def limit(self, start: Array) -> tuple[Array, Limit]:
+        """Not to be had without modes."""
+        raise AssertionError("unreachable: a problem without modes is descended by the loop")
+
+
+def row_objective(rows: Rows, scaling: Scaling, fit_intercept: bool) -> MeanSquaredError:
+    """J on the rows in the coordinates of `scaling`."""
+    y = np.ldexp(rows.y.astype(np.float64), -scaling.target_exponent)
+    shift, scale = np.ldexp(scaling.shift, scaling.exponent), np.ldexp(scaling.scale, scaling.exponent)
+    return MeanSquaredError.scaled(rows.X, y, rows.weight, fit_intercept, shift, scale)
+
+
+def _share(rows: Rows) -> Array:
+    n = rows.X.shape[0]
+    return np.full(n, 1.0 / n) if rows.weight is None else rows.weight / rows.weight.sum()
+
+
+def _deviation(y: Array, share: Array) -> Array:
+    deviation: Array = np.sqrt(share @ (y - share @ y) ** 2)
+    return deviation
+
+
+def _feature_statistics(rows: Rows) -> tuple[Array, Array, Array, Array]:
+    """Mean, variance, minimum and maximum of each feature, without a d×d matrix."""
+    if sparse.issparse(rows.X):
+        X = rows.X if rows.X.dtype.kind == "f" else rows.X.astype(np.float64)
+        weight = None if rows.weight is None else rows.weight.astype(X.dtype)
+        mean, variance = mean_variance_axis(X, axis=0, weights=weight)
+        minimum, maximum = min_max_axis(X if rows.weight is None else X[rows.weight > 0], axis=0)
+        return (np.asarray(part, dtype=np.float64) for part in (mean, variance, minimum, maximum))  # type: ignore[return-value]
+    d = rows.n_features
+    shift = rows.centre()
+    weight_sum, total, square = 0.0, np.zeros(d), np.zeros(d)
+    low, high = np.full(d, np.inf), np.full(d, -np.inf)
+    for block, weight in rows.blocks(shift, np.zeros(rows.width, dtype=np.int64)):
+        X = block[:, 1 : d + 1]
+        w = np.ones(len(X)) if weight is None else weight
+        weight_sum += w.sum()
+        total += w @ X
+        square += w @ (X * X)
+        np.minimum(low, X.min(axis=0), out=low)
+        np.maximum(high, X.max(axis=0), out=high)
+    mean = total / weight_sum
+    variance = np.maximum(square / weight_sum - mean**2, 0.0)
+    return shift[:d] + mean, variance, shift[:d] + low, shift[:d] + high
+
+
+def _largest_eigenvalue(objective: MeanSquaredError) -> float:
+    """L of ∇²J by Lanczos iteration from a fixed start, to about ten digits."""
+    p = objective.n_parameters
+    if p <= 32:
+        return float(np.linalg.eigvalsh(objective.hessian())[-1])
+    operator: Any = LinearOperator((p, p), matvec=objective.hessian_product_of_vector, dtype=np.float64)
+    start = np.random.default_rng(0).standard_normal(p)
+    return float(eigsh(operator, k=1, which="LM", tol=1e-10, v0=start, return_eigenvectors=False)[0])

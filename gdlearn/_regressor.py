@@ -1,0 +1,391 @@
+"""GradientDescentRegressor: parameters in, fitted attributes out; no mathematics."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from ._blocks import Array, Rows
+from ._gradient_check import GradientCheck, GradientCheckError, check_gradient
+from ._moments import Moments
+from ._objective import MeanSquaredError, Objective
+from ._problem import MomentProblem, Problem, row_objective
+from ._solve import Settings, Solution, pose, solve
+from ._validation import (
+    boolean,
+    check_parameter,
+    check_scaling_and_steps,
+    nonnegative_integer,
+    one_of,
+    positive_integer,
+    positive_real,
+    validate_fit,
+    validate_predict,
+)
+
+
+class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    r"""Linear regression trained by gradient descent on the mean squared error.
+
+    .. math::
+        J(\theta) = \frac1W \sum_n w_n (y_n - \hat y_n)^2, \qquad
+        \theta \leftarrow \theta - \eta\nabla J(\theta)
+
+    from :math:`\theta = 0`, in the scaled coordinates :math:`\hat y = \theta_0 + \tilde x^T\theta_{1..d}`. There is no ½
+    in J, so :math:`\partial J/\partial\theta_k = -\frac2W \sum_n w_n \tilde x_{nk}(y_n - \hat y_n)`.
+
+    With no settings the descent goes to its limit, the least-squares solution (of minimum norm where there are several),
+    as far as float64 resolves it. A number for `learning_rate` gives the iterates of the textbook. J is a quadratic, so
+    iterate k has a closed form that costs the same whatever k is; it is used wherever it is cheaper than the loop.
+
+    Parameters
+    ----------
+    learning_rate : "auto", float > 0, "exact" or callable, default="auto"
+        η. "auto" is 1/L, with L the largest eigenvalue of ∇²J; "exact" the minimiser of J along −∇J at each step; a
+        callable takes the step's number k = 0, 1, ... and returns its η.
+    momentum : "auto" or float in [0, 1), default="auto"
+        β in v ← βv − η∇J(θ), θ ← θ + v. "auto" is 0, except that the loop with ``learning_rate="auto"`` is accelerated
+        (Nesterov's sequence with restarts).
+    nesterov : bool, default=False
+        Whether the gradient is taken at θ + βv.
+    scaling : "standard", "minmax", "maxabs" or None, default="standard"
+        Coordinates of the descent: those of StandardScaler, MinMaxScaler, MaxAbsScaler, or of the features as given.
+        Without an intercept a scaling divides but does not shift.
+    fit_intercept : bool, default=True
+        Without, the model goes through the origin in original units.
+    max_iter : int >= 1 or None, default=None
+        Alone: exactly so many steps, however many. With `tol`: at most so many.
+    tol : float > 0 or None, default=None
+        Stop at the first k ≥ 1 with ‖∇J(θ_k)‖₂ ≤ tol · 2 · ‖X̃‖_F/√W · σ_y, for every target. With both None the descent
+        goes to its limit; a loop then takes tol=1e-8 and max_iter=1000.
+    solver : "auto", "spectral" or "loop", default="auto"
+        How the iterates are computed, not which: in closed form, step by step, or whichever is cheaper.
+    check_gradient : bool, default=False
+        Verify the analytic partials by finite differences before descending (see :func:`check_gradient`).
+    warm_start : bool, default=False
+        Start from the fitted coefficients rather than from zero.
+    random_state : int, RandomState or None, default=None
+        For the random points of ``check_gradient=True``; the descent itself is deterministic.
+    verbose : int, default=0
+        Above 0: one line about the descent on standard output.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
+        Slopes in the original units of X and y; float32 for float32 X, float64 otherwise.
+    intercept_ : float or ndarray of shape (n_targets,)
+    n_iter_ : int
+        Steps taken; at the limit, the number after which the fit differs from the limit by less than rounding.
+    loss_ : float
+        J on the training data at the end, summed over targets, in units of y squared.
+    loss_curve_ : list of float
+        J at each recorded step, the start first.
+    loss_curve_iterations_ : list of int
+        Which steps those are: all up to 1,000, and of more 1,000 evenly in log k.
+    gradient_norm_ : float
+        ‖∇J‖₂ at the end, in scaled coordinates.
+    learning_rate_ : float
+        The η used (at the last step, where it changes).
+    max_stable_learning_rate_ : float
+        2/L, at and above which plain descent does not converge; with momentum its own limit.
+    condition_number_ : float
+        λ_max/λ_min of ∇²J in scaled coordinates, over the directions that the data hold; NaN where no matrix was formed.
+    rank_ : int
+        How many directions of the features the data hold; -1 where no matrix was formed.
+    feature_mean_, feature_scale_ : ndarray of shape (n_features,)
+        The scaling learned: x̃ = (x − feature_mean_)/feature_scale_.
+    solver_ : str
+        "spectral" or "loop".
+    gradient_check_ : GradientCheck
+        With ``check_gradient=True``: the check that came closest to failing.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Where all feature names are strings.
+
+    See Also
+    --------
+    gradient_descent_path : All iterates at once.
+    sklearn.linear_model.LinearRegression : The limit, by LAPACK's least squares.
+
+    References
+    ----------
+    Boyd, Vandenberghe (2004), *Convex Optimization*, 9.3. https://web.stanford.edu/~boyd/cvxbook/
+    Nocedal, Wright (2006), *Numerical Optimization*. https://doi.org/10.1007/978-0-387-40065-5
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from gdlearn import GradientDescentRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = GradientDescentRegressor().fit(X, y)
+    >>> round(model.score(X, y), 6)
+    0.517748
+
+    Three steps by hand: one feature, no intercept, y = 2x. J = mean (2x − θx)² = (2 − θ)²·(1 + 4 + 9)/3, so ∂J/∂θ =
+    −28/3·(2 − θ), and with η = 0.05 each step closes 0.05·28/3 = 7/15 of what is left to 2:
+
+    >>> for k in 1, 2, 3:
+    ...     model = GradientDescentRegressor(learning_rate=0.05, max_iter=k, scaling=None, fit_intercept=False)
+    ...     print(k, model.fit([[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0]).coef_.round(6))
+    1 [0.933333]
+    2 [1.431111]
+    3 [1.696593]
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = "auto",
+        *,
+        momentum: Any = "auto",
+        nesterov: bool = False,
+        scaling: Any = "standard",
+        fit_intercept: bool = True,
+        max_iter: int | None = None,
+        tol: float | None = None,
+        solver: str = "auto",
+        check_gradient: bool = False,
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self.scaling = scaling
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.solver = solver
+        self.check_gradient = check_gradient
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> GradientDescentRegressor:
+        """Descend on the mean squared error of the rows of X and y.
+
+        Parameters
+        ----------
+        X : array-like or CSR/CSC matrix of shape (n_samples, n_features)
+            Read block by block, never copied or densified as a whole.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        sample_weight : array-like of shape (n_samples,), default=None
+            Nonnegative. A row of weight k counts as k equal rows, one of weight 0 as none, in the scaling too.
+
+        Returns
+        -------
+        self : GradientDescentRegressor
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or the data cannot be used. `DivergenceError` (a ValueError) if the learning rate is not
+            below the largest stable one and no `max_iter` ends the descent, or if J is no longer finite;
+            `GradientCheckError` (a ValueError) if a gradient check fails. An earlier fit stays as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `max_iter` came before `tol`, or the learning rate is too large and the result finite.
+        """
+        with self._unchanged_on_error():
+            self._check_parameters()
+            X, y, weight = validate_fit(self, X, y, sample_weight)
+            rows = Rows.of(X, y, weight)
+            problem = pose(rows, self.scaling, self.fit_intercept, self._settings)
+            dtype = np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
+            self._descend(problem, rows, one_target=y.ndim == 1, dtype=dtype)
+        return self
+
+    def fit_moments(self, moments: Moments) -> GradientDescentRegressor:
+        """Descend on rows of which only the moments are at hand.
+
+        Any engine that can map `Moments.from_data` over pieces of the data and add the results can feed a fit.
+
+        Parameters
+        ----------
+        moments : Moments
+            With ``extremes=True`` for `scaling` "minmax" and "maxabs"; with ``root=True`` where features are nearly
+            collinear.
+
+        Returns
+        -------
+        self : GradientDescentRegressor
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `fit`, and if the moments lack what the scaling needs.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If features are so nearly collinear that second moments do not resolve them.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from gdlearn import GradientDescentRegressor, Moments
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> pieces = [Moments.from_data(X[i::4], y[i::4]) for i in range(4)]
+        >>> model = GradientDescentRegressor().fit_moments(pieces[0] + pieces[1] + pieces[2] + pieces[3])
+        >>> round(model.score(X, y), 6)
+        0.517748
+        """
+        if not isinstance(moments, Moments):
+            raise TypeError(
+                f"moments must be a gdlearn.Moments, got {type(moments).__name__}: use Moments.from_data(X, y)."
+            )
+        with self._unchanged_on_error():
+            self._check_parameters()
+            problem = MomentProblem.of(moments, None, self.scaling, self.fit_intercept)
+            problem.warn_if_unresolved()
+            vars(self).pop("feature_names_in_", None)
+            self.n_features_in_ = moments.n_features
+            self._descend(problem, None, one_target=moments.n_targets == 1, dtype=np.dtype(np.float64))
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """ŷ = intercept_ + X coef_.
+
+        Parameters
+        ----------
+        X : array-like or CSR/CSC matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
+        """
+        check_is_fitted(self)
+        X = validate_predict(self, X)
+        prediction: Array = np.asarray(X @ self.coef_.T) + self.intercept_
+        return prediction
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    @property
+    def _settings(self) -> Settings:
+        return Settings(self.learning_rate, self.momentum, self.nesterov, self.max_iter, self.tol, self.solver)
+
+    @contextmanager
+    def _unchanged_on_error(self) -> Iterator[None]:
+        """A fit that fails, or is interrupted, leaves the estimator as it was."""
+        before = vars(self).copy()
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def _check_parameters(self) -> None:
+        owner = type(self).__name__
+        check_scaling_and_steps(owner, self.learning_rate, self.momentum, self.nesterov, self.scaling)
+        for name in ("fit_intercept", "check_gradient", "warm_start"):
+            check_parameter(owner, name, getattr(self, name), "a boolean", boolean)
+        check_parameter(owner, "max_iter", self.max_iter, "None or an integer >= 1", positive_integer, one_of(None))
+        check_parameter(owner, "tol", self.tol, "None or a finite number > 0", positive_real, one_of(None))
+        check_parameter(
+            owner, "solver", self.solver, '"auto", "spectral" or "loop"', one_of("auto", "spectral", "loop")
+        )
+        check_parameter(owner, "verbose", self.verbose, "a boolean or an integer >= 0", boolean, nonnegative_integer)
+        check_parameter(
+            owner,
+            "random_state",
+            self.random_state,
+            "None, an integer >= 0 or a numpy.random.RandomState",
+            one_of(None),
+            nonnegative_integer,
+            lambda value: isinstance(value, np.random.RandomState),
+        )
+
+    def _descend(self, problem: Problem, rows: Rows | None, *, one_target: bool, dtype: np.dtype[Any]) -> None:
+        start = self._start(problem)
+        check = self._verified(problem, rows, start) if self.check_gradient else None
+        solution = solve(problem, self._settings, start, self._feature_name)
+        self._set_model(solution, one_target, dtype)
+        vars(self).pop("gradient_check_", None)
+        if check is not None:
+            self.gradient_check_ = check
+        if self.verbose:
+            line = f"{type(self).__name__}: {self.n_iter_} steps ({self.solver_}), J = {self.loss_:.6g}."
+            sys.stdout.write(f"{line} {solution.descent.status.value}\n")
+
+    def _start(self, problem: Problem) -> Array:
+        """Zero, or the fitted coefficients, in the coordinates of the problem."""
+        d, t = len(problem.scaling.scale), len(problem.target_scale)
+        if not (self.warm_start and hasattr(self, "coef_")):
+            return np.zeros((d + self.fit_intercept, t))
+        coef = np.atleast_2d(self.coef_).T.astype(np.float64)
+        if coef.shape != (d, t):
+            raise ValueError(
+                f"warm_start=True needs the shape of the earlier fit, {coef.shape[0]} features and {coef.shape[1]} "
+                f"targets; got {d} and {t}. Use warm_start=False or a new estimator."
+            )
+        intercept = np.atleast_1d(self.intercept_).astype(np.float64) * np.ones(t)
+        return problem.scaling.from_original_units(coef, intercept, self.fit_intercept)
+
+    def _feature_name(self, j: int) -> str:
+        names = getattr(self, "feature_names_in_", None)
+        return f"feature {j}" if names is None else repr(str(names[j]))
+
+    def _verified(self, problem: Problem, rows: Rows | None, start: Array) -> GradientCheck:
+        """Check the gradient that the descent uses against J on the rows, at the start and at two random points."""
+        objective: Objective | MeanSquaredError = problem.objective
+        if rows is not None:
+            objective = row_objective(rows, problem.scaling, problem.fit_intercept)
+        random = check_random_state(self.random_state)
+        square = problem.feature_square
+        size = np.concatenate([np.ones(int(self.fit_intercept)), 1.0 / np.sqrt(np.where(square > 0, square, 1.0))])
+        spread = size[:, None] * np.where(problem.target_scale > 0, problem.target_scale, 1.0)
+        points = [start] + [start + spread * random.standard_normal(start.shape) for _ in range(2)]
+        checks = [check_gradient(objective.value, problem.objective.gradient, point) for point in points]
+        worst = max(checks, key=lambda check: check.relative_error - check.tolerance)
+        if not worst.passed:
+            raise GradientCheckError(
+                f"The gradient check failed: relative error {worst.relative_error:.3g}, tolerance {worst.tolerance:.3g}. "
+                f"Worst at coordinate {worst.worst_coordinate} of theta: analytic partial {worst.analytic:.6g}, finite "
+                f"difference {worst.numeric:.6g}. One of J and ∇J is wrong; please report this with your data's shape."
+            )
+        return worst
+
+    def _set_model(self, solution: Solution, one_target: bool, dtype: np.dtype[Any]) -> None:
+        problem, descent = solution.problem, solution.descent
+        scaling, modes = problem.scaling, problem.modes
+        coef, intercept = solution.model.in_original_units(scaling)
+        if not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
+            raise ValueError(
+                "The coefficients exceed what float64 holds: X is too small beside y (or y too large). Multiply X or "
+                "divide y by a constant first."
+            )
+        with np.errstate(over="ignore", under="ignore"):
+            rounded, rounded_intercept = coef.astype(dtype), intercept.astype(dtype)
+            if np.isfinite(rounded).all() and np.isfinite(rounded_intercept).all():
+                coef, intercept = rounded, rounded_intercept
+            unit = 2 * scaling.target_exponent
+            self.loss_ = float(np.ldexp(descent.last.value, unit))
+            self.loss_curve_ = [float(value) for value in np.ldexp(descent.values, unit)]
+            self.feature_mean_ = np.ldexp(scaling.shift, scaling.exponent)
+            self.feature_scale_ = np.ldexp(scaling.scale, scaling.exponent)
+            norm = float(np.linalg.norm(descent.last.gradient))
+            self.gradient_norm_ = float(np.ldexp(norm, scaling.target_exponent))
+        self.coef_ = coef[:, 0] if one_target else np.ascontiguousarray(coef.T)
+        self.intercept_ = 0.0 if not self.fit_intercept else intercept[0] if one_target else intercept
+        self.n_iter_ = descent.last.n_steps
+        self.loss_curve_iterations_ = descent.steps
+        self.learning_rate_ = descent.rate
+        self.max_stable_learning_rate_ = solution.max_stable_rate
+        self.condition_number_ = np.nan if modes is None else modes.condition_number
+        self.rank_ = -1 if modes is None else len(modes.eigenvalues) - int(self.fit_intercept)
+        self.solver_ = solution.solver

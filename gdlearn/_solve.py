@@ -1,0 +1,301 @@
+"""Solve: which problem, which rate, loop or closed form; then descend."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+
+from ._blocks import Array, Rows
+from ._descent import Descent, Status, descend
+from ._limit import Limit
+from ._modes import EPS
+from ._moments import moments_of
+from ._problem import LARGEST_MATRIX, MomentProblem, Problem, RowProblem, WideProblem, model_of
+from ._scaling import ScalingName
+from ._spectral import FAR, Recurrence, descend_spectrally, first_step
+from ._step_size import (
+    Acceleration,
+    MomentumRule,
+    StepRule,
+    automatic_rate,
+    constant,
+    constant_momentum,
+    exact_line_search,
+    largest_stable_rate,
+    schedule,
+)
+
+LOOP_TOL, LOOP_MAX_ITER = 1e-8, 1_000
+"""Where the loop stops if neither tol nor max_iter says so."""
+
+PRODUCTS_FOR_L = 40
+"""Products with X that estimating L costs, about."""
+
+
+class DivergenceError(ValueError):
+    """The learning rate is so large that the descent does not converge; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The parameters that say how to descend, as the user gave them."""
+
+    learning_rate: Any = "auto"
+    momentum: Any = "auto"
+    nesterov: bool = False
+    max_iter: int | None = None
+    tol: float | None = None
+    solver: str = "auto"
+
+    @property
+    def rate_is_constant(self) -> bool:
+        """Whether the closed form exists."""
+        return self.learning_rate == "auto" or not (callable(self.learning_rate) or isinstance(self.learning_rate, str))
+
+    @property
+    def wants_loop(self) -> bool:
+        """Whether the steps must be taken one by one."""
+        return self.solver == "loop" or not self.rate_is_constant
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """A descent, the model it reached and what is known of the problem."""
+
+    problem: Problem
+    descent: Descent
+    model: Limit
+    max_stable_rate: float
+    solver: str
+
+
+def pose(rows: Rows, scaling: ScalingName, fit_intercept: bool, settings: Settings) -> Problem:
+    """The problem in the form that is cheapest to descend; every form gives the same iterates."""
+    n, p = rows.n_used, rows.n_features + fit_intercept
+    side = min(n, p)
+    if settings.solver != "spectral":
+        entries = rows.X.nnz if sparse.issparse(rows.X) else n * p
+        if side > LARGEST_MATRIX:
+            return RowProblem.of(rows, scaling, fit_intercept)
+        numeric = not isinstance(settings.learning_rate, str)
+        if numeric and settings.max_iter is not None:
+            on_rows = 4.0 * entries * (settings.max_iter + PRODUCTS_FOR_L)
+            if on_rows < float(n) * p * side + 10.0 * side**3 and settings.max_iter < side:
+                return RowProblem.of(rows, scaling, fit_intercept)
+    if n < p:
+        return WideProblem.of(rows, scaling, fit_intercept)
+    extremes = scaling in ("minmax", "maxabs")
+    return MomentProblem.of(moments_of(rows, extremes=extremes), rows, scaling, fit_intercept)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the settings mean on one problem.
+
+    Attributes
+    ----------
+    rate, momentum : float
+        η (NaN where it changes from step to step) and β.
+    stable_rate : float
+        The learning rate at and above which descent does not converge.
+    loop : bool
+        Whether the steps are taken one by one.
+    accelerated : bool
+        Whether the momentum follows Nesterov's sequence with restarts.
+    """
+
+    rate: float
+    momentum: float
+    nesterov: bool
+    stable_rate: float
+    loop: bool
+    accelerated: bool
+    learning_rate: Any
+
+    @classmethod
+    def of(cls, problem: Problem, settings: Settings) -> Plan:
+        """Resolve "auto", and refuse what cannot be."""
+        if settings.solver == "spectral" and not settings.rate_is_constant:
+            raise ValueError(
+                f"solver='spectral' needs a constant learning rate, not learning_rate={settings.learning_rate!r}: use "
+                "solver='auto' or 'loop'."
+            )
+        loop = settings.wants_loop or problem.modes is None
+        beta = 0.0 if settings.momentum == "auto" else float(settings.momentum)
+        automatic = isinstance(settings.learning_rate, str) and settings.learning_rate == "auto"
+        if automatic:
+            rate = automatic_rate(problem.curvature)
+        else:
+            rate = float(settings.learning_rate) if settings.rate_is_constant else np.nan
+        return cls(
+            rate=rate,
+            momentum=beta,
+            nesterov=settings.nesterov,
+            stable_rate=largest_stable_rate(problem.curvature, beta, settings.nesterov),
+            loop=loop,
+            accelerated=loop and automatic and settings.momentum == "auto",
+            learning_rate=settings.learning_rate,
+        )
+
+    @property
+    def unstable(self) -> bool:
+        """Whether the rate is at or above the largest stable one."""
+        return self.rate >= self.stable_rate
+
+    def recurrence(self, modes: Any) -> Recurrence:
+        """One step of this descent on each mode."""
+        return Recurrence(2.0 * self.rate * modes.eigenvalues, self.momentum, self.nesterov)
+
+    def rules(self, problem: Problem) -> tuple[StepRule, MomentumRule | None, bool]:
+        """Step rule, momentum rule and whether it is Nesterov's, for the loop."""
+        if callable(self.learning_rate):
+            rule = schedule(self.learning_rate)
+        else:
+            rule = exact_line_search(problem.objective) if np.isnan(self.rate) else constant(self.rate)
+        if self.accelerated:
+            return rule, Acceleration(), True
+        return rule, constant_momentum(self.momentum) if self.momentum else None, self.nesterov
+
+
+def solve(problem: Problem, settings: Settings, start: Array, feature_name: Callable[[int], str]) -> Solution:
+    """Descend from `start` (theta of shape (p, t)), by loop or in closed form."""
+    plan = Plan.of(problem, settings)
+    if plan.unstable and settings.max_iter is None:
+        raise DivergenceError(divergence_message(problem, plan, plan.rate, feature_name, "does not converge"))
+    if plan.loop:
+        descent, model = _loop(problem, settings, plan, start)
+    else:
+        problem, descent, model = _closed_form(problem, settings, plan, start)
+
+    reached = f"J is {descent.last.value:.3g} after {descent.last.n_steps} steps"
+    if descent.status is Status.DIVERGED:
+        happened = f"made J infinite after {descent.last.n_steps} steps"
+        raise DivergenceError(divergence_message(problem, plan, descent.rate, feature_name, happened))
+    if plan.unstable:
+        warn(divergence_message(problem, plan, plan.rate, feature_name, f"does not converge ({reached})"))
+    elif descent.status is Status.NOT_CONVERGED:
+        warn(_convergence_message(problem, settings, plan, descent, start))
+    elif np.isnan(plan.rate) and descent.last.value > 2.0 * max(descent.values[0], descent.last.value / 1e300):
+        happened = f"ended higher than it began ({reached}, {descent.values[0]:.3g} at the start)"
+        warn(divergence_message(problem, plan, descent.rate, feature_name, happened))
+    return Solution(problem, descent, model, plan.stable_rate, "loop" if plan.loop else "spectral")
+
+
+def threshold(problem: Problem, tol: float) -> Array:
+    r"""The gradient norm that `tol` asks of each target: tol · 2 · ‖X̃‖_F/√W · σ_y (Paige and Saunders 1982)."""
+    sigma = problem.target_deviation if problem.fit_intercept else problem.target_scale
+    sigma = np.where(sigma > 0, sigma, problem.target_scale)
+    asked: Array = tol * 2.0 * np.sqrt(problem.feature_square.sum() + problem.fit_intercept) * sigma
+    return asked
+
+
+def _closed_form(problem: Problem, settings: Settings, plan: Plan, start: Array) -> tuple[Problem, Descent, Limit]:
+    models: list[Limit] = []
+
+    def limit(theta: Array) -> tuple[Array, float]:
+        reached, model = problem.limit(theta)
+        models.append(model)
+        return reached, float(model.minimum.sum())
+
+    def run(problem: Problem) -> Descent:
+        return descend_spectrally(
+            problem.modes,
+            start,
+            plan.recurrence(problem.modes),
+            plan.rate,
+            max_iter=settings.max_iter,
+            threshold=None if settings.tol is None else threshold(problem, settings.tol),
+            target_scale=problem.target_scale,
+            limit=limit,
+        )
+
+    if settings.max_iter is None and settings.tol is None:
+        problem = problem.sharper_limit() or problem
+        descent = run(problem)
+    else:
+        descent = run(problem)
+        sharper = problem.sharper_limit() if models else sharpened(problem, plan, descent.last.n_steps)
+        if sharper not in (None, problem):
+            models.clear()
+            problem, descent = sharper, run(sharper)
+    return problem, descent, models[-1] if models else _model_at(problem, descent)
+
+
+def sharpened(problem: Problem, plan: Plan, n_steps: int) -> Problem:
+    r"""The problem with as exact modes as so many steps need: the rounding of A grows with ηLk up to λ_max/λ_min."""
+    reach = plan.rate * problem.curvature * n_steps / (1.0 - plan.momentum)
+    return problem.sharper(min(reach, 1.0 / max(problem.modes.smallest, EPS))) or problem
+
+
+def _model_at(problem: Problem, descent: Descent) -> Limit:
+    return model_of(problem.scaling, descent.last.theta, problem.fit_intercept, np.zeros(descent.last.theta.shape[1]))
+
+
+def _loop(problem: Problem, settings: Settings, plan: Plan, start: Array) -> tuple[Descent, Limit]:
+    max_iter, tol = settings.max_iter, settings.tol
+    if max_iter is None and tol is None:
+        max_iter, tol = LOOP_MAX_ITER, LOOP_TOL
+    rule, momentum, nesterov = plan.rules(problem)
+    descent = descend(
+        problem.objective,
+        start,
+        rule,
+        momentum,
+        nesterov,
+        max_iter=max_iter,
+        threshold=None if tol is None else threshold(problem, tol),
+    )
+    return descent, _model_at(problem, descent)
+
+
+def warn(message: str) -> None:
+    """Warn where the user called `fit` or a function of this package."""
+    warnings.warn(message, ConvergenceWarning, stacklevel=4)
+
+
+def divergence_message(
+    problem: Problem, plan: Plan, rate: float, feature_name: Callable[[int], str], happened: str
+) -> str:
+    """The rate, the largest stable one, the feature of largest scale, and what to do."""
+    square, stable = problem.feature_square, plan.stable_rate
+    largest = int(np.argmax(square))
+    return (
+        f"Gradient descent with learning rate {rate:.6g} {happened}: the largest stable rate is {stable:.6g} (2/L without "
+        "momentum, with L the largest eigenvalue of the Hessian of J). The feature of largest scale is "
+        f"{feature_name(largest)}, of root mean square {np.sqrt(square[largest]):.3g} in the coordinates of the descent. "
+        f'Use learning_rate="auto", a rate below {stable:.6g}, or scaling="standard", which brings every feature to '
+        "scale 1."
+    )
+
+
+def _convergence_message(problem: Problem, settings: Settings, plan: Plan, descent: Descent, start: Array) -> str:
+    """The gradient norm reached, the one asked for, and what would help."""
+    tol = LOOP_TOL if settings.tol is None else settings.tol
+    asked = threshold(problem, tol)
+    reached = np.linalg.norm(descent.last.gradient, axis=0)
+    worst = int(np.argmax(reached / np.where(asked > 0, asked, 1.0)))
+    modes, condition, steps = problem.modes, "not known here", "more steps (max_iter)"
+    if modes is not None:
+        condition = format(modes.condition_number, ".3g")
+        more = 0
+        if settings.rate_is_constant:
+            weight = 2.0 * modes.eigenvalues[:, None] * (modes.optimum - modes.coordinates(start))
+            needed = first_step(
+                lambda e: bool((np.linalg.norm(weight * e[:, None], axis=0) <= asked).all()),
+                plan.recurrence(modes),
+                FAR,
+            )
+            more = needed - descent.last.n_steps
+        if more > 0:
+            steps = f"about {more:.3g} more steps (max_iter)" + (" without acceleration" if plan.accelerated else "")
+    return (
+        f"The gradient norm is {reached[worst]:.3g} after {descent.last.n_steps} steps, and tol={tol:g} asks for "
+        f"{asked[worst]:.3g}. What would help: {steps}; a larger tol; or a scaling that lowers the condition number of "
+        f'the Hessian, which is {condition} (scaling="standard" is best for most data).'
+    )

@@ -1,0 +1,214 @@
+r"""The same descent without looping: iterate k in closed form, whatever k is.
+
+With a constant η each mode moves alone. The error :math:`z_i(k) - z_i^*` is :math:`e_i(k)` times what it was at the
+start, and plain descent has
+
+.. math::  e_i(k) = \rho_i^k, \qquad \rho_i = 1 - 2\eta\lambda_i .
+
+Momentum makes of each mode a 2×2 linear recurrence, and :math:`e_i(k)` an entry of a matrix power. This is gradient
+descent, iterate for iterate, and not another solver with the same limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Protocol
+
+import numpy as np
+
+from ._blocks import Array
+from ._descent import Descent, Status, recorded_steps
+from ._modes import EPS
+from ._objective import Iterate
+
+FAR = 2**200
+"""No descent whose modes float64 can tell from zero takes more steps than this."""
+
+
+class ModalSpace(Protocol):
+    """What the closed form asks of the modes, however they were found."""
+
+    eigenvalues: Array
+    optimum: Array
+    minimum: Array
+
+    def coordinates(self, theta: Array) -> Array:
+        """Vᵀθ."""
+
+    def combine(self, z: Array) -> Array:
+        """Vz."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recurrence:
+    """One step of gradient descent on a mode with h = 2ηλ.
+
+    The error e and the velocity v of a mode become
+
+        v ← βv − h(e + γβv),   e ← e + v,   with γ = 1 for Nesterov's momentum, 0 for heavy-ball.
+    """
+
+    h: Array
+    beta: float = 0.0
+    nesterov: bool = False
+
+    def powers(self, steps: Sequence[int]) -> tuple[Array, Array]:
+        """e(k) and 1 − e(k) for each k of `steps`, both of shape (len(steps), m), without cancellation in either."""
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
+            return self._matrix_powers(steps) if self.beta else self._scalar_powers(steps)
+
+    def _scalar_powers(self, steps: Sequence[int]) -> tuple[Array, Array]:
+        k = np.array([float(step) for step in steps])[:, None]
+        gentle = self.h < 1.0
+        log_rho = np.where(gentle, np.log1p(-np.where(gentle, self.h, 0.0)), np.log(np.abs(1.0 - self.h)))
+        exponent = np.where(k > 0, k * log_rho, 0.0)
+        left, done = np.exp(exponent), -np.expm1(exponent)
+        if not gentle.all():
+            odd = np.array([step % 2 == 1 for step in steps])[:, None]
+            left = np.where(~gentle & odd, -left, left)
+            done = np.where(gentle, done, 1.0 - left)
+        return left, done
+
+    def _matrix_powers(self, steps: Sequence[int]) -> tuple[Array, Array]:
+        a, b, c, d = self._states(steps)
+        return 1.0 + a, -a
+
+    def _states(self, steps: Sequence[int]) -> tuple[Array, Array, Array, Array]:
+        """The entries of M^k − I by repeated squaring, (I + P)(I + Q) = I + P + Q + PQ: a tiny h keeps its digits."""
+        pull = self.h * self.beta if self.nesterov else np.zeros_like(self.h)
+        doubling = (-self.h, self.beta - pull, -self.h, (self.beta - 1.0) - pull)
+        shape = (len(steps), len(self.h))
+        total = tuple(np.zeros(shape) for _ in range(4))
+        for bit in range(max(steps, default=0).bit_length()):
+            chosen = np.array([step >> bit & 1 for step in steps], dtype=bool)[:, None]
+            product = _product(total, doubling)
+            total = tuple(np.where(chosen, t + q + r, t) for t, q, r in zip(total, doubling, product, strict=True))
+            doubling = tuple(2 * q + r for q, r in zip(doubling, _product(doubling, doubling), strict=True))  # type: ignore[assignment]
+        return total  # type: ignore[return-value]
+
+    def errors_from(self, start: int) -> Iterator[tuple[int, Array]]:
+        """Yield k and e(k) for k = start, start + 1, ..."""
+        a, _, c, _ = (entry[0] for entry in self._states([start]))
+        e, v = 1.0 + a, c
+        for k in count(start):
+            yield k, e
+            look = e + self.beta * v if self.nesterov else e
+            v = self.beta * v - self.h * look
+            e = e + v
+
+    def monotone(self) -> Array:
+        """Which modes approach their optimum without overshooting: their e(k) only falls."""
+        # Both roots of x² − px + q are real and positive: p = 1 + β − h and q = β, or with Nesterov's momentum
+        # p = (1 + β)(1 − h) and q = β(1 − h).
+        if self.nesterov:
+            bound = ((1.0 - self.beta) / (1.0 + self.beta)) ** 2
+        else:
+            bound = (1.0 - self.beta**0.5) ** 2
+        return self.h <= bound
+
+
+Entries = tuple[Array, ...]
+
+
+def _product(P: Entries, Q: Entries) -> Entries:
+    a, b, c, d = P
+    e, f, g, h = Q
+    return a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
+
+
+def first_step(small: Callable[[Array], bool], recurrence: Recurrence, most: int) -> int:
+    """The first k in 1, ..., most at which the errors e(k) are `small`; most + 1 where there is none.
+
+    `small` must be monotone: once true it stays true for smaller |e|. Plain descent shrinks every |e_i|, so the step is
+    found by bisection. With momentum some modes oscillate: no step comes before the modes that do not are small, and
+    from there on the steps are tried one by one.
+    """
+    oscillating = ~recurrence.monotone() if recurrence.beta else np.zeros(len(recurrence.h), dtype=bool)
+
+    def settled(k: int) -> bool:
+        return small(np.where(oscillating, 0.0, recurrence.powers([k])[0][0]))
+
+    low, high = 0, 1
+    while high < most and not settled(high):
+        low, high = high, min(2 * high, most)
+    if not settled(high):
+        return most + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if settled(middle) else (middle, high)
+    if not oscillating.any():
+        return high
+    for k, e in recurrence.errors_from(high):
+        if k > most or small(e):
+            return k
+    raise AssertionError("unreachable: errors_from is endless")
+
+
+def descend_spectrally(
+    modes: ModalSpace,
+    theta: Array,
+    recurrence: Recurrence,
+    rate: float,
+    *,
+    max_iter: int | None = None,
+    threshold: Array | None = None,
+    target_scale: Array,
+    limit: Callable[[Array], tuple[Array, float]],
+) -> Descent:
+    """The descent that `descend` would loop through, at the cost of one iterate.
+
+    Parameters
+    ----------
+    modes : ModalSpace
+    theta : ndarray of shape (p, t)
+        The start.
+    recurrence : Recurrence
+        One step on each mode.
+    rate : float
+        η, for the record.
+    max_iter : int or None
+    threshold : ndarray of shape (t,) or None
+        As for `descend`. Where both are None the descent goes to its limit, and the number of steps is the first after
+        which the fit differs from the limit by less than `target_scale` times the rounding unit.
+    target_scale : ndarray of shape (t,)
+        The root mean square of each target.
+    limit : callable
+        From the start to theta and J at the limit.
+    """
+    gap = modes.optimum - modes.coordinates(theta)
+    fit_weight = modes.eigenvalues[:, None] * gap**2
+    gradient_weight = 2.0 * modes.eigenvalues[:, None] * gap
+
+    def fitted(e: Array) -> bool:
+        return bool((np.sqrt(np.sum(fit_weight * e[:, None] ** 2, axis=0)) <= EPS * target_scale).all())
+
+    def flat(e: Array) -> bool:
+        return bool((np.linalg.norm(gradient_weight * e[:, None], axis=0) <= threshold).all())
+
+    if threshold is not None:
+        most = FAR if max_iter is None else max_iter
+        n_steps = first_step(flat, recurrence, most)
+        status = Status.CONVERGED if n_steps <= most else Status.NOT_CONVERGED
+        n_steps = min(n_steps, most)
+    elif max_iter is not None:
+        n_steps, status = max_iter, Status.STEPS_DONE
+    else:
+        n_steps, status = first_step(fitted, recurrence, FAR), Status.LIMIT
+
+    steps = recorded_steps(n_steps)
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        left, done = (part[0] for part in recurrence.powers([n_steps]))
+        gradient = modes.combine(-gradient_weight * left[:, None])
+        errors = recurrence.powers(steps)[0]
+        values = float(modes.minimum.sum()) + (errors * errors) @ fit_weight.sum(axis=1)
+        if not np.isfinite(values[-1]):
+            first_bad = int(np.flatnonzero(~np.isfinite(values))[0])
+            steps, values, status = steps[: first_bad + 1], values[: first_bad + 1], Status.DIVERGED
+        if fitted(left):
+            point, values[-1] = limit(theta)
+        else:
+            point = theta + modes.combine(done[:, None] * gap)
+    last = Iterate(steps[-1], point, float(values[-1]), gradient)
+    return Descent(last, status, steps, [float(value) for value in values], rate)

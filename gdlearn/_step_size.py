@@ -1,0 +1,104 @@
+"""Step size: from `learning_rate` and `momentum` to the rules the loop asks at each step, and where they stop being stable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ._blocks import Array
+from ._objective import Iterate, Objective
+from ._validation import positive_real
+
+StepRule = Callable[[Iterate], Any]
+"""The step size η at an iterate: one number, or one for each target."""
+
+MomentumRule = Callable[[Iterate, Array], Any]
+"""The momentum β at an iterate with this velocity: one number, or one for each target."""
+
+
+def largest_stable_rate(curvature: float, momentum: float = 0.0, nesterov: bool = False) -> float:
+    r"""The learning rate at and above which descent does not converge.
+
+    With L the largest eigenvalue of ∇²J: 2/L for plain descent, 2(1 + β)/L for heavy-ball momentum and
+    2(1 + β)/((1 + 2β)L) for Nesterov's.
+
+    References
+    ----------
+    Polyak (1964), *Some methods of speeding up the convergence of iteration methods*.
+    Lessard, Recht, Packard (2016), SIAM J. Optim. 26. https://doi.org/10.1137/15M1009597
+    """
+    if curvature <= 0:
+        return np.inf
+    factor = (1 + momentum) / (1 + 2 * momentum) if nesterov else 1 + momentum
+    return 2.0 * factor / curvature
+
+
+def automatic_rate(curvature: float) -> float:
+    """1/L: the largest rate at which no mode overshoots; 1 where J is flat."""
+    return 1.0 / curvature if curvature > 0 else 1.0
+
+
+def constant(rate: float) -> StepRule:
+    """The same η at every step: the textbook."""
+    return lambda iterate: rate
+
+
+def schedule(rate_of: Callable[[int], Any]) -> StepRule:
+    """η = rate_of(k) at step k = 0, 1, 2, ..."""
+
+    def rule(iterate: Iterate) -> float:
+        rate = rate_of(iterate.n_steps)
+        if not positive_real(rate):
+            raise ValueError(
+                f"The 'learning_rate' callable returned {rate!r} for step {iterate.n_steps}: it must return a finite "
+                "number > 0."
+            )
+        return float(rate)
+
+    return rule
+
+
+def exact_line_search(objective: Objective) -> StepRule:
+    r"""The η that minimises J along −∇J, for each target: :math:`\eta = g^Tg / g^THg` with g = ∇J, H = ∇²J."""
+
+    def rule(iterate: Iterate) -> Array:
+        g = iterate.gradient
+        # Divided by its largest entry, so that squares neither overflow nor vanish.
+        unit = np.abs(g).max(axis=0)
+        g = g / np.where(unit > 0, unit, 1.0)
+        curvature = np.sum(g * objective.hessian_product(g), axis=0)
+        steep = curvature > 0
+        eta: Array = np.where(steep, np.sum(g * g, axis=0) / np.where(steep, curvature, 1.0), 0.0)
+        return eta
+
+    return rule
+
+
+def constant_momentum(beta: float) -> MomentumRule:
+    """The same β at every step."""
+    return lambda iterate, velocity: beta
+
+
+class Acceleration:
+    r"""Nesterov's sequence :math:`\beta_k = (t_k - 1)/t_{k+1}`, :math:`t_{k+1} = (1 + \sqrt{1 + 4 t_k^2})/2`.
+
+    It starts again for a target whose velocity has come to point uphill.
+
+    References
+    ----------
+    O'Donoghue, Candès (2015), *Adaptive restart for accelerated gradient schemes*, Found. Comput. Math. 15.
+    https://doi.org/10.1007/s10208-013-9150-3
+    """
+
+    def __init__(self) -> None:
+        self._t: Any = 1.0
+
+    def __call__(self, iterate: Iterate, velocity: Array) -> Array:
+        """β for each target."""
+        uphill = np.sum(iterate.gradient * velocity, axis=0) > 0
+        t = np.where(uphill, 1.0, self._t)
+        self._t = (1.0 + np.sqrt(1.0 + 4.0 * t * t)) / 2.0
+        beta: Array = (t - 1.0) / self._t
+        return beta

@@ -1,0 +1,226 @@
+r"""Modes where rows are fewer than columns: the N×N kernel has the same nonzero eigenvalues as the d×d matrix.
+
+With :math:`Z = W^{-1/2} \mathrm{diag}(\sqrt{w}) [1, \tilde X]` the Hessian is :math:`2Z^TZ`, and :math:`ZZ^T = U\Lambda U^T`
+gives its modes without ever forming it: :math:`V = Z^TU\Lambda^{-1/2}`. X is read in blocks of columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg, sparse
+
+from ._blocks import Array, Rows, _dense, slices
+from ._modes import EPS, RANK_TOLERANCE, held_values
+from ._moments import safe_exponents, triangle
+from ._scaling import Scaling, ScalingName, shift_and_scale
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """The columns of X over the rows that have a weight, in scaled coordinates, a block at a time.
+
+    Attributes
+    ----------
+    rows : Rows
+    used : ndarray of int or None
+        The rows that have a weight; None for all.
+    share : ndarray of shape (n,), float64
+        √(w/W).
+    y : ndarray of shape (n, t), float64
+        In units of 2**target_exponent.
+    scaling : Scaling
+    fit_intercept : bool
+    feature_square : ndarray of shape (d,), float64
+        Mean square of each feature in scaled coordinates.
+    centred : bool
+        Whether the shift is the mean of each column, so that the intercept is a mode by itself.
+    """
+
+    rows: Rows
+    used: Array | None
+    share: Array
+    y: Array
+    scaling: Scaling
+    fit_intercept: bool
+    feature_square: Array
+    centred: bool
+
+    @classmethod
+    def of(cls, rows: Rows, name: ScalingName, fit_intercept: bool) -> Columns:
+        """One pass over the columns learns their scaling."""
+        weight = rows.weight
+        used = None if weight is None or weight.all() else np.flatnonzero(weight)
+        if weight is None:
+            share = np.full(rows.X.shape[0], 1.0 / rows.X.shape[0])
+        else:
+            share = weight[weight > 0] / weight.sum()
+        d = rows.n_features
+        exponent = np.zeros(d, dtype=np.int64)
+        statistics = np.zeros((4, d))
+        for columns in _column_slices(rows):
+            block = _raw(rows, used, columns)
+            exponent[columns] = safe_exponents(np.abs(block).max(axis=0))
+            if exponent[columns].any():
+                block = np.ldexp(block, -exponent[columns])
+            statistics[:, columns] = _column_statistics(block, share)
+        mean, variance, minimum, maximum = statistics
+        shift, scale = shift_and_scale(
+            name, fit_intercept=fit_intercept, mean=mean, variance=variance, minimum=minimum, maximum=maximum
+        )
+        y = (rows.y if used is None else rows.y[used]).astype(np.float64)
+        target_exponent = int(safe_exponents(np.abs(y).max(axis=0)).max())
+        if name is None and exponent.any():
+            scale = np.ldexp(scale, -exponent)
+        scaling = Scaling(shift, scale, exponent, target_exponent)
+        centred = name == "standard" and fit_intercept
+        with np.errstate(over="ignore"):
+            square = (variance + (mean - shift) ** 2) / scale**2
+        y = np.ldexp(y, -target_exponent)
+        return cls(rows, used, np.sqrt(share), y, scaling, fit_intercept, square, centred)
+
+    def blocks(self) -> Iterator[tuple[slice, Array]]:
+        """Yield slices of the features and the matching columns of diag(√(w/W)) X̃."""
+        s = self.scaling
+        plain = not s.exponent.any()
+        for columns in _column_slices(self.rows):
+            block = _raw(self.rows, self.used, columns)
+            if not plain:
+                block = np.ldexp(block, -s.exponent[columns])
+            block = (block - s.shift[columns]) / s.scale[columns]
+            if self.centred:  # the rounding of the mean, which an offset magnifies
+                block -= (self.share**2) @ block
+            yield columns, block * self.share[:, None]
+
+    def predict(self, slopes: Array) -> Array:
+        """diag(√(w/W)) X̃ times slopes of shape (d, t)."""
+        out = np.zeros((len(self.share), slopes.shape[1]))
+        for columns, block in self.blocks():
+            out += block @ slopes[columns]
+        return out
+
+    def adjoint(self, r: Array) -> Array:
+        """The transpose of diag(√(w/W)) X̃ times r of shape (n, t)."""
+        out = np.empty((self.rows.n_features, r.shape[1]))
+        for columns, block in self.blocks():
+            out[columns] = block.T @ r
+        return out
+
+
+def _column_slices(rows: Rows) -> Iterator[slice]:
+    n, d = rows.X.shape
+    csr = sparse.issparse(rows.X) and rows.X.format == "csr"
+    return slices(d, n, strided=csr)
+
+
+def _raw(rows: Rows, used: Array | None, columns: slice) -> Array:
+    block = np.asarray(_dense(rows.X[:, columns]), dtype=np.float64)
+    return block if used is None else block[used]
+
+
+def _column_statistics(block: Array, share: Array) -> Array:
+    """Mean, variance, minimum and maximum of each column; a constant one has exactly no variance."""
+    origin = block[0]
+    deviation = block - origin
+    mean = share @ deviation
+    deviation -= mean
+    return np.array([origin + mean, share @ (deviation * deviation), block.min(axis=0), block.max(axis=0)])
+
+
+@dataclass(frozen=True, eq=False)
+class KernelModes:
+    """Modes as in `Modes`, the vectors left as products with X."""
+
+    columns: Columns
+    U: Array
+    eigenvalues: Array
+    optimum: Array
+    minimum: Array
+    error: float
+    smallest: float
+    intercept_mode: int | None
+    """Where the intercept is a mode by itself: its place, with a column of zeros in U."""
+
+    @classmethod
+    def of(cls, columns: Columns, *, root: bool = False) -> KernelModes:
+        """From the eigenvalues of the kernel ZZᵀ, or with `root` from the singular values of Zᵀ's triangle."""
+        y, share = columns.y, columns.share
+        n, t = y.shape
+        mean = (share**2) @ y
+        q = share[:, None] * (y - mean if columns.centred else y)
+        start = np.zeros((0 if root else n, n))
+        if columns.fit_intercept and not columns.centred:
+            start = share[None].copy() if root else np.outer(share, share)
+        total = start
+        for _, block in columns.blocks():
+            if root:
+                total = triangle(np.vstack([total, block.T]))
+            else:
+                total = total + block @ block.T
+        noise = 4 * EPS * n
+        if root:
+            noise = RANK_TOLERANCE * np.sqrt(n)
+            _, s, Ut = linalg.svd(total, full_matrices=False, check_finite=False, lapack_driver="gesvd")
+            values, U = s, Ut.T
+        else:
+            values, U = (part[..., ::-1] for part in linalg.eigh(total, check_finite=False))
+        known_zero = int(columns.centred and len(values) == n)  # centred rows sum to zero
+        values, U = values[: len(values) - known_zero], U[:, : U.shape[1] - known_zero]
+        held, smallest = held_values(values, noise)
+        values, U = values[held], U[:, held]
+        error = min(1.0, noise * float(values[0] / values[-1])) if len(values) else 0.0
+        eigenvalues = values * values if root else values
+        projection = U.T @ q
+        rest = q - U @ projection
+        optimum = projection / np.sqrt(eigenvalues)[:, None]
+        place = None
+        if columns.centred:
+            place = int(np.searchsorted(-eigenvalues, -1.0))
+            eigenvalues = np.insert(eigenvalues, place, 1.0)
+            optimum = np.insert(optimum, place, mean, axis=0)
+            U = np.insert(U, place, 0.0, axis=1)
+        minimum = np.sum(rest * rest, axis=0)
+        if root:
+            smallest = smallest**2
+        return cls(columns, U, eigenvalues, optimum, minimum, error, smallest, place)
+
+    @property
+    def condition_number(self) -> float:
+        """λ_max/λ_min, over the modes that the data hold."""
+        return float(self.eigenvalues[0] / self.eigenvalues[-1]) if len(self.eigenvalues) else 1.0
+
+    def coordinates(self, theta: Array) -> Array:
+        """Vᵀθ = Λ^{-1/2} Uᵀ Zθ."""
+        if not theta.any():
+            return np.zeros((len(self.eigenvalues), theta.shape[1]))
+        columns = self.columns
+        slopes = theta[1:] if columns.fit_intercept else theta
+        product = columns.predict(slopes)
+        if columns.fit_intercept and not columns.centred:
+            product += np.outer(columns.share, theta[0])
+        z = (self.U.T @ product) / np.sqrt(self.eigenvalues)[:, None]
+        if self.intercept_mode is not None:
+            z[self.intercept_mode] = theta[0]
+        return z
+
+    def combine(self, z: Array) -> Array:
+        """Vz = Zᵀ U Λ^{-1/2} z."""
+        columns = self.columns
+        rows = self.U @ (z / np.sqrt(self.eigenvalues)[:, None])
+        slopes = columns.adjoint(rows)
+        if not columns.fit_intercept:
+            return slopes
+        intercept = columns.share @ rows if self.intercept_mode is None else z[self.intercept_mode]
+        return np.vstack([intercept, slopes])
+
+    def residual_step(self, theta: Array) -> tuple[Array, Array]:
+        """The residuals' J at theta, and the step in the modes that removes what the modes can remove of them."""
+        columns = self.columns
+        slopes, intercept = (theta[1:], theta[0]) if columns.fit_intercept else (theta, np.zeros(theta.shape[1]))
+        r = columns.share[:, None] * (columns.y - intercept) - columns.predict(slopes)
+        step = (self.U.T @ r) / np.sqrt(self.eigenvalues)[:, None]
+        if self.intercept_mode is not None:
+            step[self.intercept_mode] = columns.share @ r
+        return np.sum(r * r, axis=0), step
