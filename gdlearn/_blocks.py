@@ -91,7 +91,8 @@ class Rows:
         follows cancels nothing.
         """
         sample = np.sort(self.sample(65), axis=0)
-        return sample[len(sample) // 2]
+        middle: Array = sample[len(sample) // 2]
+        return middle
 
     def blocks(self, shift: Array, exponent: NDArray[np.int64]) -> Iterator[tuple[Array, Array | None]]:
         """Yield (z − shift)·2^−exponent in blocks [1, x, y], a column of ones first, and the weights of the rows.

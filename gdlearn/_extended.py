@@ -16,9 +16,10 @@ from __future__ import annotations
 import numpy as np
 
 from ._blocks import Array, Rows
+from ._moments import Exponents
 
 N_SLICES = 3
-"""Three slices of 20 to 24 bits hold a float64; products of slices beyond the third order are below 2^-60."""
+"""Three slices of 19 to 26 bits hold a float64 that is not far smaller than the largest."""
 
 Pair = tuple[Array, Array]
 """An unevaluated sum high + low."""
@@ -71,13 +72,13 @@ def _bits(length: int) -> int:
 
 
 def _accumulate(pair: Pair, left: list[Array], right: list[Array]) -> Pair:
-    for order in range(N_SLICES):
-        for i in range(order + 1):
-            pair = add(pair, left[i] @ right[order - i])
+    for a in left:
+        for b in right:
+            pair = add(pair, a @ b)
     return pair
 
 
-def residual_and_gradient(rows: Rows, exponent: Array, coef: Array, intercept: Array) -> tuple[Pair, Pair, Array]:
+def residual_and_gradient(rows: Rows, exponent: Exponents, coef: Array, intercept: Array) -> tuple[Pair, Pair, Array]:
     r"""Sums over the rows of :math:`w r`, :math:`w r x` and :math:`w r^2`, with r = y − intercept − x·coef.
 
     Parameters

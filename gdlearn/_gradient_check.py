@@ -66,8 +66,8 @@ def check_gradient(
         |\Delta_i f - h_i \partial_i f| \lesssim \tfrac12 h_i^2 |H_{ii}| + 2\varepsilon_f, \qquad
         h_i = 2\sqrt{\varepsilon_f / |H_{ii}|},
 
-    with :math:`H_{ii}` the curvature, measured by a second difference, and :math:`\varepsilon_f` the noise of f, measured
-    from a difference table. Their 2-norm over i, times `safety`, is the tolerance.
+    with :math:`H_{ii}` the curvature, measured by a second difference, and :math:`\varepsilon_f` the noise of f,
+    measured from a difference table. Their 2-norm over i, times `safety`, is the tolerance.
 
     Parameters
     ----------
@@ -154,26 +154,29 @@ def check_gradient(
 
 
 def _curvature(f: Callable[[Array], float], origin: Array, f0: float) -> tuple[Array, Array]:
-    """For each coordinate a step over which f bends visibly, and |∂²f/∂θ_i²| measured with it."""
+    """For each coordinate a step over which f bends visibly, though little, and |∂²f/∂θ_i²| measured with it."""
     reach, curvature = np.empty(len(origin)), np.empty(len(origin))
-    guess = 2.0**-10
+    guess = 2.0**-10 * max(float(np.abs(origin[:1]).max(initial=0.0)), 1.0)
     for i, centre in enumerate(origin):
-        h, least, most = guess * max(abs(centre), 1.0) if i == 0 else guess, 0.0, np.inf
+        h, least, most, before = guess, 0.0, np.inf, np.nan
         for _ in range(100):
             h = float(_representable(centre, np.array(h)))
             up, down = _moved(f, origin, i, h), _moved(f, origin, i, -h)
-            bend, size = abs(up - 2.0 * f0 + down), max(abs(f0), abs(up), abs(down))
-            if not np.isfinite(bend) or bend > size:
-                most = h
+            size = max(abs(f0), abs(up), abs(down), float(np.finfo(np.float64).tiny))
+            bend = abs(up - 2.0 * f0 + down) / size
+            if abs(bend / before - 1.0) < 0.1:
+                break  # a parabola at its minimum bends alike over every step
+            if not bend < 1e-3:
+                before, most = bend, h
                 h = np.sqrt(least * most) if least > 0 else h / 1024.0
-            elif bend < 1e-4 * size and h < 1e150:
+            elif bend < 1e-8 and abs(up - down) < size and h < 1e150:
                 least = h
                 h = np.sqrt(least * most) if np.isfinite(most) else h * 32.0
             else:
                 break
             if most <= 2 * least:
                 break
-        reach[i], curvature[i] = h, (bend / h / h if np.isfinite(bend) else 0.0)
+        reach[i], curvature[i] = h, (bend * size / h / h if np.isfinite(bend) else 0.0)
         guess = h
     return reach, curvature
 

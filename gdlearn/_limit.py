@@ -118,9 +118,6 @@ def shortest_step(
 
     `particular` is any solution, in the coordinates of `own`; `modes` are those in the coordinates of `best`.
     """
-    missing = len(modes.vectors) - modes.vectors.shape[1]
-    if missing == 0:
-        return particular
     null = linalg.qr(modes.vectors, check_finite=False)[0][:, modes.vectors.shape[1] :]
     null = linalg.qr(best.to_coordinates_of(own, null, fit_intercept), mode="economic", check_finite=False)[0]
     return np.asarray(particular + null @ (null.T @ (start - particular)))

@@ -63,6 +63,11 @@ class Modes:
         return self.vectors @ z
 
     @property
+    def complete(self) -> bool:
+        """Whether the data hold every direction, so that there is one solution only."""
+        return self.vectors.shape[0] == self.vectors.shape[1]
+
+    @property
     def condition_number(self) -> float:
         """λ_max/λ_min, over the modes that the data hold."""
         return float(self.eigenvalues[0] / self.eigenvalues[-1]) if len(self.eigenvalues) else 1.0
@@ -136,6 +141,7 @@ def _from_matrix(A: Array, b: Array, c: Array) -> Modes:
     noise = 4 * EPS * max(len(A), 4)
     held, smallest = held_values(eigenvalues, noise)
     eigenvalues, vectors = eigenvalues[held], np.ascontiguousarray(vectors[:, held])
+    vectors[~A.any(axis=0)] = 0.0  # a constant feature: no rounding may move its coefficient
     projection = vectors.T @ b
     optimum = projection / eigenvalues[:, None]
     minimum = np.maximum(c - np.sum(projection * optimum, axis=0), 0.0)
@@ -150,6 +156,7 @@ def _from_root(M: Array, q: Array) -> Modes:
     noise = RANK_TOLERANCE * np.sqrt(M.shape[1])
     held, smallest = held_values(s, noise)
     U, s, V = U[:, held], s[held], np.ascontiguousarray(Vt[held].T)
+    V[~M.any(axis=0)] = 0.0
     projection = U.T @ q
     rest = q - U @ projection
     return Modes(s * s, V, projection / s[:, None], np.sum(rest * rest, axis=0), _error(s, noise), smallest**2)

@@ -220,16 +220,16 @@ def _one_pass(rows: Rows, shift: Array, exponent: Exponents, *, extremes: bool, 
         else:
             total += block.T @ block
     if root:
-        scaled_weight, mean = total[0, 0] ** 2, total[0, 1:] / total[0, 0]
+        mean = total[0, 1:] / total[0, 0]
         factor = np.zeros((rows.width, rows.width))
         factor[: len(total) - 1] = total[1:, 1:] / np.abs(total[0, 0])
         covariance = factor.T @ factor
     else:
-        scaled_weight, mean, factor = total[0, 0], total[0, 1:] / total[0, 0], None
-        covariance = total[1:, 1:] / scaled_weight - np.outer(mean, mean)
+        mean, factor = total[0, 1:] / total[0, 0], None
+        covariance = total[1:, 1:] / total[0, 0] - np.outer(mean, mean)
     origin = np.ldexp(shift, -exponent)
     return Moments(
-        weight=_total_weight(scaled_weight, rows.weight_exponent),
+        weight=_total_weight(rows),
         n_samples=rows.n_used,
         n_targets=rows.y.shape[1],
         exponent=exponent,
@@ -241,8 +241,10 @@ def _one_pass(rows: Rows, shift: Array, exponent: Exponents, *, extremes: bool, 
     )
 
 
-def _total_weight(scaled: float, exponent: int) -> float:
-    weight = float(np.ldexp(scaled, exponent))
+def _total_weight(rows: Rows) -> float:
+    if rows.weight is None:
+        return float(rows.n_used)
+    weight = float(np.ldexp(rows.weight.sum(), rows.weight_exponent))
     if not 0 < weight < np.inf:
         raise ValueError(
             f"sample_weight sums to {weight}, which float64 cannot use: divide or multiply the weights by a number; "

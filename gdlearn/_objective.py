@@ -131,7 +131,7 @@ class MeanSquaredError:
         """X̃θ, the shift subtracted from X (exact) and not from the product (which would cancel)."""
         intercept, slopes = (theta[0], theta[1:]) if self.fit_intercept else (0.0, theta)
         slopes = (slopes.T / self._scale).T
-        if sparse.issparse(self._X):
+        if sparse.issparse(self._X) or not self._shift.any():
             return np.asarray(self._X @ slopes) - self._shift @ slopes + intercept
         out = np.empty((self._X.shape[0], *theta.shape[1:]))
         for rows in slices(*self._X.shape):
@@ -140,7 +140,7 @@ class MeanSquaredError:
 
     def _adjoint(self, r: Array) -> Array:
         """[1, X̃]ᵀr."""
-        if sparse.issparse(self._X):
+        if sparse.issparse(self._X) or not self._shift.any():
             product = np.asarray(self._X.T @ r) - np.multiply.outer(self._shift, r.sum(axis=0))
         else:
             product = np.zeros((self._X.shape[1], *r.shape[1:]))

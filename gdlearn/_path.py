@@ -99,7 +99,10 @@ def gradient_descent_path(
     if not np.isfinite(losses).all():
         raise DivergenceError(divergence_message(problem, plan, rate, name, "makes J infinite"))
     if plan.unstable:
-        warn(divergence_message(problem, plan, rate, name, f"does not converge (J is {losses[-1]:.3g} at the end)"))
+        warn(
+            divergence_message(problem, plan, rate, name, f"does not converge (J is {losses[-1]:.3g} at the end)"),
+            depth=2,
+        )
     coef, intercept = problem.scaling.in_original_units(theta.reshape(len(theta), -1), fit_intercept)
     t = rows.y.shape[1]
     coefs = coef.reshape(rows.n_features, len(wanted), t).transpose(2, 0, 1)

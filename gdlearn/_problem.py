@@ -35,48 +35,45 @@ LIMIT_TOO_LOSSY = 1e-8
 
 
 class Problem(Protocol):
-    """What a descent needs to know of the data.
+    """What a descent needs to know of the data, in the coordinates of `scaling`."""
 
-    Attributes
-    ----------
-    scaling : Scaling
-    objective : Objective
-    modes : Modes, KernelModes or None
-        None where no matrix was formed.
-    curvature : float
-        L, the largest eigenvalue of ∇²J.
-    target_scale, target_deviation : ndarray of shape (t,)
-        Root mean square and standard deviation of y.
-    feature_square : ndarray of shape (d,)
-        Mean square of each feature in these coordinates.
-    """
+    @property
+    def scaling(self) -> Scaling:
+        """The coordinates."""
 
-    scaling: Scaling
-    fit_intercept: bool
-    target_scale: Array
-    target_deviation: Array
+    @property
+    def fit_intercept(self) -> bool:
+        """Whether theta starts with an intercept."""
 
     @property
     def objective(self) -> Objective:
-        """J in these coordinates."""
+        """J."""
 
     @property
     def modes(self) -> Any:
-        """The modes, or None."""
+        """The modes (`Modes` or `KernelModes`); None where no matrix was formed."""
 
     @property
     def curvature(self) -> float:
-        """L."""
+        """L, the largest eigenvalue of ∇²J."""
 
     @property
     def feature_square(self) -> Array:
-        """Mean square of each feature in these coordinates."""
+        """Mean square of each feature, of shape (d,)."""
+
+    @property
+    def target_scale(self) -> Array:
+        """Root mean square of each target, of shape (t,)."""
+
+    @property
+    def target_deviation(self) -> Array:
+        """Standard deviation of each target, of shape (t,)."""
 
     def sharper(self, amplification: float) -> Problem | None:
-        """The same problem with modes from the root, where rounding is amplified so much that this is called for."""
+        """The same with modes from the root, if rounding so amplified calls for it and the rows are at hand."""
 
     def sharper_limit(self) -> Problem | None:
-        """The same, where the limit calls for it."""
+        """The same with modes from the root, if the limit calls for it and the rows are at hand."""
 
     def limit(self, start: Array) -> tuple[Array, Limit]:
         """Where descent from `start` converges to: theta, and the model with all its digits."""
@@ -88,6 +85,7 @@ class MomentProblem:
 
     moments: Moments
     rows: Rows | None
+    name: ScalingName
     scaling: Scaling
     fit_intercept: bool
     objective: Quadratic
@@ -109,7 +107,8 @@ class MomentProblem:
         scaling = Scaling(shift, scale, moments.exponent[:d], int(moments.exponent[-1]))
         with np.errstate(over="ignore", invalid="ignore"):
             quadratic = Quadratic.of(moments, scaling, fit_intercept)
-            return cls(moments, rows, scaling, fit_intercept, quadratic, modes_of(quadratic, moments, scaling))
+            modes = modes_of(quadratic, moments, scaling)
+        return cls(moments, rows, name, scaling, fit_intercept, quadratic, modes)
 
     @property
     def target_scale(self) -> Array:
@@ -144,9 +143,9 @@ class MomentProblem:
         """Warn where the moments alone are too coarse for the features."""
         if self.rows is None and self.moments.root is None and self.modes.smallest < LIMIT_TOO_LOSSY:
             warnings.warn(
-                f"The features are so nearly collinear (condition number of the Hessian at least "
-                f"{1 / max(self.modes.smallest, EPS):.3g}) that second moments hold few or no digits of some directions: "
-                "exactly collinear features are fitted right, nearly collinear ones may not be. Make the moments with "
+                "The features are so nearly collinear (condition number of the Hessian at least "
+                f"{1 / max(self.modes.smallest, EPS):.3g}) that second moments hold few or no digits of some of them:"
+                " exactly collinear features are fitted right, nearly collinear ones may not be. Make the moments with "
                 "Moments.from_data(..., root=True), or fit the rows themselves.",
                 ConvergenceWarning,
                 stacklevel=3,
@@ -155,15 +154,13 @@ class MomentProblem:
     def _with_root(self) -> MomentProblem | None:
         if self.rows is None or self.moments.root is not None:
             return None
-        moments = moments_of(self.rows, root=True)
-        quadratic = Quadratic.of(moments, self.scaling, self.fit_intercept)
-        modes = modes_of(quadratic, moments, self.scaling)
-        return MomentProblem(moments, self.rows, self.scaling, self.fit_intercept, quadratic, modes)
+        moments = moments_of(self.rows, extremes=self.moments.minimum is not None, root=True)
+        return MomentProblem.of(moments, self.rows, self.name, self.fit_intercept)
 
     def limit(self, start: Array) -> tuple[Array, Limit]:
         """In the best conditioned coordinates, refined where that is called for, then carried to these."""
         best = equilibrated(self.moments, self.fit_intercept)
-        same = np.array_equal(best.shift, self.scaling.shift) and np.array_equal(best.scale, self.scaling.scale)
+        same = self.name == "standard" and self.fit_intercept
         modes = self.modes
         if not same:
             modes = modes_of(Quadratic.of(self.moments, best, self.fit_intercept), self.moments, best)
@@ -171,10 +168,10 @@ class MomentProblem:
         if self.rows is not None and needs_refinement(modes, self.moments, model):
             model = refined(model, self.rows, modes, best, self.moments, self.fit_intercept)
         theta = model_in(self.scaling, model, self.fit_intercept)
+        if modes.complete or (same and not start.any()):
+            return theta, model
         nearest = shortest_step(theta, start, modes, best, self.scaling, self.fit_intercept)
-        if nearest is not theta and not (same and not start.any()):
-            model = model_of(self.scaling, nearest, self.fit_intercept, model.minimum)
-        return nearest, model
+        return nearest, model_of(self.scaling, nearest, self.fit_intercept, model.minimum)
 
 
 def model_in(scaling: Scaling, model: Limit, fit_intercept: bool) -> Array:

@@ -39,10 +39,10 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         J(\theta) = \frac1W \sum_n w_n (y_n - \hat y_n)^2, \qquad
         \theta \leftarrow \theta - \eta\nabla J(\theta)
 
-    from :math:`\theta = 0`, in the scaled coordinates :math:`\hat y = \theta_0 + \tilde x^T\theta_{1..d}`. There is no ½
-    in J, so :math:`\partial J/\partial\theta_k = -\frac2W \sum_n w_n \tilde x_{nk}(y_n - \hat y_n)`.
+    from :math:`\theta = 0`, in the scaled coordinates :math:`\hat y = \theta_0 + \tilde x^T\theta_{1..d}`. There is no
+    ½ in J, so :math:`\partial J/\partial\theta_k = -\frac2W \sum_n w_n \tilde x_{nk}(y_n - \hat y_n)`.
 
-    With no settings the descent goes to its limit, the least-squares solution (of minimum norm where there are several),
+    With no settings the descent goes to its limit, the least-squares solution (the shortest where there are several),
     as far as float64 resolves it. A number for `learning_rate` gives the iterates of the textbook. J is a quadratic, so
     iterate k has a closed form that costs the same whatever k is; it is used wherever it is cheaper than the loop.
 
@@ -97,7 +97,7 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     max_stable_learning_rate_ : float
         2/L, at and above which plain descent does not converge; with momentum its own limit.
     condition_number_ : float
-        λ_max/λ_min of ∇²J in scaled coordinates, over the directions that the data hold; NaN where no matrix was formed.
+        λ_max/λ_min of ∇²J in scaled coordinates, over what the data hold; NaN where no matrix was formed.
     rank_ : int
         How many directions of the features the data hold; -1 where no matrix was formed.
     feature_mean_, feature_scale_ : ndarray of shape (n_features,)
@@ -248,7 +248,7 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             self._check_parameters()
             problem = MomentProblem.of(moments, None, self.scaling, self.fit_intercept)
             problem.warn_if_unresolved()
-            vars(self).pop("feature_names_in_", None)
+            self.__dict__.pop("feature_names_in_", None)
             self.n_features_in_ = moments.n_features
             self._descend(problem, None, one_target=moments.n_targets == 1, dtype=np.dtype(np.float64))
         return self
@@ -285,8 +285,7 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         try:
             yield
         except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__ = before
             raise
 
     def _check_parameters(self) -> None:
@@ -315,7 +314,7 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         check = self._verified(problem, rows, start) if self.check_gradient else None
         solution = solve(problem, self._settings, start, self._feature_name)
         self._set_model(solution, one_target, dtype)
-        vars(self).pop("gradient_check_", None)
+        self.__dict__.pop("gradient_check_", None)
         if check is not None:
             self.gradient_check_ = check
         if self.verbose:
@@ -354,8 +353,8 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         worst = max(checks, key=lambda check: check.relative_error - check.tolerance)
         if not worst.passed:
             raise GradientCheckError(
-                f"The gradient check failed: relative error {worst.relative_error:.3g}, tolerance {worst.tolerance:.3g}. "
-                f"Worst at coordinate {worst.worst_coordinate} of theta: analytic partial {worst.analytic:.6g}, finite "
+                f"The gradient check failed: error {worst.relative_error:.3g}, tolerance {worst.tolerance:.3g}."
+                f" Worst at coordinate {worst.worst_coordinate} of theta: analytic {worst.analytic:.6g}, finite "
                 f"difference {worst.numeric:.6g}. One of J and ∇J is wrong; please report this with your data's shape."
             )
         return worst

@@ -178,12 +178,12 @@ def solve(problem: Problem, settings: Settings, start: Array, feature_name: Call
         happened = f"made J infinite after {descent.last.n_steps} steps"
         raise DivergenceError(divergence_message(problem, plan, descent.rate, feature_name, happened))
     if plan.unstable:
-        warn(divergence_message(problem, plan, plan.rate, feature_name, f"does not converge ({reached})"))
+        warn(divergence_message(problem, plan, plan.rate, feature_name, f"does not converge ({reached})"), depth=4)
     elif descent.status is Status.NOT_CONVERGED:
-        warn(_convergence_message(problem, settings, plan, descent, start))
+        warn(_convergence_message(problem, settings, plan, descent, start), depth=4)
     elif np.isnan(plan.rate) and descent.last.value > 2.0 * max(descent.values[0], descent.last.value / 1e300):
         happened = f"ended higher than it began ({reached}, {descent.values[0]:.3g} at the start)"
-        warn(divergence_message(problem, plan, descent.rate, feature_name, happened))
+        warn(divergence_message(problem, plan, descent.rate, feature_name, happened), depth=4)
     return Solution(problem, descent, model, plan.stable_rate, "loop" if plan.loop else "spectral")
 
 
@@ -254,9 +254,9 @@ def _loop(problem: Problem, settings: Settings, plan: Plan, start: Array) -> tup
     return descent, _model_at(problem, descent)
 
 
-def warn(message: str) -> None:
-    """Warn where the user called `fit` or a function of this package."""
-    warnings.warn(message, ConvergenceWarning, stacklevel=4)
+def warn(message: str, *, depth: int) -> None:
+    """Warn `depth` calls up: where the user called `fit` or a function of this package."""
+    warnings.warn(message, ConvergenceWarning, stacklevel=depth + 1)
 
 
 def divergence_message(
@@ -265,12 +265,13 @@ def divergence_message(
     """The rate, the largest stable one, the feature of largest scale, and what to do."""
     square, stable = problem.feature_square, plan.stable_rate
     largest = int(np.argmax(square))
+    unequal = square[largest] > 1.5 or square[square > 0].min(initial=1.0) < 0.5
+    remedy = ', or scaling="standard", which brings every feature to scale 1' if unequal else ""
     return (
-        f"Gradient descent with learning rate {rate:.6g} {happened}: the largest stable rate is {stable:.6g} (2/L without "
-        "momentum, with L the largest eigenvalue of the Hessian of J). The feature of largest scale is "
-        f"{feature_name(largest)}, of root mean square {np.sqrt(square[largest]):.3g} in the coordinates of the descent. "
-        f'Use learning_rate="auto", a rate below {stable:.6g}, or scaling="standard", which brings every feature to '
-        "scale 1."
+        f"Gradient descent with learning rate {rate:.6g} {happened}: the largest stable rate is {stable:.6g} (2/L "
+        "without momentum, with L the largest eigenvalue of the Hessian of J). The feature of largest scale is "
+        f"{feature_name(largest)}, root mean square {np.sqrt(square[largest]):.3g} in the coordinates of the descent. "
+        f'Use learning_rate="auto" or a rate below {stable:.6g}{remedy}.'
     )
 
 

@@ -17,6 +17,7 @@ from itertools import count
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._blocks import Array
 from ._descent import Descent, Status, recorded_steps
@@ -72,7 +73,7 @@ class Recurrence:
         return left, done
 
     def _matrix_powers(self, steps: Sequence[int]) -> tuple[Array, Array]:
-        a, b, c, d = self._states(steps)
+        a = self._states(steps)[0]
         return 1.0 + a, -a
 
     def _states(self, steps: Sequence[int]) -> tuple[Array, Array, Array, Array]:
@@ -98,7 +99,7 @@ class Recurrence:
             v = self.beta * v - self.h * look
             e = e + v
 
-    def monotone(self) -> Array:
+    def monotone(self) -> NDArray[np.bool_]:
         """Which modes approach their optimum without overshooting: their e(k) only falls."""
         # Both roots of x² − px + q are real and positive: p = 1 + β − h and q = β, or with Nesterov's momentum
         # p = (1 + β)(1 − h) and q = β(1 − h).

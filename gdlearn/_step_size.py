@@ -1,4 +1,4 @@
-"""Step size: from `learning_rate` and `momentum` to the rules the loop asks at each step, and where they stop being stable."""
+"""Step size: from `learning_rate` and `momentum` to the rules that the loop asks, and the largest stable rate."""
 
 from __future__ import annotations
 

@@ -21,7 +21,11 @@ EXACT_INTEGERS = 2**53
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
+    return isinstance(value, numbers.Real) and not boolean(value)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not boolean(value)
 
 
 def positive_real(value: Any) -> bool:
@@ -31,12 +35,12 @@ def positive_real(value: Any) -> bool:
 
 def positive_integer(value: Any) -> bool:
     """An integer ≥ 1, not a boolean."""
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= 1
+    return _is_integer(value) and int(value) >= 1
 
 
 def nonnegative_integer(value: Any) -> bool:
     """An integer ≥ 0, not a boolean."""
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= 0
+    return _is_integer(value) and int(value) >= 0
 
 
 def fraction(value: Any) -> bool:
@@ -173,7 +177,7 @@ def check_weights(sample_weight: Any, n_samples: int) -> NDArray[np.float64] | N
     if isinstance(sample_weight, numbers.Real):
         sample_weight = np.full(n_samples, float(sample_weight))
     refuse_what_converts_silently(sample_weight, "sample_weight")
-    weight = check_array(
+    weight: NDArray[np.float64] = check_array(
         sample_weight, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name="sample_weight", order="C"
     )
     if weight.ndim != 1:

@@ -1,7 +1,8 @@
 r"""Modes where rows are fewer than columns: the N×N kernel has the same nonzero eigenvalues as the d×d matrix.
 
-With :math:`Z = W^{-1/2} \mathrm{diag}(\sqrt{w}) [1, \tilde X]` the Hessian is :math:`2Z^TZ`, and :math:`ZZ^T = U\Lambda U^T`
-gives its modes without ever forming it: :math:`V = Z^TU\Lambda^{-1/2}`. X is read in blocks of columns.
+With :math:`Z = W^{-1/2} \mathrm{diag}(\sqrt{w}) [1, \tilde X]` the Hessian is :math:`2Z^TZ`, and
+:math:`ZZ^T = U\Lambda U^T` gives its modes, :math:`V = Z^TU\Lambda^{-1/2}`, without ever forming it. X is read in blocks
+of columns.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from ._blocks import Array, Rows, _dense, slices
@@ -40,7 +42,7 @@ class Columns:
     """
 
     rows: Rows
-    used: Array | None
+    used: NDArray[np.intp] | None
     share: Array
     y: Array
     scaling: Scaling
@@ -115,7 +117,7 @@ def _column_slices(rows: Rows) -> Iterator[slice]:
     return slices(d, n, strided=csr)
 
 
-def _raw(rows: Rows, used: Array | None, columns: slice) -> Array:
+def _raw(rows: Rows, used: NDArray[np.intp] | None, columns: slice) -> Array:
     block = np.asarray(_dense(rows.X[:, columns]), dtype=np.float64)
     return block if used is None else block[used]
 
@@ -147,7 +149,7 @@ class KernelModes:
     def of(cls, columns: Columns, *, root: bool = False) -> KernelModes:
         """From the eigenvalues of the kernel ZZᵀ, or with `root` from the singular values of Zᵀ's triangle."""
         y, share = columns.y, columns.share
-        n, t = y.shape
+        n = len(y)
         mean = (share**2) @ y
         q = share[:, None] * (y - mean if columns.centred else y)
         start = np.zeros((0 if root else n, n))

@@ -1,0 +1,169 @@
+"""The gradient check passes what is right and fails what is wrong, at every scale of the data."""
+
+import numpy as np
+import pytest
+from scipy.optimize import check_grad
+from sklearn.datasets import load_diabetes
+
+import gdlearn._regressor
+from gdlearn import GradientCheckError, GradientDescentRegressor, MeanSquaredError, check_gradient
+from gdlearn._objective import Quadratic
+
+SCALES = {"as given": (1, 1), "X×1e4": (1e4, 1), "X×1e-4": (1e-4, 1), "y×1e6": (1, 1e6), "y×1e-6": (1, 1e-6)}
+
+
+def rows(n=120, d=5, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, d)) + rng.normal(size=d)
+    return X, X @ rng.normal(size=d) + 2 + rng.normal(size=n), rng.uniform(0.1, 3, size=n)
+
+
+def wrong_gradients(J, X, y, w):
+    """Every mistake a hand-written gradient is likely to have."""
+
+    def one_coordinate(theta, j=2):
+        g = J.gradient(theta)
+        g[j] *= 1.5
+        return g
+
+    def no_intercept(theta):
+        g = J.gradient(theta)
+        g[0] = 0.0
+        return g
+
+    return {
+        "missing factor 2": lambda theta: J.gradient(theta) / 2,
+        "wrong sign": lambda theta: -J.gradient(theta),
+        "one wrong coordinate": one_coordinate,
+        "forgotten weights": MeanSquaredError(X, y).gradient,
+        "forgotten intercept": no_intercept,
+        "a part in ten thousand": lambda theta: J.gradient(theta) * 1.0001,
+    }
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("start", ["zero", "random", "far"])
+@pytest.mark.parametrize("d", [1, 5, 60])
+def test_a_right_gradient_passes_and_planted_mistakes_fail(scale, start, d):
+    X, y, w = rows(d=d)
+    X, y = X * SCALES[scale][0], y * SCALES[scale][1]
+    J = MeanSquaredError(X, y, w)
+    rng = np.random.default_rng(1)
+    unit = np.append(1.0, np.full(d, 1 / SCALES[scale][0])) * SCALES[scale][1]
+    theta = {"zero": 0.0, "random": 1.0, "far": 100.0}[start] * unit * rng.normal(size=d + 1)
+    assert check_gradient(J.value, J.gradient, theta).passed
+    for mistake, gradient in wrong_gradients(J, X, y, w).items():
+        if d == 1 and mistake == "one wrong coordinate":
+            continue
+        assert not check_gradient(J.value, gradient, theta).passed, mistake
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("theta_scale", [0.0, 1.0])
+def test_theta_in_the_wrong_units_does_not_matter(scale, theta_scale):
+    X, y, w = rows()
+    X, y = X * SCALES[scale][0], y * SCALES[scale][1]
+    J = MeanSquaredError(X, y, w)
+    theta = theta_scale * np.random.default_rng(2).normal(size=6)
+    assert check_gradient(J.value, J.gradient, theta).passed
+    for mistake in ("missing factor 2", "wrong sign", "forgotten weights"):
+        assert not check_gradient(J.value, wrong_gradients(J, X, y, w)[mistake], theta).passed, mistake
+
+
+def test_a_thousand_features():
+    X, y, w = rows(n=300, d=1000)
+    for x_scale, y_scale in SCALES.values():
+        J = MeanSquaredError(X * x_scale, y * y_scale, w)
+        theta = np.random.default_rng(3).normal(size=1001) / x_scale * y_scale
+        assert check_gradient(J.value, J.gradient, theta).passed
+        for mistake, gradient in wrong_gradients(J, X * x_scale, y * y_scale, w).items():
+            assert not check_gradient(J.value, gradient, theta).passed, mistake
+
+
+def test_the_worst_coordinate_is_the_planted_one():
+    X, y, w = rows(d=20)
+    J = MeanSquaredError(X, y, w)
+
+    def gradient(theta):
+        g = J.gradient(theta)
+        g[13] += 1e-3
+        return g
+
+    check = check_gradient(J.value, gradient, np.ones(21))
+    assert not check.passed
+    assert check.worst_coordinate == 13
+    assert check.analytic - check.numeric == pytest.approx(1e-3, rel=1e-3)
+    assert check.relative_error > check.tolerance
+
+
+def test_scipys_raw_figure_says_little():
+    # A correct gradient at X×1e4 misses by tens, and one that lacks its factor 2 at X×1e-4 by next to nothing.
+    X, y = load_diabetes(return_X_y=True)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    y = (y - y.mean()) / y.std()
+    large, small = MeanSquaredError(X * 1e4, y), MeanSquaredError(X * 1e-4, y)
+    theta = np.ones(11)
+    right = check_grad(large.value, large.gradient, theta)
+    wrong = check_grad(
+        small.value, lambda theta: np.append(small.gradient(theta)[0], small.gradient(theta)[1:] / 2), theta
+    )
+    assert right > 1.0
+    assert wrong < 1e-3
+    assert check_gradient(large.value, large.gradient, theta).passed
+    assert not check_gradient(small.value, lambda theta: small.gradient(theta) / 2, theta).passed
+
+
+def test_functions_that_are_no_quadratic():
+    def f(v):
+        return v[0] ** 2 * v[1] + np.sin(v[0] * v[1])
+
+    def g(v):
+        return np.array([2 * v[0] * v[1] + v[1] * np.cos(v[0] * v[1]), v[0] ** 2 + v[0] * np.cos(v[0] * v[1])])
+
+    for theta in ([1.0, 2.0], [0.3, -4.0], [1e-3, 5.0], [30.0, 20.0]):
+        assert check_gradient(f, g, theta).passed
+        assert not check_gradient(f, lambda v: g(v) * [1, -1], theta).passed
+    assert check_gradient(np.sum, np.ones_like, np.zeros((2, 3))).passed
+    assert not check_gradient(np.sum, lambda v: 2 * np.ones_like(v), np.zeros((2, 3))).passed
+
+
+def test_what_cannot_be_checked_is_refused():
+    with pytest.raises(ValueError, match="shape"):
+        check_gradient(np.sum, lambda v: np.ones(3), np.zeros(2))
+    with pytest.raises(ValueError, match="finite"):
+        check_gradient(lambda v: np.nan, np.ones_like, np.zeros(2))
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("scaling", [None, "standard", "minmax", "maxabs"])
+@pytest.mark.parametrize("options", [{}, {"fit_intercept": False}, {"solver": "loop", "max_iter": 3}])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_fit_verifies_its_own_gradient(scale, scaling, options):
+    X, y, w = rows()
+    model = GradientDescentRegressor(scaling=scaling, check_gradient=True, random_state=0, **options)
+    model.fit(X * SCALES[scale][0], np.column_stack([y, 2 * y]) * SCALES[scale][1], w)
+    assert model.gradient_check_.passed
+    assert not hasattr(model.set_params(check_gradient=False).fit(X, y), "gradient_check_")
+
+
+@pytest.mark.parametrize("factor", [0.5, -1.0, 1.001])
+@pytest.mark.parametrize("scale", SCALES)
+def test_fit_fails_on_a_wrong_gradient_and_keeps_the_earlier_fit(monkeypatch, factor, scale):
+    X, y, w = rows()
+    X, y = X * SCALES[scale][0], y * SCALES[scale][1]
+    model = GradientDescentRegressor(check_gradient=True, random_state=0).fit(X, y, w)
+    before = {name: value for name, value in vars(model).items()}
+    right = Quadratic.gradient
+    monkeypatch.setattr(gdlearn._regressor.MeanSquaredError, "gradient", None)  # the check asks the descent's own
+    monkeypatch.setattr(Quadratic, "gradient", lambda self, theta: factor * right(self, theta))
+    with pytest.raises(GradientCheckError, match="Worst at coordinate"):
+        model.fit(X, y, w)
+    assert vars(model) == before
+
+
+def test_fit_catches_weights_forgotten_in_the_moments(monkeypatch):
+    X, y, w = rows()
+    right = gdlearn._regressor.pose
+    monkeypatch.setattr(gdlearn._regressor, "pose", lambda rows, *rest: right(type(rows)(rows.X, rows.y), *rest))
+    with pytest.raises(GradientCheckError):
+        GradientDescentRegressor(check_gradient=True).fit(X, y, w)
