@@ -65,7 +65,7 @@ class Modes:
     @property
     def complete(self) -> bool:
         """Whether the data hold every direction, so that there is one solution only."""
-        return self.vectors.shape[0] == self.vectors.shape[1]
+        return len(self.eigenvalues) == len(self.vectors)
 
     @property
     def condition_number(self) -> float:

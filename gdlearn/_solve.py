@@ -18,7 +18,7 @@ from ._modes import EPS
 from ._moments import moments_of
 from ._problem import LARGEST_MATRIX, MomentProblem, Problem, RowProblem, WideProblem, model_of
 from ._scaling import ScalingName
-from ._spectral import FAR, Recurrence, descend_spectrally, first_step
+from ._spectral import FAR, Recurrence, descend_spectrally, first_step, gradient_square, within
 from ._step_size import (
     Acceleration,
     MomentumRule,
@@ -286,12 +286,8 @@ def _convergence_message(problem: Problem, settings: Settings, plan: Plan, desce
         condition = format(modes.condition_number, ".3g")
         more = 0
         if settings.rate_is_constant:
-            weight = 2.0 * modes.eigenvalues[:, None] * (modes.optimum - modes.coordinates(start))
-            needed = first_step(
-                lambda e: bool((np.linalg.norm(weight * e[:, None], axis=0) <= asked).all()),
-                plan.recurrence(modes),
-                FAR,
-            )
+            gap = modes.optimum - modes.coordinates(start)
+            needed = first_step(within(gradient_square(modes, gap), asked), plan.recurrence(modes), FAR)
             more = needed - descent.last.n_steps
         if more > 0:
             steps = f"about {more:.3g} more steps (max_iter)" + (" without acceleration" if plan.accelerated else "")

@@ -27,6 +27,9 @@ from ._objective import Iterate
 FAR = 2**200
 """No descent whose modes float64 can tell from zero takes more steps than this."""
 
+SECTIONS = 32
+"""Into so many parts each round of the search for the last step cuts its bracket."""
+
 
 class ModalSpace(Protocol):
     """What the closed form asks of the modes, however they were found."""
@@ -119,32 +122,55 @@ def _product(P: Entries, Q: Entries) -> Entries:
     return a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
 
 
-def first_step(small: Callable[[Array], bool], recurrence: Recurrence, most: int) -> int:
+Small = Callable[[Array], NDArray[np.bool_]]
+"""Of squared errors e², one row for each candidate, which rows are small enough to stop."""
+
+
+def first_step(small: Small, recurrence: Recurrence, most: int) -> int:
     """The first k in 1, ..., most at which the errors e(k) are `small`; most + 1 where there is none.
 
     `small` must be monotone: once true it stays true for smaller |e|. Plain descent shrinks every |e_i|, so the step is
-    found by bisection. With momentum some modes oscillate: no step comes before the modes that do not are small, and
-    from there on the steps are tried one by one.
+    found by section. With momentum some modes oscillate: no step comes before the modes that do not are small, and from
+    there on the steps are tried one by one.
     """
     oscillating = ~recurrence.monotone() if recurrence.beta else np.zeros(len(recurrence.h), dtype=bool)
 
-    def settled(k: int) -> bool:
-        return small(np.where(oscillating, 0.0, recurrence.powers([k])[0][0]))
+    def settled(steps: list[int]) -> list[bool]:
+        verdict: list[bool] = small(np.where(oscillating, 0.0, recurrence.powers(steps)[0]) ** 2).tolist()
+        return verdict
 
-    low, high = 0, 1
-    while high < most and not settled(high):
-        low, high = high, min(2 * high, most)
-    if not settled(high):
-        return most + 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if settled(middle) else (middle, high)
+    low = 0
+    ladder = [1 << j for j in range((most - 1).bit_length())] + [most]
+    while True:
+        verdict = settled(ladder)
+        if not any(verdict):
+            return most + 1
+        place = verdict.index(True)
+        low, high = ladder[place - 1] if place else low, ladder[place]
+        if high - low <= 1:
+            break
+        ladder = sorted({low + (high - low) * j // SECTIONS for j in range(1, SECTIONS + 1)} - {low})
     if not oscillating.any():
         return high
     for k, e in recurrence.errors_from(high):
-        if k > most or small(e):
+        if k > most or small((e * e)[None])[0]:
             return k
     raise AssertionError("unreachable: errors_from is endless")
+
+
+def within(weight: Array, bound: Array) -> Small:
+    """Whether √Σᵢ weightᵢ eᵢ² is at most `bound` for every target; weight of shape (m, t), bound of shape (t,)."""
+
+    def small(square: Array) -> NDArray[np.bool_]:
+        verdict: NDArray[np.bool_] = np.all(np.sqrt(square @ weight) <= bound, axis=1)
+        return verdict
+
+    return small
+
+
+def gradient_square(modes: ModalSpace, gap: Array) -> Array:
+    """The weights of e² in ‖∇J‖², of shape (m, t), after a start that misses the optimum by `gap`."""
+    return (2.0 * modes.eigenvalues[:, None] * gap) ** 2
 
 
 def descend_spectrally(
@@ -180,17 +206,11 @@ def descend_spectrally(
     """
     gap = modes.optimum - modes.coordinates(theta)
     fit_weight = modes.eigenvalues[:, None] * gap**2
-    gradient_weight = 2.0 * modes.eigenvalues[:, None] * gap
 
-    def fitted(e: Array) -> bool:
-        return bool((np.sqrt(np.sum(fit_weight * e[:, None] ** 2, axis=0)) <= EPS * target_scale).all())
-
-    def flat(e: Array) -> bool:
-        return bool((np.linalg.norm(gradient_weight * e[:, None], axis=0) <= threshold).all())
-
+    fitted = within(fit_weight, EPS * target_scale)
     if threshold is not None:
         most = FAR if max_iter is None else max_iter
-        n_steps = first_step(flat, recurrence, most)
+        n_steps = first_step(within(gradient_square(modes, gap), threshold), recurrence, most)
         status = Status.CONVERGED if n_steps <= most else Status.NOT_CONVERGED
         n_steps = min(n_steps, most)
     elif max_iter is not None:
@@ -201,13 +221,13 @@ def descend_spectrally(
     steps = recorded_steps(n_steps)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         left, done = (part[0] for part in recurrence.powers([n_steps]))
-        gradient = modes.combine(-gradient_weight * left[:, None])
+        gradient = modes.combine(-2.0 * modes.eigenvalues[:, None] * gap * left[:, None])
         errors = recurrence.powers(steps)[0]
         values = float(modes.minimum.sum()) + (errors * errors) @ fit_weight.sum(axis=1)
         if not np.isfinite(values[-1]):
             first_bad = int(np.flatnonzero(~np.isfinite(values))[0])
             steps, values, status = steps[: first_bad + 1], values[: first_bad + 1], Status.DIVERGED
-        if fitted(left):
+        if fitted((left * left)[None])[0]:
             point, values[-1] = limit(theta)
         else:
             point = theta + modes.combine(done[:, None] * gap)

@@ -1,8 +1,8 @@
 r"""Modes where rows are fewer than columns: the N×N kernel has the same nonzero eigenvalues as the d×d matrix.
 
 With :math:`Z = W^{-1/2} \mathrm{diag}(\sqrt{w}) [1, \tilde X]` the Hessian is :math:`2Z^TZ`, and
-:math:`ZZ^T = U\Lambda U^T` gives its modes, :math:`V = Z^TU\Lambda^{-1/2}`, without ever forming it. X is read in blocks
-of columns.
+:math:`ZZ^T = U\Lambda U^T` gives its modes, :math:`V = Z^TU\Lambda^{-1/2}`, without ever forming it. X is read in
+blocks of columns.
 """
 
 from __future__ import annotations

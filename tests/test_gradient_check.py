@@ -152,7 +152,7 @@ def test_fit_fails_on_a_wrong_gradient_and_keeps_the_earlier_fit(monkeypatch, fa
     X, y, w = rows()
     X, y = X * SCALES[scale][0], y * SCALES[scale][1]
     model = GradientDescentRegressor(check_gradient=True, random_state=0).fit(X, y, w)
-    before = {name: value for name, value in vars(model).items()}
+    before = dict(vars(model))
     right = Quadratic.gradient
     monkeypatch.setattr(gdlearn._regressor.MeanSquaredError, "gradient", None)  # the check asks the descent's own
     monkeypatch.setattr(Quadratic, "gradient", lambda self, theta: factor * right(self, theta))

@@ -1,6 +1,7 @@
 """Moments are those of NumPy and statsmodels, merge in any order, and hold what the rows hold."""
 
 import pickle
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def test_chunks_in_any_order_give_the_whole(cuts, order, root, offset):
     X = X + offset
     whole = Moments.from_data(X, y, w, root=root)
     bounds = [0, *sorted(cuts), 200]
-    chunks = [slice(a, b) for a, b in zip(bounds, bounds[1:], strict=False) if w[a:b].any()]
+    chunks = [slice(a, b) for a, b in pairwise(bounds) if w[a:b].any()]
     order.shuffle(chunks)
     parts = [Moments.from_data(X[c], y[c], w[c], root=root) for c in chunks]
     merged = parts[0]
