@@ -1,8 +1,8 @@
 """Rows and columns of X, a cache-sized dense float64 block at a time.
 
-X is never copied, converted or densified as a whole. A block of about 1 MB is written into a buffer that stays in
-cache, and there it is widened to float64, shifted and weighted at the price of one read of X, whatever its memory
-order, its dtype or its storage (dense, CSR, CSC).
+X is never copied, converted or densified as a whole (but for a sparse X with unsorted or duplicate entries). A block of
+about 1 MB is written into a buffer that stays in cache, and there it is widened to float64, shifted and weighted at the
+price of one read of X, whatever its memory order, its dtype or its storage (dense, CSR, CSC).
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def slices(length: int, width: int, *, strided: bool = False) -> Iterator[slice]
         yield slice(start, min(start + step, length))
 
 
-def _dense(block: Any) -> Any:
+def dense(block: Any) -> Any:
+    """The block as an ndarray."""
     return block.toarray() if sparse.issparse(block) else block
 
 
@@ -58,6 +59,9 @@ class Rows:
     def of(cls, X: Any, y: NDArray[Any], sample_weight: Array | None) -> Rows:
         """Bring y to two dimensions and the weights to a common power of two."""
         targets = y.reshape(len(y), -1)
+        if sparse.issparse(X) and not X.has_canonical_format:
+            X = X.copy()  # the only copy ever made: products and slices would reorder the caller's entries in place
+            X.sum_duplicates()
         if sample_weight is None:
             return cls(X, targets)
         exponent = int(np.frexp(sample_weight.max())[1])
@@ -76,12 +80,18 @@ class Rows:
         """The number of rows that have a weight."""
         return int(self.X.shape[0] if self.weight is None else np.count_nonzero(self.weight))
 
+    @property
+    def share(self) -> Array:
+        """Each row's part of the total weight, w/W."""
+        n = self.X.shape[0]
+        return np.full(n, 1.0 / n) if self.weight is None else self.weight / self.weight.sum()
+
     def sample(self, size: int) -> Array:
         """At most `size` rows of nonzero weight, evenly spread."""
         n = self.X.shape[0]
         used = np.arange(n) if self.weight is None else np.flatnonzero(self.weight)
         chosen = used[np.linspace(0, len(used) - 1, min(size, len(used))).astype(np.intp)]
-        return np.hstack([_dense(self.X[chosen]).astype(np.float64), self.y[chosen].astype(np.float64)])
+        return np.hstack([dense(self.X[chosen]).astype(np.float64), self.y[chosen].astype(np.float64)])
 
     def centre(self) -> Array:
         """A provisional shift: per column, the middle one of a sample of its own values.
@@ -115,7 +125,7 @@ class Rows:
                 buffer = np.empty((rows.stop - rows.start, self.width + 1))
             block = buffer[: len(y)]
             block[:, 0] = 1.0
-            for part, columns in ((_dense(X), slice(0, d)), (y, slice(d, self.width))):
+            for part, columns in ((dense(X), slice(0, d)), (y, slice(d, self.width))):
                 target = block[:, 1:][:, columns]
                 if plain:
                     np.subtract(part, shift[columns], out=target)

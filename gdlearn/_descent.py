@@ -56,7 +56,7 @@ def recorded_steps(n_steps: int) -> list[int]:
     """Which of the steps 0, ..., n are recorded: all up to 1,000, and of more 1,000 evenly in log k."""
     if n_steps <= MAX_RECORDED:
         return list(range(n_steps + 1))
-    thinned = np.unique(np.rint(np.geomspace(1.0, float(n_steps), MAX_RECORDED))[:-1])
+    thinned = np.unique(np.rint(np.geomspace(1.0, float(min(n_steps, 1 << 1000)), MAX_RECORDED))[:-1])
     return [0, *(int(k) for k in thinned.tolist() if k < n_steps), n_steps]
 
 

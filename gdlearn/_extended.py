@@ -52,14 +52,11 @@ def add(pair: Pair, term: Array) -> Pair:
 
 
 def _slices(A: Array, bits: int) -> list[Array]:
-    """Cut A into `N_SLICES` summands of at most `bits` bits each below its largest magnitude."""
-    largest = float(np.abs(A).max()) if A.size else 0.0
-    if largest == 0.0:
-        return [A] * N_SLICES
-    e = int(np.frexp(largest)[1])
+    """Cut A into `N_SLICES` summands of at most `bits` bits each below the largest magnitude of each column."""
+    e = np.frexp(np.abs(A).max(axis=0))[1]
     out = []
     for k in range(N_SLICES):
-        sigma = 1.5 * 2.0 ** (e + 53 - bits * (k + 1))
+        sigma = np.ldexp(1.5, e + 53 - bits * (k + 1))
         top = (A + sigma) - sigma
         A = A - top
         out.append(top)

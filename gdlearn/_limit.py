@@ -77,8 +77,8 @@ def limit_in_modes(modes: Modes, scaling: Scaling, fit_intercept: bool) -> Limit
 
 def refined(limit: Limit, rows: Rows, modes: Modes, scaling: Scaling, moments: Moments, fit_intercept: bool) -> Limit:
     """Correct the limit by −V Λ⁻¹ Vᵀ ∇J/2, the gradient taken in extended precision, until nothing changes."""
-    weight = np.ldexp(moments.weight, -rows.weight_exponent)
-    before = np.inf
+    weight = rows.n_used if rows.weight is None else rows.weight.sum()
+    before = np.full(len(limit.intercept), np.inf)
     for _ in range(MAX_REFINEMENTS):
         sum_r, sum_rx, sum_rr = residual_and_gradient(rows, moments.exponent, limit.coef, limit.intercept)
         shift = np.broadcast_to(scaling.shift[:, None], limit.coef.shape)
@@ -91,24 +91,26 @@ def refined(limit: Limit, rows: Rows, modes: Modes, scaling: Scaling, moments: M
         theta = modes.combine(step)
         slopes = (theta[1:] if fit_intercept else theta) / scaling.scale[:, None]
         size = _relative(theta, limit, scaling)
-        if not size < before / 2:  # no longer shrinking: what is left is rounding
-            return limit
+        shrinks = size < before / 2  # a target that no longer shrinks is left alone: what is left of it is rounding
         intercept = limit.intercept + (theta[0] - scaling.shift @ slopes if fit_intercept else 0.0)
         minimum = np.maximum(sum_rr / weight - np.sum(modes.eigenvalues[:, None] * step**2, axis=0), 0.0)
-        limit = Limit(limit.coef + slopes, intercept, minimum)
-        if size * max(size, modes.error) < EPS / 4:  # the next correction would be this small
+        limit = Limit(
+            np.where(shrinks, limit.coef + slopes, limit.coef),
+            np.where(shrinks, intercept, limit.intercept),
+            np.where(shrinks, minimum, sum_rr / weight),
+        )
+        if (~shrinks | (size * np.maximum(size, modes.error) < EPS / 4)).all():  # the next one would be this small
             return limit
-        before = size
+        before = np.where(shrinks, size, 0.0)
     return limit
 
 
-def _relative(theta: Array, limit: Limit, scaling: Scaling) -> float:
-    """The largest correction, relative to the largest coefficient in the same coordinates."""
+def _relative(theta: Array, limit: Limit, scaling: Scaling) -> Array:
+    """The largest correction of each target, relative to its largest coefficient in the same coordinates."""
     largest = np.abs(limit.coef * scaling.scale[:, None]).max(axis=0, initial=0.0)
     largest = np.maximum(largest, np.abs(limit.intercept))
-    change = np.abs(theta).max(axis=0, initial=0.0)
-    moved = change > 0
-    return float(np.max(change[moved] / np.maximum(largest[moved], np.finfo(float).tiny), initial=0.0))
+    relative: Array = np.abs(theta).max(axis=0, initial=0.0) / np.maximum(largest, np.finfo(float).tiny)
+    return relative
 
 
 def shortest_step(
@@ -118,6 +120,7 @@ def shortest_step(
 
     `particular` is any solution, in the coordinates of `own`; `modes` are those in the coordinates of `best`.
     """
-    null = linalg.qr(modes.vectors, check_finite=False)[0][:, modes.vectors.shape[1] :]
+    p, m = modes.vectors.shape
+    null = linalg.qr(modes.vectors, check_finite=False)[0][:, m:] if m else np.eye(p)
     null = linalg.qr(best.to_coordinates_of(own, null, fit_intercept), mode="economic", check_finite=False)[0]
     return np.asarray(particular + null @ (null.T @ (start - particular)))

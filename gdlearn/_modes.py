@@ -23,7 +23,7 @@ from ._scaling import Scaling
 
 EPS = float(np.finfo(np.float64).eps)
 
-RANK_TOLERANCE = 8 * EPS
+RANK_TOLERANCE = 20 * EPS
 """A singular value this small beside the largest, times √p, is rounding: the direction is not in the data."""
 
 

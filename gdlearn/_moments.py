@@ -131,9 +131,10 @@ class Moments:
         exponent = np.maximum(self.exponent, other.exponent)
         a, b = self._in_units(exponent), other._in_units(exponent)
         weight = a.weight + b.weight
-        if not np.isfinite(weight):
+        if not 0 < weight < np.inf:
             raise ValueError(
-                "The weights of the merged moments sum to more than float64 holds: divide them by a number."
+                f"The weights of the merged moments sum to {weight}, which float64 cannot use: divide or multiply all "
+                "weights by one number; only their ratios matter."
             )
         alpha, beta = a.weight / weight, b.weight / weight
         gap = b.mean - a.mean
@@ -177,21 +178,31 @@ def moments_of(rows: Rows, *, extremes: bool = False, root: bool = False) -> Mom
     plain = np.zeros(rows.width, dtype=np.int64)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         moments = _one_pass(rows, shift, plain, extremes=extremes, root=root)
-    if _squares_are_safe(np.diag(moments.covariance)):
-        return moments
-    exponent = _exponents(rows, shift)
-    return _one_pass(rows, shift, exponent, extremes=extremes, root=root) if exponent.any() else moments
+    variance = np.diag(moments.covariance)
+    if not squares_are_safe(variance, moments.mean) or not (variance + moments.mean**2).all():
+        exponent = _exponents(rows)
+        if exponent.any():
+            moments = _one_pass(rows, shift, exponent, extremes=extremes, root=root)
+    # Where one heavy row or a rare outlier makes the mean, the provisional shift was a poor guess of it.
+    distance = moments.mean - np.ldexp(shift, -moments.exponent)
+    if not root and (distance**2 > 1e4 * np.diag(moments.covariance)).any():
+        better = np.ldexp(moments.mean, moments.exponent)
+        moments = _one_pass(rows, better, moments.exponent, extremes=extremes, root=root)
+    return moments
 
 
-def _squares_are_safe(variance: Array) -> bool:
+def squares_are_safe(variance: Array, mean: Array) -> bool:
     """Whether no square can have overflowed, underflowed or lost digits to subnormals."""
-    return bool(((variance > 2.0**-900) & (variance < 2.0**900)).all())
+    tiny, huge = 2.0**-900, 2.0**900
+    size = np.abs(mean)
+    constant = (variance == 0) & ((size == 0) | (size > 2.0**-450)) & (size < 2.0**450)
+    return bool((((variance > tiny) & (variance < huge)) | constant).all())
 
 
-def _exponents(rows: Rows, shift: Array) -> Exponents:
-    """For each column whose squares are in danger, e with |z − shift| ≤ 2**e."""
+def _exponents(rows: Rows) -> Exponents:
+    """For each column whose squares are in danger, e with |z| < 2**e."""
     largest = np.zeros(rows.width)
-    for block, _ in rows.blocks(shift, np.ones(rows.width, dtype=np.int64)):  # halves: a difference cannot overflow
+    for block, _ in rows.blocks(np.zeros(rows.width), np.zeros(rows.width, dtype=np.int64)):
         np.maximum(largest, np.abs(block[:, 1:]).max(axis=0), out=largest)
     exponent = safe_exponents(largest)
     exponent[rows.n_features :] = exponent[rows.n_features :].max()
@@ -200,7 +211,7 @@ def _exponents(rows: Rows, shift: Array) -> Exponents:
 
 def safe_exponents(largest: Array) -> Exponents:
     """e with |z| < 2**e for columns whose squares would overflow or underflow, 0 for all others."""
-    exponent = np.frexp(largest)[1].astype(np.int64) + 1
+    exponent: Exponents = np.frexp(largest)[1].astype(np.int64) + 1
     return np.where((largest > 0) & (np.abs(exponent) > 400), exponent, 0)
 
 
@@ -244,13 +255,8 @@ def _one_pass(rows: Rows, shift: Array, exponent: Exponents, *, extremes: bool, 
 def _total_weight(rows: Rows) -> float:
     if rows.weight is None:
         return float(rows.n_used)
-    weight = float(np.ldexp(rows.weight.sum(), rows.weight_exponent))
-    if not 0 < weight < np.inf:
-        raise ValueError(
-            f"sample_weight sums to {weight}, which float64 cannot use: divide or multiply the weights by a number; "
-            "only their ratios matter."
-        )
-    return weight
+    with np.errstate(over="ignore", under="ignore"):
+        return float(np.ldexp(rows.weight.sum(), rows.weight_exponent))
 
 
 def triangle(A: Array) -> Array:

@@ -112,7 +112,7 @@ class MeanSquaredError:
 
     def _setup(self, X: Any, y: Array, weight: Array | None, fit_intercept: bool, shift: Array, scale: Array) -> None:
         self._X, self._y, self.fit_intercept = X, y, fit_intercept
-        self._shift, self._scale = shift, scale
+        self._shift, self._scale, self._shifted = shift, scale, bool(shift.any())
         n = X.shape[0]
         # Normalised before summing, by a power of two: the scale of the weights is then exactly irrelevant.
         raw = np.ones(n) if weight is None else np.ldexp(weight, -int(np.frexp(weight.max())[1]))
@@ -131,21 +131,26 @@ class MeanSquaredError:
         """X̃θ, the shift subtracted from X (exact) and not from the product (which would cancel)."""
         intercept, slopes = (theta[0], theta[1:]) if self.fit_intercept else (0.0, theta)
         slopes = (slopes.T / self._scale).T
-        if sparse.issparse(self._X) or not self._shift.any():
+        if sparse.issparse(self._X):
             return np.asarray(self._X @ slopes) - self._shift @ slopes + intercept
         out = np.empty((self._X.shape[0], *theta.shape[1:]))
         for rows in slices(*self._X.shape):
-            out[rows] = (self._X[rows] - self._shift) @ slopes
+            out[rows] = self._block(rows) @ slopes
         return out + intercept
+
+    def _block(self, rows: slice) -> Array:
+        """Rows of X less the shift, in C order whatever the order of X, so that no bit depends on it."""
+        block: Array = np.ascontiguousarray(self._X[rows], dtype=np.float64)
+        return block - self._shift if self._shifted else block
 
     def _adjoint(self, r: Array) -> Array:
         """[1, X̃]ᵀr."""
-        if sparse.issparse(self._X) or not self._shift.any():
+        if sparse.issparse(self._X):
             product = np.asarray(self._X.T @ r) - np.multiply.outer(self._shift, r.sum(axis=0))
         else:
             product = np.zeros((self._X.shape[1], *r.shape[1:]))
             for rows in slices(*self._X.shape):
-                product += (self._X[rows] - self._shift).T @ r[rows]
+                product += self._block(rows).T @ r[rows]
         product = (product.T / self._scale).T
         return np.concatenate([r.sum(axis=0)[None], product]) if self.fit_intercept else product
 

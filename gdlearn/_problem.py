@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, eigsh
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.sparsefuncs import mean_variance_axis, min_max_axis
 
 from ._blocks import Array, Rows
 from ._limit import Limit, equilibrated, limit_in_modes, needs_refinement, refined, shortest_step
 from ._modes import EPS, Modes, modes_of
-from ._moments import Moments, moments_of, safe_exponents
+from ._moments import Exponents, Moments, moments_of, safe_exponents, squares_are_safe
 from ._objective import MeanSquaredError, Objective, Quadratic
 from ._scaling import Scaling, ScalingName, shift_and_scale
 from ._wide import Columns, KernelModes
@@ -165,13 +165,13 @@ class MomentProblem:
         if not same:
             modes = modes_of(Quadratic.of(self.moments, best, self.fit_intercept), self.moments, best)
         model = limit_in_modes(modes, best, self.fit_intercept)
+        if not modes.complete and (start.any() or not same):
+            theta = model_in(self.scaling, model, self.fit_intercept)
+            nearest = shortest_step(theta, start, modes, best, self.scaling, self.fit_intercept)
+            model = model_of(self.scaling, nearest, self.fit_intercept, model.minimum)
         if self.rows is not None and needs_refinement(modes, self.moments, model):
             model = refined(model, self.rows, modes, best, self.moments, self.fit_intercept)
-        theta = model_in(self.scaling, model, self.fit_intercept)
-        if modes.complete or (same and not start.any()):
-            return theta, model
-        nearest = shortest_step(theta, start, modes, best, self.scaling, self.fit_intercept)
-        return nearest, model_of(self.scaling, nearest, self.fit_intercept, model.minimum)
+        return model_in(self.scaling, model, self.fit_intercept), model
 
 
 def model_in(scaling: Scaling, model: Limit, fit_intercept: bool) -> Array:
@@ -279,23 +279,28 @@ class RowProblem:
 
     @classmethod
     def of(cls, rows: Rows, name: ScalingName, fit_intercept: bool) -> RowProblem:
-        mean, variance, minimum, maximum = _feature_statistics(rows)
+        exponent, (mean, variance, minimum, maximum) = _feature_statistics(rows)
         shift, scale = shift_and_scale(
             name, fit_intercept=fit_intercept, mean=mean, variance=variance, minimum=minimum, maximum=maximum
         )
+        if name is None:
+            scale = np.ldexp(scale, -exponent)
+        with np.errstate(over="ignore"):
+            square = (variance + (mean - shift) ** 2) / scale**2
+        refuse_overflow(square)
         y = rows.y.astype(np.float64)
         target_exponent = int(safe_exponents(np.abs(y).max(axis=0)).max())
-        scaling = Scaling(shift, scale, np.zeros(len(mean), dtype=np.int64), target_exponent)
+        scaling = Scaling(shift, scale, exponent, target_exponent)
         y = np.ldexp(y, -target_exponent)
         objective = row_objective(rows, scaling, fit_intercept)
-        share = _share(rows)
+        share = rows.share
         return cls(
             scaling=scaling,
             fit_intercept=fit_intercept,
             objective=objective,
             target_scale=np.sqrt(share @ y**2),
             target_deviation=_deviation(y, share),
-            feature_square=(variance + (mean - shift) ** 2) / scale**2,
+            feature_square=square,
             curvature=_largest_eigenvalue(objective),
         )
 
@@ -310,6 +315,15 @@ class RowProblem:
         raise AssertionError("unreachable: a problem without modes is descended by the loop")
 
 
+def refuse_overflow(square: Array) -> None:
+    """Raise where the mean squares of the features, in the coordinates of the descent, are beyond float64."""
+    if not np.isfinite(square).all():
+        raise ValueError(
+            "The squares of the features overflow float64 in the coordinates of the descent: use "
+            'scaling="standard", or bring the features to sizes below 1e150 first.'
+        )
+
+
 def row_objective(rows: Rows, scaling: Scaling, fit_intercept: bool) -> MeanSquaredError:
     """J on the rows in the coordinates of `scaling`."""
     y = np.ldexp(rows.y.astype(np.float64), -scaling.target_exponent)
@@ -317,29 +331,35 @@ def row_objective(rows: Rows, scaling: Scaling, fit_intercept: bool) -> MeanSqua
     return MeanSquaredError.scaled(rows.X, y, rows.weight, fit_intercept, shift, scale)
 
 
-def _share(rows: Rows) -> Array:
-    n = rows.X.shape[0]
-    return np.full(n, 1.0 / n) if rows.weight is None else rows.weight / rows.weight.sum()
-
-
 def _deviation(y: Array, share: Array) -> Array:
     deviation: Array = np.sqrt(share @ (y - share @ y) ** 2)
     return deviation
 
 
-def _feature_statistics(rows: Rows) -> tuple[Array, Array, Array, Array]:
-    """Mean, variance, minimum and maximum of each feature, without a d×d matrix."""
-    if sparse.issparse(rows.X):
-        X = rows.X if rows.X.dtype.kind == "f" else rows.X.astype(np.float64)
-        weight = None if rows.weight is None else rows.weight.astype(X.dtype)
-        mean, variance = mean_variance_axis(X, axis=0, weights=weight)
-        minimum, maximum = min_max_axis(X if rows.weight is None else X[rows.weight > 0], axis=0)
-        return (np.asarray(part, dtype=np.float64) for part in (mean, variance, minimum, maximum))  # type: ignore[return-value]
+Statistics = tuple[Array, Array, Array, Array]
+"""Mean, variance, minimum and maximum of each feature."""
+
+
+def _feature_statistics(rows: Rows) -> tuple[Exponents, Statistics]:
+    """Statistics without a d×d matrix, in units of 2**exponent where squares would leave float64."""
+    collect = _sparse_statistics if sparse.issparse(rows.X) else _dense_statistics
+    plain = np.zeros(rows.n_features, dtype=np.int64)
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        statistics = collect(rows, plain)
+    mean, variance, low, high = statistics
+    if squares_are_safe(variance, mean):
+        return plain, statistics
+    exponent = safe_exponents(np.maximum(np.abs(low), np.abs(high)))
+    return exponent, collect(rows, exponent) if exponent.any() else statistics
+
+
+def _dense_statistics(rows: Rows, exponent: Exponents) -> Statistics:
     d = rows.n_features
+    units = np.append(exponent, np.zeros(rows.y.shape[1], dtype=np.int64))
     shift = rows.centre()
     weight_sum, total, square = 0.0, np.zeros(d), np.zeros(d)
     low, high = np.full(d, np.inf), np.full(d, -np.inf)
-    for block, weight in rows.blocks(shift, np.zeros(rows.width, dtype=np.int64)):
+    for block, weight in rows.blocks(shift, units):
         X = block[:, 1 : d + 1]
         w = np.ones(len(X)) if weight is None else weight
         weight_sum += w.sum()
@@ -347,9 +367,30 @@ def _feature_statistics(rows: Rows) -> tuple[Array, Array, Array, Array]:
         square += w @ (X * X)
         np.minimum(low, X.min(axis=0), out=low)
         np.maximum(high, X.max(axis=0), out=high)
-    mean = total / weight_sum
-    variance = np.maximum(square / weight_sum - mean**2, 0.0)
-    return shift[:d] + mean, variance, shift[:d] + low, shift[:d] + high
+    mean, origin = total / weight_sum, np.ldexp(shift[:d], -exponent)
+    return origin + mean, np.maximum(square / weight_sum - mean**2, 0.0), origin + low, origin + high
+
+
+def _sparse_statistics(rows: Rows, exponent: Exponents) -> Statistics:
+    """In one look at the stored entries; the others are zero."""
+    X = rows.X.tocoo()  # shares the data; the coordinates are integers beside them
+    d, column, part = X.shape[1], X.col, rows.share[X.row]
+    data = np.ldexp(X.data.astype(np.float64, copy=False), -exponent[column])
+    used = part > 0
+
+    def total(values: NDArray[Any]) -> Array:
+        return np.asarray(np.bincount(column, weights=values, minlength=d), dtype=np.float64)
+
+    full = total(used) == np.count_nonzero(rows.share)
+    low, high = np.where(full, np.inf, 0.0), np.where(full, -np.inf, 0.0)
+    np.minimum.at(low, column[used], data[used])
+    np.maximum.at(high, column[used], data[used])
+
+    # From the minimum on, so that a constant column has exactly no variance; entries not stored are at 0 − low.
+    rise, missing = data - low[column], np.maximum(1.0 - total(part), 0.0) * ~full
+    mean = total(part * rise) - missing * low
+    variance = total(part * (rise - mean[column]) ** 2) + missing * (low + mean) ** 2
+    return low + mean, variance, low, high
 
 
 def _largest_eigenvalue(objective: MeanSquaredError) -> float:

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._blocks import Array, Rows
+from ._blocks import Array, Rows, slices
 from ._gradient_check import GradientCheck, GradientCheckError, check_gradient
 from ._moments import Moments
 from ._objective import MeanSquaredError, Objective
@@ -253,7 +253,7 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             self._descend(problem, None, one_target=moments.n_targets == 1, dtype=np.dtype(np.float64))
         return self
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: Any) -> NDArray[Any]:
         """ŷ = intercept_ + X coef_.
 
         Parameters
@@ -266,7 +266,12 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_predict(self, X)
-        prediction: Array = np.asarray(X @ self.coef_.T) + self.intercept_
+        coef = self.coef_.T.astype(np.float64)
+        if X.dtype != np.float32:
+            return np.asarray(X @ coef) + self.intercept_
+        prediction = np.empty((X.shape[0], *coef.shape[1:]), dtype=np.float32)
+        for rows in slices(*X.shape):  # in float64 inside, and never a float64 copy of X
+            prediction[rows] = X[rows].astype(np.float64) @ coef + self.intercept_
         return prediction
 
     def __sklearn_tags__(self) -> Any:
@@ -363,15 +368,18 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         problem, descent = solution.problem, solution.descent
         scaling, modes = problem.scaling, problem.modes
         coef, intercept = solution.model.in_original_units(scaling)
-        if not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
+        lost = ~coef.any(axis=0) & solution.model.coef.any(axis=0)
+        if lost.any() or not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
             raise ValueError(
-                "The coefficients exceed what float64 holds: X is too small beside y (or y too large). Multiply X or "
-                "divide y by a constant first."
+                "The coefficients exceed what float64 holds, or vanish in it: the sizes of X and y are too far apart. "
+                "Multiply X or y by a constant first."
             )
         with np.errstate(over="ignore", under="ignore"):
-            rounded, rounded_intercept = coef.astype(dtype), intercept.astype(dtype)
-            if np.isfinite(rounded).all() and np.isfinite(rounded_intercept).all():
-                coef, intercept = rounded, rounded_intercept
+            rounded = coef.astype(dtype)
+            if np.all(np.abs(rounded - coef) <= np.finfo(dtype).eps * np.abs(coef)):
+                # The intercept takes up what rounding the slopes does at the middle of the data.
+                intercept = intercept + np.ldexp(scaling.shift, scaling.exponent) @ (coef - rounded.astype(np.float64))
+                coef = rounded
             unit = 2 * scaling.target_exponent
             self.loss_ = float(np.ldexp(descent.last.value, unit))
             self.loss_curve_ = [float(value) for value in np.ldexp(descent.values, unit)]

@@ -34,6 +34,9 @@ from ._step_size import (
 LOOP_TOL, LOOP_MAX_ITER = 1e-8, 1_000
 """Where the loop stops if neither tol nor max_iter says so."""
 
+SMALL_MATRIX = 64
+"""Side up to which the d×d matrix costs so little that fewer rows than columns are no reason for the kernel."""
+
 PRODUCTS_FOR_L = 40
 """Products with X that estimating L costs, about."""
 
@@ -85,10 +88,10 @@ def pose(rows: Rows, scaling: ScalingName, fit_intercept: bool, settings: Settin
             return RowProblem.of(rows, scaling, fit_intercept)
         numeric = not isinstance(settings.learning_rate, str)
         if numeric and settings.max_iter is not None:
-            on_rows = 4.0 * entries * (settings.max_iter + PRODUCTS_FOR_L)
-            if on_rows < float(n) * p * side + 10.0 * side**3 and settings.max_iter < side:
+            on_rows = 4 * entries * (settings.max_iter + PRODUCTS_FOR_L)
+            if on_rows < n * p * side + 10 * side**3:
                 return RowProblem.of(rows, scaling, fit_intercept)
-    if n < p:
+    if n < p and p > SMALL_MATRIX:
         return WideProblem.of(rows, scaling, fit_intercept)
     extremes = scaling in ("minmax", "maxabs")
     return MomentProblem.of(moments_of(rows, extremes=extremes), rows, scaling, fit_intercept)

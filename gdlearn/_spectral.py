@@ -27,6 +27,9 @@ from ._objective import Iterate
 FAR = 2**200
 """No descent whose modes float64 can tell from zero takes more steps than this."""
 
+LARGEST = 1 << 1000
+"""A number of steps beyond which every mode that moves has arrived, and which still is a float64."""
+
 SECTIONS = 32
 """Into so many parts each round of the search for the last step cuts its bracket."""
 
@@ -64,7 +67,7 @@ class Recurrence:
             return self._matrix_powers(steps) if self.beta else self._scalar_powers(steps)
 
     def _scalar_powers(self, steps: Sequence[int]) -> tuple[Array, Array]:
-        k = np.array([float(step) for step in steps])[:, None]
+        k = np.array([float(min(step, LARGEST)) for step in steps])[:, None]
         gentle = self.h < 1.0
         log_rho = np.where(gentle, np.log1p(-np.where(gentle, self.h, 0.0)), np.log(np.abs(1.0 - self.h)))
         exponent = np.where(k > 0, k * log_rho, 0.0)
@@ -136,7 +139,8 @@ def first_step(small: Small, recurrence: Recurrence, most: int) -> int:
     oscillating = ~recurrence.monotone() if recurrence.beta else np.zeros(len(recurrence.h), dtype=bool)
 
     def settled(steps: list[int]) -> list[bool]:
-        verdict: list[bool] = small(np.where(oscillating, 0.0, recurrence.powers(steps)[0]) ** 2).tolist()
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            verdict: list[bool] = small(np.where(oscillating, 0.0, recurrence.powers(steps)[0]) ** 2).tolist()
         return verdict
 
     low = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import numbers
 import warnings
 from collections.abc import Callable
@@ -10,18 +11,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import assert_all_finite, check_array, check_consistent_length
 from sklearn.utils.validation import validate_data
 
 CHECK_OPTIONS: dict[str, Any] = {"accept_sparse": ["csr", "csc"], "accept_large_sparse": True, "dtype": "numeric"}
 """How X is checked: any real dtype passes, for the blocks widen it to float64 themselves."""
+
+NOT_NUMBERS = (str, bytes, dt.date, dt.timedelta, np.datetime64, np.timedelta64)
+"""What a column of objects may hold that converts to a number which means something else, or not at all."""
 
 EXACT_INTEGERS = 2**53
 """Float64 holds every integer up to this one."""
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not boolean(value)
+    """Whether the value is a real number that float64 can hold."""
+    if not isinstance(value, numbers.Real) or boolean(value):
+        return False
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
 
 
 def _is_integer(value: Any) -> bool:
@@ -101,11 +112,13 @@ def refuse_what_converts_silently(X: Any, name: str = "X") -> None:
     point outside (which crash compiled code).
     """
     if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
-        raise ValueError(
-            f"{name} is a masked array with masked entries: fill or drop them first, e.g. {name}.filled()."
-        )
-    if sparse.issparse(X) and X.format in ("csr", "csc"):
-        _check_indices(X, name)
+        raise ValueError(f"{name} is a masked array with masked entries: fill or drop them first.")
+    if sparse.issparse(X):
+        if _points_outside(X):
+            raise ValueError(
+                f"{name} is a {X.format.upper()} matrix whose indices or indptr point outside its shape {X.shape}. It "
+                "was built wrongly: see X.check_format(full_check=True), or build it from (data, (rows, columns))."
+            )
         return
     if hasattr(X, "columns") and hasattr(X, "dtypes"):
         _refuse_columns(X, name)
@@ -114,6 +127,10 @@ def refuse_what_converts_silently(X: Any, name: str = "X") -> None:
         array = np.asarray(X)
     except (ValueError, TypeError):
         return  # ragged or no array at all: scikit-learn says so better
+    if array.dtype.kind in "mM":
+        raise ValueError(
+            f"{name} has dtype {array.dtype}, which is not numeric: convert it to numbers in a unit first."
+        )
     if array.dtype.kind in "US" or (array.dtype.kind == "O" and any(isinstance(v, str | bytes) for v in array.flat)):
         raise ValueError(
             f"{name} holds strings, also where they look like numbers: convert it first, e.g. {name}.astype(float), or "
@@ -124,35 +141,41 @@ def refuse_what_converts_silently(X: Any, name: str = "X") -> None:
 def _refuse_columns(frame: Any, name: str) -> None:
     """Name the columns of a DataFrame that are not numbers."""
     dtypes = frame.dtypes
-    pairs = dtypes.items() if hasattr(dtypes, "items") else zip(frame.columns, dtypes, strict=True)
-    for column, dtype in pairs:
+    for place, (column, dtype) in enumerate(zip(frame.columns, list(dtypes), strict=True)):
         kind = str(dtype).lower()
         text = kind in ("string", "str", "category", "categorical", "enum") or kind.startswith(("string", "str["))
         if kind == "object":
-            text = any(isinstance(value, str | bytes) for value in frame[column])
-        if text or kind.startswith(("datetime", "timedelta", "date", "time", "duration", "period", "interval")):
+            text = any(isinstance(value, NOT_NUMBERS) for value in frame.iloc[:, place])
+        if text or kind.startswith(
+            ("complex", "datetime", "timedelta", "date", "time", "duration", "period", "interval")
+        ):
             raise ValueError(
                 f"Column {column!r} of {name} has dtype {dtype}, which is not numeric: drop it, or encode it first "
                 "(sklearn.compose.ColumnTransformer with OneHotEncoder for categories)."
             )
 
 
-def _check_indices(X: Any, name: str) -> None:
-    minor = X.shape[1] if X.format == "csr" else X.shape[0]
-    major = X.shape[0] if X.format == "csr" else X.shape[1]
-    pointers, indices = X.indptr, X.indices
-    broken = (
+def _points_outside(X: Any) -> bool:
+    """Whether a sparse matrix has an index that compiled code would follow out of bounds."""
+    if X.format == "coo":
+        return any(_outside(index, length) for index, length in zip((X.row, X.col), X.shape, strict=True))
+    if X.format not in ("csr", "csc", "bsr"):
+        return False
+    major, minor = X.shape if X.format != "csc" else X.shape[::-1]
+    if X.format == "bsr":
+        major, minor = major // X.blocksize[0], minor // X.blocksize[1]
+    pointers = X.indptr
+    return bool(
         len(pointers) != major + 1
         or pointers[0] != 0
         or (np.diff(pointers) < 0).any()
-        or pointers[-1] > min(len(indices), len(X.data))
-        or (len(indices) > 0 and (indices.min() < 0 or indices.max() >= minor))
+        or pointers[-1] > min(len(X.indices), len(X.data))
+        or _outside(X.indices, minor)
     )
-    if broken:
-        raise ValueError(
-            f"{name} is a {X.format.upper()} matrix whose indices or indptr point outside its shape {X.shape}: it was "
-            "built wrongly. Check it with X.check_format(full_check=True), or build it from (data, (rows, columns))."
-        )
+
+
+def _outside(index: NDArray[Any], length: int) -> bool:
+    return bool(len(index) > 0 and (index.min() < 0 or index.max() >= length))
 
 
 def warn_of_lost_digits(X: Any, name: str) -> None:
@@ -177,9 +200,12 @@ def check_weights(sample_weight: Any, n_samples: int) -> NDArray[np.float64] | N
     if isinstance(sample_weight, numbers.Real):
         sample_weight = np.full(n_samples, float(sample_weight))
     refuse_what_converts_silently(sample_weight, "sample_weight")
-    weight: NDArray[np.float64] = check_array(
-        sample_weight, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name="sample_weight", order="C"
-    )
+    try:
+        weight: NDArray[np.float64] = check_array(
+            sample_weight, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name="sample_weight", order="C"
+        )
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"sample_weight cannot be used: {error}") from error
     if weight.ndim != 1:
         raise ValueError(f"Sample weights must be 1D array or scalar, got sample_weight of shape {weight.shape}.")
     if len(weight) != n_samples:
@@ -200,12 +226,22 @@ def _check_xy(X: Any, y: Any, check: Callable[..., tuple[Any, Any]]) -> tuple[An
     refuse_what_converts_silently(X, "X")
     if y is not None:
         refuse_what_converts_silently(y, "y")
-    X, y = check(X, y)
-    if y.dtype.kind == "O":
-        y = y.astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        X, y = check(X, y)
+        X, y = _float64_at_most(X, "X"), _float64_at_most(y, "y")
+    assert_all_finite(y, input_name="y")  # once more: None in an array of objects became NaN
     warn_of_lost_digits(X, "X")
     warn_of_lost_digits(y, "y")
     return X, y
+
+
+def _float64_at_most(array: Any, name: str) -> Any:
+    """Long doubles and objects as float64."""
+    if array.dtype.kind != "O" and array.dtype.itemsize <= 8:
+        return array
+    array = array.astype(np.float64)
+    assert_all_finite(array.data if sparse.issparse(array) else array, input_name=name)
+    return array
 
 
 def _check_target(y: Any) -> NDArray[Any]:
@@ -244,4 +280,5 @@ def validate_fit(
 def validate_predict(estimator: Any, X: Any) -> Any:
     """Check X of `predict` against what `fit` has seen."""
     refuse_what_converts_silently(X, "X")
-    return validate_data(estimator, X, reset=False, **CHECK_OPTIONS)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _float64_at_most(validate_data(estimator, X, reset=False, **CHECK_OPTIONS), "X")

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from ._blocks import Array, Rows, _dense, slices
+from ._blocks import Array, Rows, dense, slices
 from ._modes import EPS, RANK_TOLERANCE, held_values
 from ._moments import safe_exponents, triangle
 from ._scaling import Scaling, ScalingName, shift_and_scale
@@ -55,10 +56,7 @@ class Columns:
         """One pass over the columns learns their scaling."""
         weight = rows.weight
         used = None if weight is None or weight.all() else np.flatnonzero(weight)
-        if weight is None:
-            share = np.full(rows.X.shape[0], 1.0 / rows.X.shape[0])
-        else:
-            share = weight[weight > 0] / weight.sum()
+        share = rows.share if used is None else rows.share[used]
         d = rows.n_features
         exponent = np.zeros(d, dtype=np.int64)
         statistics = np.zeros((4, d))
@@ -83,8 +81,8 @@ class Columns:
         y = np.ldexp(y, -target_exponent)
         return cls(rows, used, np.sqrt(share), y, scaling, fit_intercept, square, centred)
 
-    def blocks(self) -> Iterator[tuple[slice, Array]]:
-        """Yield slices of the features and the matching columns of diag(√(w/W)) X̃."""
+    def blocks(self) -> Iterator[tuple[Any, Array]]:
+        """Yield slices (or indices) of the features and the matching columns of diag(√(w/W)) X̃."""
         s = self.scaling
         plain = not s.exponent.any()
         for columns in _column_slices(self.rows):
@@ -105,20 +103,25 @@ class Columns:
 
     def adjoint(self, r: Array) -> Array:
         """The transpose of diag(√(w/W)) X̃ times r of shape (n, t)."""
-        out = np.empty((self.rows.n_features, r.shape[1]))
+        out = np.zeros((self.rows.n_features, r.shape[1]))
         for columns, block in self.blocks():
             out[columns] = block.T @ r
         return out
 
 
-def _column_slices(rows: Rows) -> Iterator[slice]:
+def _column_slices(rows: Rows) -> Iterator[Any]:
+    """Slices of the columns; of a sparse X, indices of those that have an entry (the others are zero, scaled too)."""
     n, d = rows.X.shape
-    csr = sparse.issparse(rows.X) and rows.X.format == "csr"
-    return slices(d, n, strided=csr)
+    if not sparse.issparse(rows.X):
+        yield from slices(d, n)
+        return
+    stored = np.unique(rows.X.indices) if rows.X.format == "csr" else np.flatnonzero(np.diff(rows.X.indptr))
+    for part in slices(len(stored), n, strided=True):
+        yield stored[part]
 
 
-def _raw(rows: Rows, used: NDArray[np.intp] | None, columns: slice) -> Array:
-    block = np.asarray(_dense(rows.X[:, columns]), dtype=np.float64)
+def _raw(rows: Rows, used: NDArray[np.intp] | None, columns: Any) -> Array:
+    block = np.asarray(dense(rows.X[:, columns]), dtype=np.float64, order="C")
     return block if used is None else block[used]
 
 

@@ -1,6 +1,7 @@
 """Bad and extreme input: right, or refused with a word on what to do, and never a half-changed estimator."""
 
 import _thread
+import contextlib
 import io
 import multiprocessing
 import pickle
@@ -70,7 +71,7 @@ def state(model):
 # ---------------------------------------------------------------------------------------------------------------------
 
 X0, Y0 = plain()
-TWO, _ = plain(t=2)
+TWO = plain(t=2)[1]
 N = len(X0)
 COLUMN = np.arange(3)
 MAX = np.finfo(np.float64).max
@@ -91,7 +92,6 @@ MAGNITUDES = {
     "columns of size 1e-150, 1, 1e150": (X0 * [1e-150, 1.0, 1e150], Y0),
     "one leverage point of 1e10": (with_entries(X0.copy(), 1e10, (3, 1)), Y0),
     "leverage 1e10 in the first row": (with_entries(X0.copy(), 1e10, (0, 1)), Y0),
-    "leverage 1e10 in all columns of a row": (with_entries(X0.copy(), [1e10, -2e10, 3e10], 5), Y0),
     "leverage 1e10 in a row each": (with_entries(X0.copy(), 1e10, (3, 0), (5, 1), (7, 2)), Y0),
     "leverage 1e10 and its response": (with_entries(X0.copy(), 1e10, (3, 1)), with_entries(Y0.copy(), 2e10, 3)),
     "leverage 1e100": (with_entries(X0.copy(), 1e100, (3, 1)), Y0),
@@ -102,25 +102,30 @@ MAGNITUDES = {
     "X * 1e300, y * 1e300": (X0 * 1e300, Y0 * 1e300),
     "X * 1e-300, y * 1e-300": (X0 * 1e-300, Y0 * 1e-300),
     "X * 1e100, y * 1e-200": (X0 * 1e100, Y0 * 1e-200),
-    "targets of size 1 and 1e-200": (X0, TWO @ np.diag([1.0, 1e-200, 0.0])[:, :2]),
-    "targets of size 1e-300 and 1": (X0, TWO @ np.diag([1e-300, 1.0, 0.0])[:, :2]),
-    "targets of size 1e150 and 1e-150": (X0, TWO @ np.diag([1e150, 1e-150, 0.0])[:, :2]),
-    "targets of size 1e300 and 1": (X0, TWO @ np.diag([1e300, 1.0, 0.0])[:, :2]),
-    "targets of size 1e8 and 1e-8": (X0, TWO @ np.diag([1e8, 1e-8, 0.0])[:, :2]),
+    "targets of size 1 and 1e-200": (X0, TWO * [1.0, 1e-200]),
+    "targets of size 1e-300 and 1": (X0, TWO * [1e-300, 1.0]),
+    "targets of size 1e150 and 1e-150": (X0, TWO * [1e150, 1e-150]),
+    "targets of size 1e300 and 1": (X0, TWO * [1e300, 1.0]),
+    "targets of size 1e8 and 1e-8": (X0, TWO * [1e8, 1e-8]),
+    "targets of size 1e6 and 1e-6 without noise": (X0, X0[:, :2] * [1e6, 1e-6]),
+    "targets of size 1e8 and 1e-8 without noise": (X0, X0[:, :2] * [1e8, 1e-8]),
+    "targets of size 1e150 and 1e-150 without noise": (X0, X0[:, :2] * [1e150, 1e-150]),
 }
 
 OFFSETS = {
     "y + 1e8": (X0, Y0 + 1e8),
     "y + 1e12": (X0, Y0 + 1e12),
     "y + 1e15": (X0, Y0 + 1e15),
-    "a column + 1e8": (X0 + [0.0, 1e8, 0.0], Y0),
+    "a column + 1e8": (X0 + 1e8 * (COLUMN == 1), Y0),
     "X + 1e8": (X0 + 1e8, Y0),
     "X + 1e12": (X0 + 1e12, Y0),
     "X + 1e15": (X0 * 4 + 1e15, Y0),
     "X + 1e8, y + 1e12": (X0 + 1e8, Y0 + 1e12),
     "X - 1e8": (X0 - 1e8, Y0),
     "offsets 1e8, 1e12, 1e15": (X0 * [1.0, 1.0, 8.0] + [1e8, 1e12, 1e15], Y0),
-    "a leverage point beside an offset": (with_entries(X0 + [0.0, 1e8, 0.0], 1e12, (2, 1)), Y0),
+    "a leverage point beside an offset": (with_entries(X0 + 1e8 * (COLUMN == 1), 1e12, (2, 1)), Y0),
+    "X + 1e8, targets of size 1e-8 and 1": (X0 + 1e8, TWO * [1e-8, 1.0]),
+    "X + 1e8, targets of size 1e-8 and 1e8": (X0 + 1e8, TWO * [1e-8, 1e8]),
     "(X + 1e8) * 1e250": ((X0 + 1e8) * 1e250, Y0),
 }
 
@@ -145,7 +150,6 @@ DTYPES = {
 DEGENERATE = {
     "a constant column": (with_columns(X0, np.full(N, 3.0)), Y0),
     "a constant column of 0.1": (with_columns(X0, np.full(N, 0.1)), Y0),
-    "a constant column of 1e300": (with_columns(X0, np.full(N, 1e300)), Y0),
     "an all-zero column": (with_columns(X0, np.zeros(N)), Y0),
     "a duplicate column": (with_columns(X0, X0[:, 1]), Y0),
     "two duplicates, one negated": (with_columns(X0, X0[:, 1], -X0[:, 1]), Y0),
@@ -196,6 +200,7 @@ NEARLY = {
         with_columns(X0, X0[:, 1] + 1e-9 * plain(seed=5)[1]),
         X0 @ [1.0, 2.0, 3.0],
     ),
+    "leverage 1e10 in all columns of a row": (with_entries(X0.copy(), [1e10, -2e10, 3e10], 5), Y0),
     "three nearly duplicates, 1e-9": (
         with_columns(X0, X0[:, 1] + 1e-9 * plain(seed=5)[1], X0[:, 1] - 1e-9 * plain(seed=6)[1]),
         Y0,
@@ -206,6 +211,15 @@ NEARLY = {
     ),
     "Vandermonde of degree 12": (np.vander(np.linspace(0, 1, 40), 13)[:, :-1], np.cos(9 * np.linspace(0, 1, 40))),
     "Hilbert 10 x 10": (1.0 / (np.arange(10)[:, None] + np.arange(10) + 1), np.cos(np.arange(10.0))),
+}
+
+
+WIDE_OFFSETS = {
+    "every other column + 1e10": (plain(5, 8)[0] + 1e10 * (np.arange(8) % 2), plain(5, 8)[1]),
+    "offsets and sizes apart": (
+        plain(5, 8)[0] * [1.0, 1e-4, 1e2, 1e-5, 1e3, 1.0, 1e-3, 10.0] + [0.0, 1e9, 1e5, 1e2, 1.0, 0.0, 1e7, 1.0],
+        plain(5, 8)[1],
+    ),
 }
 
 
@@ -236,7 +250,7 @@ def test_extreme_magnitudes_are_fitted_right_in_any_scaling(name, scaling):
 def test_large_magnitudes_are_fitted_right_or_refused_without_scaling(name, fit_intercept):
     X, y = (MAGNITUDES | OFFSETS)[name]
     try:
-        assert_right(X, y, fit_intercept=fit_intercept, scaling=None)
+        assert_right(X, y, fit_intercept=fit_intercept, slopes=fit_intercept, scaling=None)
     except ValueError as error:
         assert 'scaling="standard"' in str(error)  # noqa: PT017
 
@@ -307,7 +321,29 @@ def test_degenerate_data_give_the_minimum_norm_fit_and_its_rank(name, fit_interc
     assert model.rank_ == truth.rank
     assert np.isfinite(model.condition_number_)
     if fit_intercept:
-        assert (np.atleast_2d(model.coef_)[:, np.ptp(X, axis=0) == 0] == 0.0).all()
+        assert (np.atleast_2d(model.coef_)[:, X.max(axis=0) == X.min(axis=0)] == 0.0).all()
+
+
+def test_a_duplicate_column_beside_leverage_is_not_taken_for_a_direction():
+    X = np.array([[73.09122157799962], [1221902537847.4028]]) * [-2.0, 1.0]
+    y = np.array([[-0.34880164710516076, 0.14478103785899438], [-1.0984243404420817, 1.152583875650461]])
+    model, truth = assert_right(X, y, np.array([162.72203450014706, 0.042075109235146325]), fit_intercept=False)
+    assert model.rank_ == truth.rank == 1
+
+
+@pytest.mark.parametrize("n", [1, 3])
+@pytest.mark.parametrize("value", [1e-300, 1e-170, 1e-160, 1e160, 1e300])
+def test_a_single_constant_feature_of_any_size_is_fitted_right_without_an_intercept(value, n):
+    assert_right(np.full((n, 1), value), np.arange(1.0, n + 1), fit_intercept=False)
+
+
+def test_a_constant_column_of_1e300_is_fitted_right_or_refused_with_advice_that_helps():
+    X = with_columns(X0, np.full(N, 1e300))
+    assert_right(X, Y0)
+    try:
+        assert_right(X, Y0, fit_intercept=False)
+    except ValueError as error:  # standard scaling is in use already
+        assert "scaling=None" not in str(error)  # noqa: PT017
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
@@ -316,6 +352,13 @@ def test_nearly_collinear_data_are_fitted_right_and_their_condition_reported(nam
     X, y = NEARLY[name]
     model, _ = assert_right(X, y, fit_intercept=fit_intercept, slopes=False)
     assert 1e8 < model.condition_number_ < np.inf
+
+
+@pytest.mark.parametrize("scaling", ["standard", "minmax", "maxabs"])
+@pytest.mark.parametrize("name", WIDE_OFFSETS)
+def test_rows_fewer_than_columns_with_offsets_are_fitted_right_without_an_intercept(name, scaling):
+    # the coordinates of standard and minmax divide by a spread that is far smaller than the offset
+    assert_right(*WIDE_OFFSETS[name], fit_intercept=False, slopes=False, scaling=scaling)
 
 
 def test_no_float64_answer_is_refused():
@@ -349,27 +392,36 @@ def test_a_few_steps_do_not_depend_on_the_units_of_X(power, shape, fit_intercept
     assert np.array_equal(np.ldexp(other.coef_, power - power // 2), one.coef_)
 
 
-@pytest.mark.parametrize("kind", ["dense", "csr", "csc"])
-@pytest.mark.parametrize("fit_intercept", [True, False])
-@pytest.mark.parametrize("name", ["plain", "X + 1e8", "columns of size 1e-8, 1, 1e8", "y + 1e8", "X * 1e200"])
+STEPPED = {
+    "plain": lambda X: X,
+    "X + 1e8": lambda X: X + 1e8,
+    "one column + 1e12": lambda X: X + 1e12 * (np.arange(X.shape[1]) == 1),
+    "columns of size 1e-8, 1, 1e8": lambda X: X * 1e8 ** (np.arange(X.shape[1]) % 3 - 1.0),
+    "one column * 1e160": lambda X: X * np.where(np.arange(X.shape[1]) == 1, 1e160, 1.0),
+    "X * 1e200": lambda X: X * 1e200,
+    "X * 1e-200": lambda X: X * 1e-200,
+    "a constant column": lambda X: np.where(np.arange(X.shape[1]) == 1, 7.3, X),
+    "leverage 1e10": lambda X: with_entries(X.copy(), 1e10, (3, 1)),
+}
+
+
 @pytest.mark.parametrize("settings", [{}, {"solver": "spectral"}, {"solver": "loop"}], ids=["auto", "spectral", "loop"])
-def test_a_few_steps_on_extreme_data_are_those_of_the_textbook(name, fit_intercept, kind, settings):
-    X, y = (MAGNITUDES | OFFSETS)[name]
-    shift = X[0] * fit_intercept  # an offset of the features changes nothing for a model with an intercept
-    unit = 2.0 ** np.floor(np.log2(np.abs(X).max()))
-    Z, s, c = scaled((X - X[0]) / unit, "standard")
-    if not fit_intercept:
-        Z, s = X / unit / c, 0 * s
-    theta, _ = numpy_loop(Z, y, 0.05, 4, fit_intercept=fit_intercept)
-    slopes, _ = original_units(theta, s, c, fit_intercept)
+@pytest.mark.parametrize("shape", [(24, 3), (6, 10), (60, 40)])
+@pytest.mark.parametrize("kind", ["dense", "csr", "csc"])
+@pytest.mark.parametrize("name", STEPPED)
+def test_a_few_steps_on_extreme_data_are_those_of_the_textbook(name, kind, shape, settings):
+    X, y = plain(*shape)
+    X = STEPPED[name](X)
+    # the reference works in ordinary units, around the first row: neither changes a model with an intercept
+    unit = 2.0 ** np.floor(np.log2(np.abs(X).max(axis=0)))
+    Z, shift, scale = scaled(X / unit - X[0] / unit, "standard")
+    theta, _ = numpy_loop(Z, y, 0.004, 4)
+    slopes, _ = original_units(theta, shift, scale)
     matrix = {"dense": np.array, "csr": sparse.csr_matrix, "csc": sparse.csc_matrix}[kind](X)
-    warned = settings_warn = np.linalg.eigvalsh(Z.T @ Z / len(Z))[-1] * 0.05 >= 1.0
-    with pytest.warns(ConvergenceWarning) if warned and settings_warn else warnings.catch_warnings():
-        model = GradientDescentRegressor(0.05, max_iter=4, fit_intercept=fit_intercept, **settings).fit(matrix, y)
-    # sparse products of an offset of 1e8 cancel eight digits: 1e-7 is what they have
-    tolerance = 1e-6 if "+ 1e8" in name else 1e-10
-    np.testing.assert_allclose(model.coef_ * c * unit, slopes[:, 0] * c, rtol=tolerance, atol=tolerance)
-    assert shift.shape == model.coef_.shape
+    model = GradientDescentRegressor(0.004, max_iter=4, **settings).fit(matrix, y)
+    # an offset of 1e8 or 1e12 leaves the data with about 8 or 4 digits less, and no more may be lost
+    tolerance = {"X + 1e8": 1e-7, "one column + 1e12": 1e-3}.get(name, 1e-11)
+    np.testing.assert_allclose(model.coef_ * unit * scale, slopes[:, 0] * scale, rtol=tolerance, atol=tolerance)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -398,6 +450,9 @@ WEIGHTED = {
     "subnormal": (X0, Y0, UNEVEN * 1e-310),
     "a sum beyond float64": (X0, Y0, UNEVEN / 3.0 * MAX),
     "from 1e-3 to 1e3": (X0, Y0, np.geomspace(1e-3, 1e3, N)),
+    "one of 1e6": (X0, Y0, with_entries(ONES.copy(), 1e6, 5)),
+    "one of 1e9 in the first row": (X0, Y0, with_entries(ONES.copy(), 1e9, 0)),
+    "two of 1e9": (X0, Y0, with_entries(ONES.copy(), 1e9, 5, 6)),
     "one of 1e12": (X0, Y0, with_entries(ONES.copy(), 1e12, 5)),
     "1e-300 beside 1e300": (X0, Y0, np.where(np.arange(N) % 5 == 0, 1e-300, 1e300)),
     "rows < columns": (*plain(6, 10), UNEVEN[:6]),
@@ -523,7 +578,7 @@ def test_nonfinite_float16_and_float32_are_refused():
 def test_longdouble_beyond_float64_is_refused_or_fitted_without_a_nonfinite_answer():
     X = X0.astype(np.longdouble)
     X[3, 1] = np.longdouble(MAX) * 4  # infinite already where long double is float64
-    with pytest.raises(ValueError, match="infinity|too large"):
+    with pytest.raises(ValueError, match=r"infinity|too large"):
         GradientDescentRegressor().fit(X, Y0)
 
 
@@ -657,11 +712,6 @@ def test_frames_of_numbers_are_fitted():
     assert list(model.feature_names_in_) == list(mixed.columns)
 
 
-def test_frames_with_a_column_name_twice_are_fitted():
-    frame = pd.DataFrame(X0[:, :2].astype(object), columns=["twice", "twice"])
-    assert same_fit(GradientDescentRegressor().fit(frame, Y0), GradientDescentRegressor().fit(X0[:, :2], Y0))
-
-
 def test_frames_with_missing_values_are_refused():
     frame = pd.DataFrame({"a": pd.array([1, None] * (N // 2), dtype="Int64"), "b": X0[:, 1]})
     with pytest.raises(ValueError, match="NaN"):
@@ -707,7 +757,7 @@ WAYS = [
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
-@pytest.mark.parametrize("shape", [(24, 3), (6, 10)])
+@pytest.mark.parametrize("shape", [(24, 3), (6, 10), (60, 40)])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_memory_layout_changes_no_bit(layout, shape, way):
     X, y = plain(*shape)
@@ -745,7 +795,7 @@ def test_broadcast_views_are_fitted():
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
-@pytest.mark.parametrize("shape", [(24, 3), (6, 10)])
+@pytest.mark.parametrize("shape", [(24, 3), (6, 10), (60, 40)])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
 def test_the_arrays_of_the_caller_are_never_written(shape, dtype, way):
     X, y = plain(*shape)
@@ -753,10 +803,8 @@ def test_the_arrays_of_the_caller_are_never_written(shape, dtype, way):
     given = X.copy(), y.copy(), weights.copy()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        try:
+        with contextlib.suppress(DivergenceError):
             GradientDescentRegressor(**way).fit(X, y, sample_weight=weights).predict(X)
-        except DivergenceError:
-            pass
     for now, before in zip((X, y, weights), given, strict=True):
         assert now.tobytes() == before.tobytes()
 
@@ -805,7 +853,7 @@ KINDS = [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array, sparse.csc_arra
 
 
 @pytest.mark.parametrize("way", [*WAYS, {"learning_rate": "exact", "max_iter": 5}, {"scaling": "maxabs"}], ids=str)
-@pytest.mark.parametrize("shape", [(40, 4), (6, 10)])
+@pytest.mark.parametrize("shape", [(40, 4), (6, 10), (60, 40)])
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("stored", STORED)
 def test_sparse_is_as_dense_and_left_as_it_was(stored, kind, shape, way):
@@ -826,6 +874,19 @@ def test_sparse_is_as_dense_and_left_as_it_was(stored, kind, shape, way):
         np.testing.assert_array_equal(now, then)
 
 
+@pytest.mark.parametrize("scaling", ["standard", "minmax", "maxabs", None])
+@pytest.mark.parametrize("shape", [(40, 4), (6, 10), (60, 40)])
+@pytest.mark.parametrize("kind", KINDS[:2], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("stored", ["duplicates", "unsorted"])
+def test_sparse_rows_without_weights_are_left_as_they_were(stored, kind, shape, scaling):
+    X, y = sparse_rows(shape)
+    matrix = STORED[stored](X, kind)
+    before = matrix.data.copy(), matrix.indices.copy(), matrix.indptr.copy()
+    GradientDescentRegressor(1e-3, max_iter=2, scaling=scaling).fit(matrix, y).predict(matrix)
+    for now, then in zip((matrix.data, matrix.indices, matrix.indptr), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
 @pytest.mark.parametrize("convert", [sparse.coo_matrix, sparse.lil_matrix, sparse.dok_matrix, sparse.bsr_matrix])
 def test_other_sparse_formats_are_converted(convert):
     X, y = sparse_rows()
@@ -835,9 +896,10 @@ def test_other_sparse_formats_are_converted(convert):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int8, np.int64, np.uint8, bool])
 @pytest.mark.parametrize("kind", KINDS[:2], ids=lambda kind: kind.__name__)
-@pytest.mark.parametrize("way", [{}, {"learning_rate": 0.1, "max_iter": 3}], ids=str)
-def test_sparse_dtypes_are_computed_in_float64(dtype, kind, way):
-    X, y = sparse_rows()
+@pytest.mark.parametrize("shape", [(60, 4), (60, 40)])
+@pytest.mark.parametrize("way", [{}, {"learning_rate": 0.01, "max_iter": 3}], ids=str)
+def test_sparse_dtypes_are_computed_in_float64(dtype, kind, shape, way):
+    X, y = sparse_rows(shape)
     X = np.rint(30 * np.abs(X)).clip(0, 127).astype(dtype)
     model, dense = (GradientDescentRegressor(**way).fit(A, y) for A in (kind(X), X.astype(np.float64)))
     rounding = np.finfo(np.float32).eps if dtype == np.float32 else 1e-12
@@ -845,10 +907,11 @@ def test_sparse_dtypes_are_computed_in_float64(dtype, kind, way):
     np.testing.assert_allclose(model.feature_scale_, dense.feature_scale_, rtol=1e-12)
 
 
-@pytest.mark.parametrize("way", [{}, {"learning_rate": 0.1, "max_iter": 3}], ids=str)
+@pytest.mark.parametrize("shape", [(200, 3), (60, 40)])
+@pytest.mark.parametrize("way", [{}, {"learning_rate": 0.01, "max_iter": 3}], ids=str)
 @pytest.mark.parametrize("kind", KINDS[:2], ids=lambda kind: kind.__name__)
-def test_sparse_float32_with_an_offset_has_the_scaling_of_dense(kind, way):
-    X, y = plain(200, 3)
+def test_sparse_float32_with_an_offset_has_the_scaling_of_dense(kind, way, shape):
+    X, y = plain(*shape)
     X = (X + 1e6).astype(np.float32)
     model, dense = (GradientDescentRegressor(**way).fit(A, y) for A in (kind(X), X))
     np.testing.assert_allclose(model.feature_scale_, dense.feature_scale_, rtol=1e-10)
@@ -947,10 +1010,11 @@ def test_sparse_indices_out_of_range_are_refused(what, kind):
 
 
 @pytest.mark.parametrize("bad", [-1, 10_000])
-def test_coordinates_out_of_range_are_refused(bad):
-    matrix = sparse.coo_matrix(sparse_rows((24, 3))[0])
-    matrix.col[5] = bad
-    with pytest.raises(ValueError, match="ind(ices|ex)"):
+@pytest.mark.parametrize("format", ["coo", "bsr"])
+def test_indices_out_of_range_are_refused_in_formats_that_are_converted(format, bad):
+    matrix = sparse.csr_matrix(sparse_rows((24, 3))[0]).asformat(format)
+    (matrix.col if format == "coo" else matrix.indices)[2] = bad
+    with pytest.raises(ValueError, match=r"ind(ices|ex)"):
         GradientDescentRegressor().fit(matrix, Y0)
 
 
@@ -999,10 +1063,12 @@ def test_numbers_of_any_real_type_are_learning_rates(value):
     assert model.n_iter_ == 3
 
 
-@pytest.mark.parametrize("value", [0, -1, np.nan, np.inf, None, "fast", 1j, True, np.ones(2), 10**400])
+@pytest.mark.parametrize(
+    "value", [0, -1, np.nan, np.inf, None, "fast", 1j, True, np.ones(2), 10**400], ids=lambda value: str(value)[:24]
+)
 def test_bad_numbers_from_a_learning_rate_function_are_refused(value):
     model = GradientDescentRegressor(lambda k: 0.1 if k < 3 else value, max_iter=10)
-    with pytest.raises((ValueError, TypeError), match="'learning_rate' callable returned .* step 3"):
+    with pytest.raises((ValueError, TypeError), match=r"'learning_rate' callable returned .* step 3"):
         model.fit(X0, Y0)
     assert not hasattr(model, "n_features_in_")
 
@@ -1255,19 +1321,11 @@ def test_a_truncated_pickle_is_an_error():
             pickle.loads(part)
 
 
-def predict_elsewhere(model, X):
-    return model.predict(X).tobytes()
-
-
-def fit_elsewhere(X, y):
-    return GradientDescentRegressor().fit(X, y)
-
-
 def test_a_spawned_process_fits_and_predicts_the_same_bits():
     model = GradientDescentRegressor().fit(X0, Y0)
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        assert pool.submit(predict_elsewhere, model, X0).result() == model.predict(X0).tobytes()
-        assert same_fit(pool.submit(fit_elsewhere, X0, Y0).result(), model)
+        assert np.array_equal(pool.submit(model.predict, X0).result(), model.predict(X0))
+        assert same_fit(pool.submit(GradientDescentRegressor().fit, X0, Y0).result(), model)
 
 
 def test_threads_fit_clones_and_predict_with_one_model_identically():

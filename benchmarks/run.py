@@ -1,0 +1,328 @@
+"""Time, accuracy and memory of gdlearn beside its peers.
+
+Run ``python benchmarks/run.py``; see README.md in this folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import os
+import platform
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy
+import sklearn
+from measure import MemoryProbe, Timing, quality, time_fits
+from peers import GDLEARN, MOMENTS, OLS, RIDGE_CHOLESKY, Fit, contenders, estimator, has_torch, numpy_loop
+from problems import Array, Data, ReferenceSet, Synthetic, nist_sets, sizes
+from sklearn.linear_model import LinearRegression, Ridge
+from threadpoolctl import threadpool_info
+
+import gdlearn
+from gdlearn import GradientDescentRegressor
+
+MANY_STEPS_RATE = 0.01
+LARGEST_LOOP = 1_000
+MOST_DIGITS = 15
+SIZE_COLUMNS = (
+    "contender",
+    "median (s)",
+    "fastest (s)",
+    "times gdlearn",
+    "(J − J_best)/Var(y)",
+    "R²",
+    "extra memory (MB)",
+    "runs",
+    "note",
+)
+
+
+@dataclass
+class Table:
+    """A table whose CSV holds the numbers in full and whose Markdown holds them to three digits."""
+
+    title: str
+    columns: Sequence[str]
+    rows: list[list[Any]] = field(default_factory=list)
+
+    def markdown(self) -> str:
+        """A heading and the table, its columns padded so that it reads as plain text too."""
+        cells = [list(self.columns), *([_readable(value) for value in row] for row in self.rows)]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(self.columns))]
+        lines = [
+            "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |"
+            for row in cells
+        ]
+        lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+        return f"## {self.title}\n\n" + "\n".join(lines) + "\n"
+
+
+def _readable(value: Any) -> str:
+    if not isinstance(value, float):
+        return f"{value:,}" if isinstance(value, int) else str(value)
+    if math.isnan(value):
+        return "–"
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.2e}")
+    if 1e-4 <= abs(rounded) < 1e4:
+        return f"{rounded:,.{max(0, 2 - math.floor(math.log10(abs(rounded))))}f}"
+    return f"{value:.1e}"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How much to run, and where the results go."""
+
+    quick: bool
+    out: Path
+
+    @property
+    def budget(self) -> float:
+        """Seconds of repeats for each contender on each problem."""
+        return 0.5 if self.quick else 5.0
+
+
+Section = Callable[[Options], Iterator[Table]]
+
+
+def size_table(name: str, make: Callable[[], Data], options: Options) -> Table:
+    """All contenders on one problem: time, quality and memory."""
+    X, y = make()
+    rate = float(GradientDescentRegressor().fit(X, y).learning_rate_)
+    timings = time_fits(contenders(rate), X, y, options.budget)
+    qualities = {
+        key: quality(timing.model, X, y)
+        for key, timing in timings.items()
+        if timing.model is not None and not timing.failed
+    }
+    best = min(found.objective for found in qualities.values())
+    table = Table(f"{name} ({X.dtype}, X is {X.nbytes / 1e6:,.1f} MB)", SIZE_COLUMNS)
+    with MemoryProbe.of(X, y) as probe:
+        for key, timing in timings.items():
+            found = qualities.get(key)
+            gap = math.nan if found is None else (found.objective - best) / found.variance
+            r2 = math.nan if found is None else found.r2
+            memory = math.nan if timing.failed or timing.is_slow else probe.megabytes(key, rate)
+            times = timing.median, timing.fastest, timing.median / timings[GDLEARN].median
+            table.rows.append([key, *times, gap, r2, memory, len(timing.seconds), timing.note])
+    return table
+
+
+def size_section(options: Options) -> Iterator[Table]:
+    """A table for each size."""
+    for name, make in sizes(options.quick).items():
+        yield size_table(name, make, options)
+
+
+def growth_section(options: Options) -> Iterator[Table]:
+    """Median seconds against the number of rows, and against the number of features."""
+    shrink = 10 if options.quick else 1
+    by_rows = [Synthetic(n // shrink, 20) for n in (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)]
+    by_features = [Synthetic(20_000 // shrink, d) for d in (5, 10, 20, 50, 100, 200, 500, 1_000)]
+    names = [GDLEARN, OLS, RIDGE_CHOLESKY, MOMENTS]
+    tables = []
+    for title, specs in (("Growth with the rows", by_rows), ("Growth with the features", by_features)):
+        table = Table(f"{title} (median seconds)", ["rows", "features", *names])
+        for spec in specs:
+            X, y = spec.make()
+            fits = contenders(MANY_STEPS_RATE)
+            timings = time_fits({name: fits[name] for name in names}, X, y, options.budget)
+            table.rows.append([*X.shape, *(timings[name].median for name in names)])
+        tables.append(table)
+        yield table
+    rows, features = tables
+    plot(options.out / "growth.png", [(rows, "rows", names), (features, "features", names)])
+
+
+def iterations_section(options: Options) -> Iterator[Table]:
+    """1 to 10⁹ steps at a fixed learning rate, against a plain loop that takes the same steps."""
+    X, y = Synthetic(5_000 if options.quick else 100_000, 50).make()
+    closed, loop, plain = GDLEARN, "gdlearn(solver='loop')", "scaler + NumPy loop"
+    table = Table(
+        f"{X.shape[0]:,} x {X.shape[1]}, learning_rate={MANY_STEPS_RATE} (median seconds)",
+        ["steps", closed, loop, plain, "NumPy loop / gdlearn", "relative difference of slopes"],
+    )
+    for n_steps in (10**exponent for exponent in range(10)):
+        descent = {"learning_rate": MANY_STEPS_RATE, "max_iter": n_steps}
+        fits: dict[str, Fit] = {closed: estimator(GradientDescentRegressor(**descent))}
+        if n_steps <= LARGEST_LOOP:
+            fits[loop] = estimator(GradientDescentRegressor(solver="loop", **descent))
+            fits[plain] = numpy_loop(MANY_STEPS_RATE, n_steps)
+        timings = time_fits(fits, X, y, options.budget)
+        seconds = [timings[name].median if name in timings else math.nan for name in (closed, loop, plain)]
+        difference = slope_difference(timings[closed], timings[plain]) if plain in timings else math.nan
+        table.rows.append([n_steps, *seconds, seconds[2] / seconds[0], difference])
+    yield table
+    plot(options.out / "iterations.png", [(table, "steps", [closed, loop, plain])])
+
+
+def slope_difference(ours: Timing, theirs: Timing) -> float:
+    """The norm of the difference of two models' slopes, relative to that of the second."""
+    if ours.model is None or theirs.model is None:
+        return math.nan
+    return float(np.linalg.norm(ours.model.coef - theirs.model.coef) / np.linalg.norm(theirs.model.coef))
+
+
+def memory_section(options: Options) -> Iterator[Table]:
+    """Peak extra memory by the layout and precision of X."""
+    n_samples = 50_000 if options.quick else 1_000_000
+    table = Table(f"Peak extra memory, {n_samples:,} x 100", ["X", "contender", "extra memory (MB)", "of X"])
+    for dtype, order in (("float64", "C"), ("float64", "F"), ("float32", "C")):
+        X, y = Synthetic(n_samples, 100, dtype=dtype, order=order).make()
+        with MemoryProbe.of(X, y) as probe:
+            for name in (GDLEARN, OLS, RIDGE_CHOLESKY):
+                megabytes = probe.megabytes(name, MANY_STEPS_RATE)
+                table.rows.append([f"{dtype}, {order} order", name, megabytes, megabytes * 1e6 / X.nbytes])
+    yield table
+
+
+def digits_section(options: Options) -> Iterator[Table]:
+    """Correct digits of the worst coefficient on the NIST linear sets."""
+    solvers: dict[str, Callable[[ReferenceSet], Array]] = {
+        GDLEARN: lambda data: fitted_coefficients(GradientDescentRegressor(fit_intercept=data.fit_intercept), data),
+        OLS: lambda data: fitted_coefficients(LinearRegression(fit_intercept=data.fit_intercept), data),
+        "LinearRegression(tol=0)": lambda data: fitted_coefficients(
+            LinearRegression(tol=0, fit_intercept=data.fit_intercept), data
+        ),
+        "np.linalg.lstsq": lstsq_coefficients,
+        "Ridge(alpha=0, cholesky)": lambda data: fitted_coefficients(
+            Ridge(alpha=0, solver="cholesky", fit_intercept=data.fit_intercept), data
+        ),
+        "Ridge(alpha=0, svd)": lambda data: fitted_coefficients(
+            Ridge(alpha=0, solver="svd", fit_intercept=data.fit_intercept), data
+        ),
+    }
+    table = Table("Correct digits of the worst coefficient (15 at most)", ["set", *solvers])
+    for data in nist_sets():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            table.rows.append([data.name, *(correct_digits(solve(data), data.certified) for solve in solvers.values())])
+    if not table.rows:
+        print("No NIST sets in tests/data/nist_linear: no table of digits.")
+        return
+    yield table
+
+
+def fitted_coefficients(model: Any, data: ReferenceSet) -> Array:
+    """Intercept, where there is one, and slopes of an estimator fitted to the set."""
+    model.fit(data.X, data.y)
+    return np.append(model.intercept_, model.coef_) if data.fit_intercept else model.coef_
+
+
+def lstsq_coefficients(data: ReferenceSet) -> Array:
+    """NumPy's least squares, with a column of ones for the intercept."""
+    X = np.column_stack([np.ones(len(data.X)), data.X]) if data.fit_intercept else data.X
+    coefficients: Array = np.linalg.lstsq(X, data.y)[0]
+    return coefficients
+
+
+def correct_digits(found: Array, certified: Array) -> float:
+    """−log₁₀ of the largest relative error, between 0 and 15."""
+    error = float(np.max(np.abs(found - certified) / np.abs(certified)))
+    if math.isnan(error):
+        return 0.0
+    return MOST_DIGITS if error == 0 else float(np.clip(-math.log10(error), 0, MOST_DIGITS))
+
+
+def plot(path: Path, panels: Sequence[tuple[Table, str, Sequence[str]]]) -> None:
+    """Columns of tables against one of their columns, a panel each, on log axes."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, len(panels), figsize=(4.5 * len(panels), 3.5), squeeze=False, layout="constrained")
+    for ax, (table, x_name, names) in zip(axes[0], panels, strict=True):
+        x = [row[table.columns.index(x_name)] for row in table.rows]
+        for name in names:
+            ax.loglog(x, [row[table.columns.index(name)] for row in table.rows], marker="o", markersize=4, label=name)
+        ax.set(title=table.title, xlabel=x_name, ylabel="seconds")
+        ax.grid(alpha=0.3)
+        ax.legend(fontsize="small")
+    figure.savefig(path, dpi=72, pil_kwargs={"optimize": True})
+    plt.close(figure)
+
+
+SECTIONS: dict[str, Section] = {
+    "sizes": size_section,
+    "growth": growth_section,
+    "iterations": iterations_section,
+    "memory": memory_section,
+    "digits": digits_section,
+}
+
+
+def setting(quick: bool) -> str:
+    """The machine, how busy it was at the start, and the versions, in a line or two."""
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    threads = sorted({f"{pool['internal_api']} {pool['num_threads']}" for pool in threadpool_info()})
+    return (
+        f"gdlearn {gdlearn.__version__}, scikit-learn {sklearn.__version__}, NumPy {np.__version__}, "
+        f"SciPy {scipy.__version__}, Python {platform.python_version()}; {_processor()}, {os.cpu_count()} logical "
+        f"cores, threads: {', '.join(threads)}{load}."
+        + ("" if has_torch() else " PyTorch is not installed: no PyTorch loop.")
+        + (" A quick run: small sizes, few repeats." if quick else "")
+    )
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def write(stem: Path, heading: str, tables: Sequence[Table]) -> None:
+    """All tables in one Markdown file, and in one CSV file with the table's title in the first column."""
+    text = "\n".join([f"# {stem.name}\n\n{heading}\n", *(table.markdown() for table in tables)])
+    stem.with_suffix(".md").write_text(text, encoding="utf-8")
+    with stem.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["table", *tables[0].columns])
+        writer.writerows([table.title, *row] for table in tables for row in table.rows)
+
+
+def chosen_sections(only: Sequence[str] | None, quick: bool) -> dict[str, Section]:
+    """The sections to run by name; a size's name stands for the table of that size alone."""
+    makers = sizes(quick)
+
+    def one_size(name: str) -> Section:
+        return lambda options: iter([size_table(name, makers[name], options)])
+
+    available = {**SECTIONS, **{name: one_size(name) for name in makers}}
+    unknown = [name for name in only or () if name not in available]
+    if unknown:
+        raise SystemExit(f"--only knows {', '.join(available)}; not {', '.join(unknown)}")
+    return {name: available[name] for name in only or SECTIONS}
+
+
+def main() -> None:
+    """Run the sections asked for; print and write each table as soon as it is there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small sizes and few repeats")
+    parser.add_argument("--only", action="append", metavar="NAME", help="a section or a size; may be given repeatedly")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results", metavar="DIR")
+    arguments = parser.parse_args()
+    sections = chosen_sections(arguments.only, arguments.quick)
+    options = Options(arguments.quick, arguments.out)
+    options.out.mkdir(parents=True, exist_ok=True)
+    heading = setting(options.quick)
+    print(heading + "\n")
+    for name, section in sections.items():
+        tables: list[Table] = []
+        for table in section(options):
+            print(table.markdown(), flush=True)
+            tables.append(table)
+            write(options.out / name, heading, tables)
+
+
+if __name__ == "__main__":
+    main()
