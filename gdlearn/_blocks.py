@@ -7,21 +7,35 @@ price of one read of X, whatever its memory order, its dtype or its storage (den
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn.utils import assert_all_finite
+from threadpoolctl import ThreadpoolController
 
+T = TypeVar("T")
 Array = NDArray[np.float64]
 
 BLOCK_SIZE = 2**17
 """Elements in one block: 1 MB of float64, which a core's second-level cache holds."""
 
+PART_BLOCKS = 16
+"""Blocks in a part, the piece of work of one thread."""
+
 STRIDED_BLOCK_SIZE = 2**22
 """Elements in one block (32 MB) where a slice costs a search of the whole matrix: rows of CSC, columns of CSR."""
+
+
+@cache
+def blas() -> Any:
+    """The BLAS libraries in this process; finding them takes milliseconds, so it is done once."""
+    return ThreadpoolController().select(user_api="blas")
 
 
 def slices(length: int, width: int, *, strided: bool = False) -> Iterator[slice]:
@@ -48,24 +62,27 @@ class Rows:
         The weights divided by 2**`weight_exponent`, a power of two so that nothing is rounded and no sum of them
         overflows. None stands for ones. A row of weight 0 is left out altogether.
     weight_exponent : int
+    unchecked : str or None
+        The name of the estimator whose X has not been searched for NaN yet: the moments will show them at no cost.
     """
 
     X: Any
     y: NDArray[Any]
     weight: Array | None = None
     weight_exponent: int = 0
+    unchecked: str | None = None
 
     @classmethod
-    def of(cls, X: Any, y: NDArray[Any], sample_weight: Array | None) -> Rows:
+    def of(cls, X: Any, y: NDArray[Any], sample_weight: Array | None, unchecked: str | None = None) -> Rows:
         """Bring y to two dimensions and the weights to a common power of two."""
         targets = y.reshape(len(y), -1)
         if sparse.issparse(X) and not X.has_canonical_format:
             X = X.copy()  # the only copy ever made: products and slices would reorder the caller's entries in place
             X.sum_duplicates()
         if sample_weight is None:
-            return cls(X, targets)
+            return cls(X, targets, unchecked=unchecked)
         exponent = int(np.frexp(sample_weight.max())[1])
-        return cls(X, targets, np.ldexp(sample_weight, -exponent), exponent)
+        return cls(X, targets, np.ldexp(sample_weight, -exponent), exponent, unchecked)
 
     @property
     def width(self) -> int:
@@ -86,6 +103,12 @@ class Rows:
         n = self.X.shape[0]
         return np.full(n, 1.0 / n) if self.weight is None else self.weight / self.weight.sum()
 
+    def refuse_nonfinite(self) -> None:
+        """Raise, in scikit-learn's words, where X holds NaN or infinity and nobody has looked yet."""
+        if self.unchecked:
+            with np.errstate(over="ignore", invalid="ignore"):
+                assert_all_finite(self.X, estimator_name=self.unchecked, input_name="X")
+
     def sample(self, size: int) -> Array:
         """At most `size` rows of nonzero weight, evenly spread."""
         n = self.X.shape[0]
@@ -104,16 +127,19 @@ class Rows:
         middle: Array = sample[len(sample) // 2]
         return middle
 
-    def blocks(self, shift: Array, exponent: NDArray[np.int64]) -> Iterator[tuple[Array, Array | None]]:
+    def blocks(
+        self, shift: Array, exponent: NDArray[np.int64], part: slice | None = None
+    ) -> Iterator[tuple[Array, Array | None]]:
         """Yield (z − shift)·2^−exponent in blocks [1, x, y], a column of ones first, and the weights of the rows.
 
-        The block is a buffer that the next one overwrites.
+        Of all rows, or of one of the `parts`. The block is a buffer that the next one overwrites.
         """
-        n, d = self.X.shape
-        plain = not exponent.any()
-        csc = sparse.issparse(self.X) and self.X.format == "csc"
-        buffer: Array | None = None
-        for rows in slices(n, self.width + 1, strided=csc):
+        d = self.n_features
+        plain, shifted = not exponent.any(), bool(shift.any())
+        first, last = (0, self.X.shape[0]) if part is None else (part.start, part.stop)
+        buffer = np.empty((min(self._block_rows, last - first), self.width + 1))
+        for start in range(first, last, self._block_rows):
+            rows = slice(start, min(start + self._block_rows, last))
             X, y = self.X[rows], self.y[rows]
             weight = None if self.weight is None else self.weight[rows]
             if weight is not None and not weight.all():
@@ -121,15 +147,37 @@ class Rows:
                 X, y, weight = X[used], y[used], weight[used]
             if len(y) == 0:
                 continue
-            if buffer is None:
-                buffer = np.empty((rows.stop - rows.start, self.width + 1))
             block = buffer[: len(y)]
             block[:, 0] = 1.0
-            for part, columns in ((dense(X), slice(0, d)), (y, slice(d, self.width))):
+            for source, columns in ((dense(X), slice(0, d)), (y, slice(d, self.width))):
                 target = block[:, 1:][:, columns]
-                if plain:
-                    np.subtract(part, shift[columns], out=target)
-                else:  # scaled first: at the ends of float64's range a plain difference overflows
-                    np.ldexp(np.asarray(part, dtype=np.float64), -exponent[columns], out=target)
+                if not plain:  # scaled first: at the ends of float64's range a plain difference overflows
+                    np.ldexp(np.asarray(source, dtype=np.float64), -exponent[columns], out=target)
                     target -= np.ldexp(shift[columns], -exponent[columns])
+                elif shifted:
+                    np.subtract(source, shift[columns], out=target)
+                else:
+                    np.copyto(target, source)
             yield block, weight
+
+    @property
+    def _block_rows(self) -> int:
+        csc = sparse.issparse(self.X) and self.X.format == "csc"
+        return max(64, (STRIDED_BLOCK_SIZE if csc else BLOCK_SIZE) // (self.width + 1))
+
+    def map_parts(self, work: Callable[[slice], T]) -> list[T]:
+        """Apply `work` to slices of the rows, on as many threads as BLAS would use, each with BLAS held to one.
+
+        The slices do not depend on the number of threads, so neither do the results.
+        """
+        n, step = self.X.shape[0], PART_BLOCKS * self._block_rows
+        parts = [slice(start, min(start + step, n)) for start in range(0, n, step)]
+        if len(parts) == 1:
+            return [work(parts[0])]
+        controller = blas()
+        n_threads = min([library["num_threads"] for library in controller.info()] or [1])
+        with controller.limit(limits=1):
+            if n_threads == 1:
+                return [work(part) for part in parts]
+            with ThreadPoolExecutor(n_threads) as pool:
+                return list(pool.map(work, parts))

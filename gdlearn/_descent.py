@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -15,6 +16,9 @@ from ._step_size import MomentumRule, StepRule
 
 MAX_RECORDED = 1_000
 """So many steps are all recorded; of more, this many, evenly in log k."""
+
+LARGEST_FLOAT = 1 << 1000
+"""A number of steps beyond this is recorded at steps up to it, and at the last."""
 
 ENDLESS = 1_000_000
 """Steps after which a loop with a tolerance and no `max_iter` gives up."""
@@ -56,8 +60,11 @@ def recorded_steps(n_steps: int) -> list[int]:
     """Which of the steps 0, ..., n are recorded: all up to 1,000, and of more 1,000 evenly in log k."""
     if n_steps <= MAX_RECORDED:
         return list(range(n_steps + 1))
-    thinned = np.unique(np.rint(np.geomspace(1.0, float(min(n_steps, 1 << 1000)), MAX_RECORDED))[:-1])
-    return [0, *(int(k) for k in thinned.tolist() if k < n_steps), n_steps]
+    log_k = math.log(n_steps if n_steps < LARGEST_FLOAT else LARGEST_FLOAT)
+    grid = np.rint(np.exp(np.linspace(0.0, log_k, MAX_RECORDED)))
+    thinned = grid[np.flatnonzero(np.diff(grid))]
+    inside = thinned.astype(np.int64).tolist() if log_k < 43.0 else [int(k) for k in thinned.tolist()]
+    return [0, *inside, n_steps]
 
 
 def iterates(

@@ -93,28 +93,39 @@ def residual_and_gradient(rows: Rows, exponent: Exponents, coef: Array, intercep
     sum_rr : ndarray of shape (t,)
     """
     d, t = coef.shape
-    sum_r: Pair = (np.zeros(t), np.zeros(t))
-    sum_rx: Pair = (np.zeros((d, t)), np.zeros((d, t)))
-    sum_rr = np.zeros(t)
-    for block, weight in rows.blocks(np.zeros(d + t), exponent):
-        X, y = block[:, 1 : d + 1], block[:, d + 1 :]
-        unit = np.frexp(np.abs(X).max(axis=0))[1]
-        X_slices = _slices(np.ldexp(X, -unit), _bits(max(len(X), d)))
-        coef_slices = _slices(-np.ldexp(coef, unit[:, None]), _bits(max(len(X), d)))
-        r = _accumulate(two_sum(y, np.broadcast_to(-intercept, y.shape)), X_slices, coef_slices)
-        r = two_sum(*r)
-        wr: Pair = r
-        if weight is not None:
-            product, error = two_product(np.broadcast_to(weight[:, None], y.shape), r[0])
-            wr = product, error + weight[:, None] * r[1]
-        partial: Pair = (np.zeros((d, t)), X_slices[0].T @ wr[1])
-        partial = _accumulate(partial, [s.T for s in X_slices], _slices(wr[0], _bits(max(len(X), d))))
-        scaled = np.ldexp(partial[0], unit[:, None]), np.ldexp(partial[1], unit[:, None])
-        sum_rx = add((sum_rx[0], sum_rx[1] + scaled[1]), scaled[0])
-        total: Pair = (np.zeros(t), wr[1].sum(axis=0))
-        ones = np.ones((1, len(X)))
-        for piece in _slices(wr[0], _bits(max(len(X), d))):
-            total = add(total, (ones @ piece)[0])
-        sum_r = add((sum_r[0], sum_r[1] + total[1]), total[0])
-        sum_rr += np.sum(wr[0] * r[0], axis=0)
-    return sum_r, sum_rx, sum_rr
+
+    def work(part: slice) -> tuple[Pair, Pair, Array]:
+        sum_r: Pair = (np.zeros(t), np.zeros(t))
+        sum_rx: Pair = (np.zeros((d, t)), np.zeros((d, t)))
+        sum_rr = np.zeros(t)
+        for block, weight in rows.blocks(np.zeros(d + t), exponent, part):
+            X, y = block[:, 1 : d + 1], block[:, d + 1 :]
+            bits = _bits(max(len(X), d))
+            unit = np.frexp(np.abs(X).max(axis=0))[1]
+            X_slices = _slices(X * np.ldexp(1.0, -unit) if (np.abs(unit) < 1000).all() else np.ldexp(X, -unit), bits)
+            r = _accumulate(
+                two_sum(y, np.broadcast_to(-intercept, y.shape)),
+                X_slices,
+                _slices(-np.ldexp(coef, unit[:, None]), bits),
+            )
+            r = two_sum(*r)
+            wr: Pair = r
+            if weight is not None:
+                product, error = two_product(np.broadcast_to(weight[:, None], y.shape), r[0])
+                wr = product, error + weight[:, None] * r[1]
+            pieces = _slices(wr[0], bits)
+            partial = _accumulate((np.zeros((d, t)), X_slices[0].T @ wr[1]), [A.T for A in X_slices], pieces)
+            sum_rx = _merge(sum_rx, (np.ldexp(partial[0], unit[:, None]), np.ldexp(partial[1], unit[:, None])))
+            total = _accumulate((np.zeros(t), wr[1].sum(axis=0)), [np.ones(len(X))], pieces)
+            sum_r = _merge(sum_r, total)
+            sum_rr += np.sum(wr[0] * r[0], axis=0)
+        return sum_r, sum_rx, sum_rr
+
+    first, *others = rows.map_parts(work)
+    for other in others:
+        first = _merge(first[0], other[0]), _merge(first[1], other[1]), first[2] + other[2]
+    return first
+
+
+def _merge(a: Pair, b: Pair) -> Pair:
+    return add((a[0], a[1] + b[1]), b[0])

@@ -25,8 +25,11 @@ from ._moments import Moments
 from ._scaling import Scaling
 
 MAX_REFINEMENTS = 5
-WELL_CONDITIONED = 1e-2
-"""λ_min/λ_max above this: the moments alone give the coefficients to 14 digits."""
+WELL_CONDITIONED = 1e-3
+"""λ_min/λ_max above this: the moments alone give the slopes to 13 digits."""
+
+CANCELLATION = 1e3
+"""How much larger than the intercept the terms may be whose difference it is."""
 
 
 class Limit(NamedTuple):
@@ -64,7 +67,7 @@ def needs_refinement(modes: Modes, moments: Moments, limit: Limit) -> bool:
     if (limit.minimum < 1e-6 * variance).any():
         return True
     summands = np.abs(mean[d:]) + np.abs(mean[:d]) @ np.abs(limit.coef)
-    return bool((summands > 30 * np.abs(limit.intercept)).any()) and bool(limit.intercept.any())
+    return bool((summands > CANCELLATION * np.abs(limit.intercept)).any()) and bool(limit.intercept.any())
 
 
 def limit_in_modes(modes: Modes, scaling: Scaling, fit_intercept: bool) -> Limit:

@@ -176,8 +176,9 @@ def moments_of(rows: Rows, *, extremes: bool = False, root: bool = False) -> Mom
     """The moments of validated rows."""
     shift = rows.centre()
     plain = np.zeros(rows.width, dtype=np.int64)
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        moments = _one_pass(rows, shift, plain, extremes=extremes, root=root)
+    moments = _one_pass(rows, shift, plain, extremes=extremes, root=root)
+    if not np.isfinite(moments.mean).all():
+        rows.refuse_nonfinite()
     variance = np.diag(moments.covariance)
     if not squares_are_safe(variance, moments.mean) or not (variance + moments.mean**2).all():
         exponent = _exponents(rows)
@@ -218,26 +219,35 @@ def safe_exponents(largest: Array) -> Exponents:
 def _one_pass(rows: Rows, shift: Array, exponent: Exponents, *, extremes: bool, root: bool) -> Moments:
     """Gram matrix of (1, z − shift), or its triangular root, summed over blocks, then centred."""
     d, size = rows.n_features, rows.width + 1
-    total = np.zeros((0 if root else size, size))
-    low, high = np.full(d, np.inf), np.full(d, -np.inf)
-    for block, weight in rows.blocks(shift, exponent):
-        if extremes:
-            np.minimum(low, block[:, 1 : d + 1].min(axis=0), out=low)
-            np.maximum(high, block[:, 1 : d + 1].max(axis=0), out=high)
-        if weight is not None:
-            block *= np.sqrt(weight)[:, None]
+
+    def work(part: slice) -> tuple[Array, Array, Array]:
+        total = np.zeros((0 if root else size, size))
+        low, high = np.full(d, np.inf), np.full(d, -np.inf)
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # looked for in the result
+            for block, weight in rows.blocks(shift, exponent, part):
+                if extremes:
+                    np.minimum(low, block[:, 1 : d + 1].min(axis=0), out=low)
+                    np.maximum(high, block[:, 1 : d + 1].max(axis=0), out=high)
+                if weight is not None:
+                    block *= np.sqrt(weight)[:, None]
+                if root:
+                    total = triangle(np.vstack([total, block]))
+                else:
+                    total += block.T @ block
+        return total, low, high
+
+    totals, lows, highs = zip(*rows.map_parts(work), strict=True)
+    low, high = np.min(lows, axis=0), np.max(highs, axis=0)
+    total = triangle(np.vstack(totals)) if root and len(totals) > 1 else np.sum(totals, axis=0)
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         if root:
-            total = triangle(np.vstack([total, block]))
+            mean = total[0, 1:] / total[0, 0]
+            factor = np.zeros((rows.width, rows.width))
+            factor[: len(total) - 1] = total[1:, 1:] / np.abs(total[0, 0])
+            covariance = factor.T @ factor
         else:
-            total += block.T @ block
-    if root:
-        mean = total[0, 1:] / total[0, 0]
-        factor = np.zeros((rows.width, rows.width))
-        factor[: len(total) - 1] = total[1:, 1:] / np.abs(total[0, 0])
-        covariance = factor.T @ factor
-    else:
-        mean, factor = total[0, 1:] / total[0, 0], None
-        covariance = total[1:, 1:] / total[0, 0] - np.outer(mean, mean)
+            mean, factor = total[0, 1:] / total[0, 0], None
+            covariance = total[1:, 1:] / total[0, 0] - np.outer(mean, mean)
     origin = np.ldexp(shift, -exponent)
     return Moments(
         weight=_total_weight(rows),

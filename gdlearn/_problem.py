@@ -197,6 +197,7 @@ class WideProblem:
 
     @classmethod
     def of(cls, rows: Rows, name: ScalingName, fit_intercept: bool) -> WideProblem:
+        rows.refuse_nonfinite()
         columns = Columns.of(rows, name, fit_intercept)
         return cls(columns, KernelModes.of(columns))
 
@@ -279,6 +280,7 @@ class RowProblem:
 
     @classmethod
     def of(cls, rows: Rows, name: ScalingName, fit_intercept: bool) -> RowProblem:
+        rows.refuse_nonfinite()
         exponent, (mean, variance, minimum, maximum) = _feature_statistics(rows)
         shift, scale = shift_and_scale(
             name, fit_intercept=fit_intercept, mean=mean, variance=variance, minimum=minimum, maximum=maximum

@@ -198,8 +198,8 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         with self._unchanged_on_error():
             self._check_parameters()
-            X, y, weight = validate_fit(self, X, y, sample_weight)
-            rows = Rows.of(X, y, weight)
+            X, y, weight, later = validate_fit(self, X, y, sample_weight)
+            rows = Rows.of(X, y, weight, unchecked=type(self).__name__ if later else None)
             problem = pose(rows, self.scaling, self.fit_intercept, self._settings)
             dtype = np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
             self._descend(problem, rows, one_target=y.ndim == 1, dtype=dtype)

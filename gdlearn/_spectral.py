@@ -67,7 +67,7 @@ class Recurrence:
             return self._matrix_powers(steps) if self.beta else self._scalar_powers(steps)
 
     def _scalar_powers(self, steps: Sequence[int]) -> tuple[Array, Array]:
-        k = np.array([float(min(step, LARGEST)) for step in steps])[:, None]
+        k = _as_floats(steps)[:, None]
         gentle = self.h < 1.0
         log_rho = np.where(gentle, np.log1p(-np.where(gentle, self.h, 0.0)), np.log(np.abs(1.0 - self.h)))
         exponent = np.where(k > 0, k * log_rho, 0.0)
@@ -77,6 +77,19 @@ class Recurrence:
             left = np.where(~gentle & odd, -left, left)
             done = np.where(gentle, done, 1.0 - left)
         return left, done
+
+    def squares(self, steps: Sequence[int]) -> Array:
+        """e(k)² for each k of `steps`, of shape (len(steps), m)."""
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
+            if self.beta:
+                return np.asarray(self._matrix_powers(steps)[0] ** 2)
+            k = 2.0 * _as_floats(steps)[:, None]
+            gentle = self.h < 1.0
+            log_rho = np.where(gentle, np.log1p(-np.where(gentle, self.h, 0.0)), np.log(np.abs(1.0 - self.h)))
+            exponent = k * log_rho
+            if steps[0] == 0:
+                exponent[0] = 0.0  # also for a mode that is done in one step, log ρ = −∞
+            return np.asarray(np.exp(exponent, out=exponent))
 
     def _matrix_powers(self, steps: Sequence[int]) -> tuple[Array, Array]:
         a = self._states(steps)[0]
@@ -116,6 +129,13 @@ class Recurrence:
         return self.h <= bound
 
 
+def _as_floats(steps: Sequence[int]) -> Array:
+    """Numbers of steps as float64, those beyond float64 as `LARGEST`."""
+    if steps and max(steps[0], steps[-1]) > LARGEST:
+        steps = [min(step, LARGEST) for step in steps]
+    return np.array(steps, dtype=np.float64)
+
+
 Entries = tuple[Array, ...]
 
 
@@ -140,11 +160,12 @@ def first_step(small: Small, recurrence: Recurrence, most: int) -> int:
 
     def settled(steps: list[int]) -> list[bool]:
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            verdict: list[bool] = small(np.where(oscillating, 0.0, recurrence.powers(steps)[0]) ** 2).tolist()
+            square = recurrence.squares(steps)
+            verdict: list[bool] = small(np.where(oscillating, 0.0, square) if recurrence.beta else square).tolist()
         return verdict
 
     low = 0
-    ladder = [1 << j for j in range((most - 1).bit_length())] + [most]
+    ladder = [1 << j for j in range(0, (most - 1).bit_length(), 2)] + [most]
     while True:
         verdict = settled(ladder)
         if not any(verdict):
@@ -226,8 +247,7 @@ def descend_spectrally(
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         left, done = (part[0] for part in recurrence.powers([n_steps]))
         gradient = modes.combine(-2.0 * modes.eigenvalues[:, None] * gap * left[:, None])
-        errors = recurrence.powers(steps)[0]
-        values = float(modes.minimum.sum()) + (errors * errors) @ fit_weight.sum(axis=1)
+        values = float(modes.minimum.sum()) + recurrence.squares(steps) @ fit_weight.sum(axis=1)
         if not np.isfinite(values[-1]):
             first_bad = int(np.flatnonzero(~np.isfinite(values))[0])
             steps, values, status = steps[: first_bad + 1], values[: first_bad + 1], Status.DIVERGED

@@ -17,6 +17,9 @@ from sklearn.utils.validation import validate_data
 CHECK_OPTIONS: dict[str, Any] = {"accept_sparse": ["csr", "csc"], "accept_large_sparse": True, "dtype": "numeric"}
 """How X is checked: any real dtype passes, for the blocks widen it to float64 themselves."""
 
+SMALL = 2**17
+"""Elements of an X that is searched for NaN at once."""
+
 NOT_NUMBERS = (str, bytes, dt.date, dt.timedelta, np.datetime64, np.timedelta64)
 """What a column of objects may hold that converts to a number which means something else, or not at all."""
 
@@ -264,17 +267,22 @@ def validate_rows(X: Any, y: Any, sample_weight: Any) -> tuple[Any, NDArray[Any]
 
 def validate_fit(
     estimator: Any, X: Any, y: Any, sample_weight: Any
-) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None]:
-    """Check X, y and sample_weight of `fit`; sets `n_features_in_` and `feature_names_in_`."""
+) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None, bool]:
+    """Check X, y and sample_weight of `fit`; sets `n_features_in_` and `feature_names_in_`.
+
+    The last result says whether X is still to be searched for NaN: where it is large, that would cost another read.
+    """
+    later = isinstance(X, np.ndarray) and X.dtype.kind == "f" and X.ndim == 2 and X.size > SMALL
+    later = later and (sample_weight is None or bool(np.all(sample_weight)))
 
     def check(X: Any, y: Any) -> tuple[Any, Any]:
         checked: tuple[Any, Any] = validate_data(
-            estimator, X, y, reset=True, multi_output=True, y_numeric=True, **CHECK_OPTIONS
+            estimator, X, y, reset=True, multi_output=True, y_numeric=True, ensure_all_finite=not later, **CHECK_OPTIONS
         )
         return checked
 
     X, y = _check_xy(X, y, check)
-    return X, y, check_weights(sample_weight, X.shape[0])
+    return X, y, check_weights(sample_weight, X.shape[0]), later
 
 
 def validate_predict(estimator: Any, X: Any) -> Any:
