@@ -26,7 +26,13 @@ BLOCK_SIZE = 2**17
 """Elements in one block: 1 MB of float64, which a core's second-level cache holds."""
 
 PART_BLOCKS = 16
-"""Blocks in a part, the piece of work of one thread."""
+"""Most blocks in a part, the piece of work of one thread."""
+
+WIDE = 512
+"""Columns from which one product of blocks is work enough for all threads of BLAS at once."""
+
+WORTH_THREADS = 10**7
+"""Multiplications below which starting threads costs more than they save."""
 
 STRIDED_BLOCK_SIZE = 2**22
 """Elements in one block (32 MB) where a slice costs a search of the whole matrix: rows of CSC, columns of CSR."""
@@ -129,51 +135,58 @@ class Rows:
 
     def blocks(
         self, shift: Array, exponent: NDArray[np.int64], part: slice | None = None
-    ) -> Iterator[tuple[Array, Array | None]]:
-        """Yield (z − shift)·2^−exponent in blocks [1, x, y], a column of ones first, and the weights of the rows.
+    ) -> Iterator[tuple[Array, Array, Array | None]]:
+        """Yield (z − shift)·2^−exponent in blocks, x and y apart, and the weights of their rows.
 
-        Of all rows, or of one of the `parts`. The block is a buffer that the next one overwrites.
+        Of all rows, or of one of the `parts`. The blocks are C-contiguous buffers that the next ones overwrite.
         """
-        d = self.n_features
-        plain, shifted = not exponent.any(), bool(shift.any())
-        first, last = (0, self.X.shape[0]) if part is None else (part.start, part.stop)
-        buffer = np.empty((min(self._block_rows, last - first), self.width + 1))
-        for start in range(first, last, self._block_rows):
-            rows = slice(start, min(start + self._block_rows, last))
-            X, y = self.X[rows], self.y[rows]
+        n, d = self.X.shape
+        first, last = (0, n) if part is None else (part.start, part.stop)
+        step = min(self._block_rows, last - first)
+        plain = not exponent.any()
+        origin = shift if plain else np.ldexp(shift, -exponent)
+        buffer, target = np.empty((step, d)), np.empty((step, self.width - d))
+        tile = np.tile(origin[:d], (step, 1)) if origin[:d].any() else None  # one long loop beats many short ones
+        for start in range(first, last, step):
+            rows = slice(start, min(start + step, last))
+            X, y = dense(self.X[rows]), self.y[rows]
             weight = None if self.weight is None else self.weight[rows]
             if weight is not None and not weight.all():
                 used = weight > 0
                 X, y, weight = X[used], y[used], weight[used]
             if len(y) == 0:
                 continue
-            block = buffer[: len(y)]
-            block[:, 0] = 1.0
-            for source, columns in ((dense(X), slice(0, d)), (y, slice(d, self.width))):
-                target = block[:, 1:][:, columns]
-                if not plain:  # scaled first: at the ends of float64's range a plain difference overflows
-                    np.ldexp(np.asarray(source, dtype=np.float64), -exponent[columns], out=target)
-                    target -= np.ldexp(shift[columns], -exponent[columns])
-                elif shifted:
-                    np.subtract(source, shift[columns], out=target)
-                else:
-                    np.copyto(target, source)
-            yield block, weight
+            x, y_block = buffer[: len(y)], target[: len(y)]
+            if not plain:  # scaled first: at the ends of float64's range a plain difference overflows
+                X = np.ldexp(np.asarray(X, dtype=np.float64), -exponent[:d])
+                y = np.ldexp(np.asarray(y, dtype=np.float64), -exponent[d:])
+            if tile is not None and X.dtype == np.float64 and X.flags.c_contiguous:
+                np.subtract(X, tile[: len(y)], out=x)
+            else:
+                np.copyto(x, X)
+                if tile is not None:
+                    x -= tile[: len(y)]
+            np.subtract(y, origin[d:], out=y_block)
+            yield x, y_block, weight
 
     @property
     def _block_rows(self) -> int:
+        """Rows in a block: what fits the cache, or where X is wide what keeps all of BLAS's threads busy."""
         csc = sparse.issparse(self.X) and self.X.format == "csc"
-        return max(64, (STRIDED_BLOCK_SIZE if csc else BLOCK_SIZE) // (self.width + 1))
+        if csc or self.width >= WIDE:
+            return max(64, min(STRIDED_BLOCK_SIZE // self.width, 2 * self.width if not csc else STRIDED_BLOCK_SIZE))
+        return max(64, BLOCK_SIZE // self.width)
 
     def map_parts(self, work: Callable[[slice], T]) -> list[T]:
         """Apply `work` to slices of the rows, on as many threads as BLAS would use, each with BLAS held to one.
 
         The slices do not depend on the number of threads, so neither do the results.
         """
-        n, step = self.X.shape[0], PART_BLOCKS * self._block_rows
+        n, rows = self.X.shape[0], self._block_rows
+        if n * self.width**2 < WORTH_THREADS or self.width >= WIDE:
+            return [work(slice(0, n))]
+        step = rows * min(PART_BLOCKS, max(1, n // (8 * rows)))
         parts = [slice(start, min(start + step, n)) for start in range(0, n, step)]
-        if len(parts) == 1:
-            return [work(parts[0])]
         controller = blas()
         n_threads = min([library["num_threads"] for library in controller.info()] or [1])
         with controller.limit(limits=1):

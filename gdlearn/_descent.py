@@ -15,7 +15,10 @@ from ._objective import Iterate, Objective
 from ._step_size import MomentumRule, StepRule
 
 MAX_RECORDED = 1_000
-"""So many steps are all recorded; of more, this many, evenly in log k."""
+"""So many steps are all recorded."""
+
+MAX_THINNED = 250
+"""Of more steps so many are recorded, evenly in log k."""
 
 LARGEST_FLOAT = 1 << 1000
 """A number of steps beyond this is recorded at steps up to it, and at the last."""
@@ -57,11 +60,11 @@ class Descent:
 
 
 def recorded_steps(n_steps: int) -> list[int]:
-    """Which of the steps 0, ..., n are recorded: all up to 1,000, and of more 1,000 evenly in log k."""
+    """Which of the steps 0, ..., n are recorded: all up to 1,000, and of more 250 evenly in log k."""
     if n_steps <= MAX_RECORDED:
         return list(range(n_steps + 1))
     log_k = math.log(n_steps if n_steps < LARGEST_FLOAT else LARGEST_FLOAT)
-    grid = np.rint(np.exp(np.linspace(0.0, log_k, MAX_RECORDED)))
+    grid = np.rint(np.exp(np.linspace(0.0, log_k, MAX_THINNED)))
     thinned = grid[np.flatnonzero(np.diff(grid))]
     inside = thinned.astype(np.int64).tolist() if log_k < 43.0 else [int(k) for k in thinned.tolist()]
     return [0, *inside, n_steps]

@@ -66,8 +66,8 @@ def needs_refinement(modes: Modes, moments: Moments, limit: Limit) -> bool:
     variance, mean = np.diag(moments.covariance)[d:], moments.mean
     if (limit.minimum < 1e-6 * variance).any():
         return True
-    summands = np.abs(mean[d:]) + np.abs(mean[:d]) @ np.abs(limit.coef)
-    return bool((summands > CANCELLATION * np.abs(limit.intercept)).any()) and bool(limit.intercept.any())
+    largest = np.maximum(np.abs(mean[d:]), np.abs(mean[:d, None] * limit.coef).max(axis=0, initial=0.0))
+    return bool((largest > CANCELLATION * np.abs(limit.intercept)).any()) and bool(limit.intercept.any())
 
 
 def limit_in_modes(modes: Modes, scaling: Scaling, fit_intercept: bool) -> Limit:

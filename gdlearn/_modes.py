@@ -103,13 +103,13 @@ def _with_intercept(features: Modes, target_mean: Array) -> Modes:
     d, m = features.vectors.shape
     place = int(np.searchsorted(-features.eigenvalues, -1.0))
     vectors = np.zeros((d + 1, m + 1))
-    vectors[1:] = np.insert(features.vectors, place, 0.0, axis=1)
+    vectors[1:, :place], vectors[1:, place + 1 :] = features.vectors[:, :place], features.vectors[:, place:]
     vectors[0, place] = 1.0
-    eigenvalues = np.insert(features.eigenvalues, place, 1.0)
+    optimum = features.optimum
     return Modes(
-        eigenvalues=eigenvalues,
+        eigenvalues=np.concatenate([features.eigenvalues[:place], [1.0], features.eigenvalues[place:]]),
         vectors=vectors,
-        optimum=np.insert(features.optimum, place, target_mean, axis=0),
+        optimum=np.concatenate([optimum[:place], target_mean[None], optimum[place:]]),
         minimum=features.minimum,
         error=features.error,
         smallest=features.smallest,
@@ -136,7 +136,7 @@ def _from_matrix(A: Array, b: Array, c: Array) -> Modes:
         raise ValueError(
             'The squares of the features overflow float64 in the coordinates of scaling=None: use scaling="standard".'
         )
-    eigenvalues, vectors = linalg.eigh(A, check_finite=False) if len(A) else (np.zeros(0), A)
+    eigenvalues, vectors = np.linalg.eigh(A) if len(A) else (np.zeros(0), A)
     eigenvalues, vectors = eigenvalues[::-1], vectors[:, ::-1]
     noise = 4 * EPS * max(len(A), 4)
     held, smallest = held_values(eigenvalues, noise)

@@ -203,8 +203,8 @@ def squares_are_safe(variance: Array, mean: Array) -> bool:
 def _exponents(rows: Rows) -> Exponents:
     """For each column whose squares are in danger, e with |z| < 2**e."""
     largest = np.zeros(rows.width)
-    for block, _ in rows.blocks(np.zeros(rows.width), np.zeros(rows.width, dtype=np.int64)):
-        np.maximum(largest, np.abs(block[:, 1:]).max(axis=0), out=largest)
+    for x, y, _ in rows.blocks(np.zeros(rows.width), np.zeros(rows.width, dtype=np.int64)):
+        np.maximum(largest, np.concatenate([np.abs(x).max(axis=0), np.abs(y).max(axis=0)]), out=largest)
     exponent = safe_exponents(largest)
     exponent[rows.n_features :] = exponent[rows.n_features :].max()
     return exponent
@@ -224,21 +224,33 @@ def _one_pass(rows: Rows, shift: Array, exponent: Exponents, *, extremes: bool, 
         total = np.zeros((0 if root else size, size))
         low, high = np.full(d, np.inf), np.full(d, -np.inf)
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # looked for in the result
-            for block, weight in rows.blocks(shift, exponent, part):
+            for x, y, weight in rows.blocks(shift, exponent, part):
                 if extremes:
-                    np.minimum(low, block[:, 1 : d + 1].min(axis=0), out=low)
-                    np.maximum(high, block[:, 1 : d + 1].max(axis=0), out=high)
+                    np.minimum(low, x.min(axis=0), out=low)
+                    np.maximum(high, x.max(axis=0), out=high)
+                one = np.ones(len(x))
                 if weight is not None:
-                    block *= np.sqrt(weight)[:, None]
+                    one = np.sqrt(weight)
+                    x *= one[:, None]
+                    y *= one[:, None]
                 if root:
-                    total = triangle(np.vstack([total, block]))
-                else:
-                    total += block.T @ block
+                    total = triangle(np.vstack([total, np.column_stack([one, x, y])]))
+                    continue
+                total[1 : d + 1, 1 : d + 1] += x.T @ x
+                total[0, 1 : d + 1] += one @ x
+                total[d + 1 :, 1 : d + 1] += y.T @ x
+                total[0, 0] += one @ one
+                total[0, d + 1 :] += one @ y
+                total[d + 1 :, d + 1 :] += y.T @ y
         return total, low, high
 
     totals, lows, highs = zip(*rows.map_parts(work), strict=True)
     low, high = np.min(lows, axis=0), np.max(highs, axis=0)
-    total = triangle(np.vstack(totals)) if root and len(totals) > 1 else np.sum(totals, axis=0)
+    if root:
+        total = totals[0] if len(totals) == 1 else triangle(np.vstack(totals))
+    else:
+        total = sum(totals[1:], totals[0])
+        total[1 : d + 1, d + 1 :] = total[d + 1 :, 1 : d + 1].T
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         if root:
             mean = total[0, 1:] / total[0, 0]

@@ -89,7 +89,7 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     loss_curve_ : list of float
         J at each recorded step, the start first.
     loss_curve_iterations_ : list of int
-        Which steps those are: all up to 1,000, and of more 1,000 evenly in log k.
+        Which steps those are: all up to 1,000, and of more 250 evenly in log k.
     gradient_norm_ : float
         ‖∇J‖₂ at the end, in scaled coordinates.
     learning_rate_ : float
@@ -382,7 +382,7 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 coef = rounded
             unit = 2 * scaling.target_exponent
             self.loss_ = float(np.ldexp(descent.last.value, unit))
-            self.loss_curve_ = [float(value) for value in np.ldexp(descent.values, unit)]
+            self.loss_curve_ = np.ldexp(descent.values, unit).tolist() if unit else list(descent.values)
             self.feature_mean_ = np.ldexp(scaling.shift, scaling.exponent)
             self.feature_scale_ = np.ldexp(scaling.scale, scaling.exponent)
             norm = float(np.linalg.norm(descent.last.gradient))

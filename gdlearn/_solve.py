@@ -18,7 +18,7 @@ from ._modes import EPS
 from ._moments import moments_of
 from ._problem import LARGEST_MATRIX, MomentProblem, Problem, RowProblem, WideProblem, model_of
 from ._scaling import ScalingName
-from ._spectral import FAR, Recurrence, descend_spectrally, first_step, gradient_square, within
+from ._spectral import FAR, Recurrence, descend_spectrally, first_step, gradient_square
 from ._step_size import (
     Acceleration,
     MomentumRule,
@@ -290,7 +290,7 @@ def _convergence_message(problem: Problem, settings: Settings, plan: Plan, desce
         more = 0
         if settings.rate_is_constant:
             gap = modes.optimum - modes.coordinates(start)
-            needed = first_step(within(gradient_square(modes, gap), asked), plan.recurrence(modes), FAR)
+            needed = first_step(gradient_square(modes, gap), asked, plan.recurrence(modes), FAR)
             more = needed - descent.last.n_steps
         if more > 0:
             steps = f"about {more:.3g} more steps (max_iter)" + (" without acceleration" if plan.accelerated else "")

@@ -145,52 +145,57 @@ def _product(P: Entries, Q: Entries) -> Entries:
     return a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
 
 
-Small = Callable[[Array], NDArray[np.bool_]]
-"""Of squared errors e², one row for each candidate, which rows are small enough to stop."""
+def first_step(weight: Array, bound: Array, recurrence: Recurrence, most: int) -> int:
+    r"""The first k in 1, ..., most with :math:`\sqrt{\sum_i w_{ij} e_i(k)^2} \le b_j` for every target; else most + 1.
 
+    Plain descent shrinks every |e_i|, so the step is found by section. With momentum some modes oscillate: no step
+    comes before the modes that do not are small enough, and from there on the steps are tried one by one.
 
-def first_step(small: Small, recurrence: Recurrence, most: int) -> int:
-    """The first k in 1, ..., most at which the errors e(k) are `small`; most + 1 where there is none.
-
-    `small` must be monotone: once true it stays true for smaller |e|. Plain descent shrinks every |e_i|, so the step is
-    found by section. With momentum some modes oscillate: no step comes before the modes that do not are small, and from
-    there on the steps are tried one by one.
+    Parameters
+    ----------
+    weight : ndarray of shape (m, t)
+    bound : ndarray of shape (t,)
     """
     oscillating = ~recurrence.monotone() if recurrence.beta else np.zeros(len(recurrence.h), dtype=bool)
+    settling = np.where(oscillating[:, None], 0.0, weight) if recurrence.beta else weight
 
-    def settled(steps: list[int]) -> list[bool]:
+    def small(square: Array, weight: Array) -> NDArray[np.bool_]:
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            square = recurrence.squares(steps)
-            verdict: list[bool] = small(np.where(oscillating, 0.0, square) if recurrence.beta else square).tolist()
+            verdict: NDArray[np.bool_] = np.all(np.sqrt(square @ weight) <= bound, axis=1)
         return verdict
 
     low = 0
-    ladder = [1 << j for j in range(0, (most - 1).bit_length(), 2)] + [most]
+    ladder = _ladder(settling, bound, recurrence, most)
     while True:
-        verdict = settled(ladder)
+        verdict: list[bool] = small(recurrence.squares(ladder), settling).tolist()
         if not any(verdict):
             return most + 1
         place = verdict.index(True)
-        low, high = ladder[place - 1] if place else low, ladder[place]
+        low, high = (ladder[place - 1] if place else low), ladder[place]
         if high - low <= 1:
             break
         ladder = sorted({low + (high - low) * j // SECTIONS for j in range(1, SECTIONS + 1)} - {low})
     if not oscillating.any():
         return high
     for k, e in recurrence.errors_from(high):
-        if k > most or small((e * e)[None])[0]:
+        if k > most or small((e * e)[None], weight)[0]:
             return k
     raise AssertionError("unreachable: errors_from is endless")
 
 
-def within(weight: Array, bound: Array) -> Small:
-    """Whether √Σᵢ weightᵢ eᵢ² is at most `bound` for every target; weight of shape (m, t), bound of shape (t,)."""
-
-    def small(square: Array) -> NDArray[np.bool_]:
-        verdict: NDArray[np.bool_] = np.all(np.sqrt(square @ weight) <= bound, axis=1)
-        return verdict
-
-    return small
+def _ladder(weight: Array, bound: Array, recurrence: Recurrence, most: int) -> list[int]:
+    """Candidates to begin with: around where each mode of plain descent by itself is small, or powers of four."""
+    coarse = [1 << j for j in range(0, (most - 1).bit_length(), 2)]
+    if not recurrence.beta:
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            # |ρ|^k √w ≤ b is needed for each mode, and |ρ|^k √w ≤ b/√m for all of them is enough.
+            rate = -np.log(np.abs(1.0 - recurrence.h))
+            alone = np.nanmax((0.5 * np.log(weight) - np.log(bound)) / rate[:, None], initial=1.0)
+            slack = np.nanmax(0.5 * np.log(len(rate)) / rate, initial=1.0)
+        if np.isfinite(alone + slack) and alone + slack < 2.0**60:
+            first, width = max(int(alone) - 2, 1), int(slack) + 4
+            coarse = sorted({min(first + width * j // SECTIONS, most) for j in range(SECTIONS + 1)})
+    return coarse if coarse[-1] == most else [*coarse, most]
 
 
 def gradient_square(modes: ModalSpace, gap: Array) -> Array:
@@ -228,32 +233,38 @@ def descend_spectrally(
         The root mean square of each target.
     limit : callable
         From the start to theta and J at the limit.
+
+    Returns
+    -------
+    Descent
+        `last.gradient` is in the coordinates of the modes, where its norm is the same.
     """
     gap = modes.optimum - modes.coordinates(theta)
     fit_weight = modes.eigenvalues[:, None] * gap**2
 
-    fitted = within(fit_weight, EPS * target_scale)
     if threshold is not None:
         most = FAR if max_iter is None else max_iter
-        n_steps = first_step(within(gradient_square(modes, gap), threshold), recurrence, most)
+        n_steps = first_step(gradient_square(modes, gap), threshold, recurrence, most)
         status = Status.CONVERGED if n_steps <= most else Status.NOT_CONVERGED
         n_steps = min(n_steps, most)
     elif max_iter is not None:
         n_steps, status = max_iter, Status.STEPS_DONE
     else:
-        n_steps, status = first_step(fitted, recurrence, FAR), Status.LIMIT
+        n_steps, status = first_step(fit_weight, EPS * target_scale, recurrence, FAR), Status.LIMIT
 
     steps = recorded_steps(n_steps)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         left, done = (part[0] for part in recurrence.powers([n_steps]))
-        gradient = modes.combine(-2.0 * modes.eigenvalues[:, None] * gap * left[:, None])
+        gradient = (
+            -2.0 * modes.eigenvalues[:, None] * gap * left[:, None]
+        )  # in the modes: the same norm, and no product
         values = float(modes.minimum.sum()) + recurrence.squares(steps) @ fit_weight.sum(axis=1)
         if not np.isfinite(values[-1]):
             first_bad = int(np.flatnonzero(~np.isfinite(values))[0])
             steps, values, status = steps[: first_bad + 1], values[: first_bad + 1], Status.DIVERGED
-        if fitted((left * left)[None])[0]:
+        if (np.sqrt((left * left) @ fit_weight) <= EPS * target_scale).all():
             point, values[-1] = limit(theta)
         else:
             point = theta + modes.combine(done[:, None] * gap)
     last = Iterate(steps[-1], point, float(values[-1]), gradient)
-    return Descent(last, status, steps, [float(value) for value in values], rate)
+    return Descent(last, status, steps, values.tolist(), rate)

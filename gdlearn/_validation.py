@@ -227,12 +227,15 @@ def check_weights(sample_weight: Any, n_samples: int) -> NDArray[np.float64] | N
 
 def _check_xy(X: Any, y: Any, check: Callable[..., tuple[Any, Any]]) -> tuple[Any, NDArray[Any]]:
     refuse_what_converts_silently(X, "X")
+    if sparse.issparse(y):
+        raise TypeError("Sparse y is not supported: use y.toarray().")
     if y is not None:
         refuse_what_converts_silently(y, "y")
     with np.errstate(over="ignore", invalid="ignore"):
         X, y = check(X, y)
         X, y = _float64_at_most(X, "X"), _float64_at_most(y, "y")
-    assert_all_finite(y, input_name="y")  # once more: None in an array of objects became NaN
+    if not np.isfinite(y).all():  # None in an array of objects became NaN
+        assert_all_finite(y, input_name="y")
     warn_of_lost_digits(X, "X")
     warn_of_lost_digits(y, "y")
     return X, y

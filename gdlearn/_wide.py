@@ -89,10 +89,16 @@ class Columns:
             block = _raw(self.rows, self.used, columns)
             if not plain:
                 block = np.ldexp(block, -s.exponent[columns])
-            block = (block - s.shift[columns]) / s.scale[columns]
-            if self.centred:  # the rounding of the mean, which an offset magnifies
+            shift, scale = s.shift[columns], s.scale[columns]
+            block = block - shift
+            if self.centred and (np.abs(shift) > 8.0 * scale).any():  # an offset magnifies the rounding of the mean
                 block -= (self.share**2) @ block
-            yield columns, block * self.share[:, None]
+            if self.rows.weight is None:
+                block *= self.share[0] / scale
+            else:
+                block *= self.share[:, None]
+                block /= scale
+            yield columns, block
 
     def predict(self, slopes: Array) -> Array:
         """diag(√(w/W)) X̃ times slopes of shape (d, t)."""
@@ -170,12 +176,12 @@ class KernelModes:
             _, s, Ut = linalg.svd(total, full_matrices=False, check_finite=False, lapack_driver="gesvd")
             values, U = s, Ut.T
         else:
-            values, U = (part[..., ::-1] for part in linalg.eigh(total, check_finite=False))
+            values, U = (part[..., ::-1] for part in np.linalg.eigh(total))
         known_zero = int(columns.centred and len(values) == n)  # centred rows sum to zero
         values, U = values[: len(values) - known_zero], U[:, : U.shape[1] - known_zero]
         held, smallest = held_values(values, noise)
         values, U = values[held], U[:, held]
-        error = min(1.0, noise * float(values[0] / values[-1])) if len(values) else 0.0
+        error = min(1.0, 4 * EPS * float(values[0] / values[-1])) if len(values) else 0.0
         eigenvalues = values * values if root else values
         projection = U.T @ q
         rest = q - U @ projection
