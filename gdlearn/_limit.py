@@ -22,7 +22,7 @@ from ._blocks import Array, Rows
 from ._extended import residual_and_gradient, two_product
 from ._modes import EPS, Modes
 from ._moments import Moments
-from ._scaling import Scaling
+from ._scaling import Model, Scaling
 
 MAX_REFINEMENTS = 5
 WELL_CONDITIONED = 1e-3
@@ -33,17 +33,17 @@ CANCELLATION = 1e3
 
 
 class Limit(NamedTuple):
-    """The model at the limit, in units of 2**exponent (see `Moments.exponent`): y = intercept + x·coef."""
+    """Where a descent converges to, in units of 2**exponent (see `Moments.exponent`).
 
-    coef: Array
-    intercept: Array
+    Attributes
+    ----------
+    model : Model
+    minimum : ndarray of shape (t,), float64
+        J there, target by target.
+    """
+
+    model: Model
     minimum: Array
-
-    def in_original_units(self, scaling: Scaling) -> tuple[Array, Array]:
-        """Coefficients (d, t) and intercepts (t,) of X and y as given."""
-        with np.errstate(over="ignore", under="ignore"):
-            coef = np.ldexp(self.coef, scaling.target_exponent - scaling.exponent[:, None])
-            return coef, np.ldexp(self.intercept, scaling.target_exponent)
 
 
 def equilibrated(moments: Moments, fit_intercept: bool) -> Scaling:
@@ -66,53 +66,43 @@ def needs_refinement(modes: Modes, moments: Moments, limit: Limit) -> bool:
     variance, mean = np.diag(moments.covariance)[d:], moments.mean
     if (limit.minimum < 1e-6 * variance).any():
         return True
-    largest = np.maximum(np.abs(mean[d:]), np.abs(mean[:d, None] * limit.coef).max(axis=0, initial=0.0))
-    return bool((largest > CANCELLATION * np.abs(limit.intercept)).any()) and bool(limit.intercept.any())
-
-
-def limit_in_modes(modes: Modes, scaling: Scaling, fit_intercept: bool) -> Limit:
-    """The minimum-norm solution that the modes hold."""
-    theta = modes.combine(modes.optimum)
-    slopes = (theta[1:] if fit_intercept else theta) / scaling.scale[:, None]
-    intercept = theta[0] - scaling.shift @ slopes if fit_intercept else np.zeros(theta.shape[1])
-    return Limit(slopes, intercept, modes.minimum)
+    largest = np.maximum(np.abs(mean[d:]), np.abs(mean[:d, None] * limit.model.coef).max(axis=0, initial=0.0))
+    intercept = np.abs(limit.model.intercept)
+    return bool((largest > CANCELLATION * intercept).any()) and bool(intercept.any())
 
 
 def refined(limit: Limit, rows: Rows, modes: Modes, scaling: Scaling, moments: Moments, fit_intercept: bool) -> Limit:
     """Correct the limit by −V Λ⁻¹ Vᵀ ∇J/2, the gradient taken in extended precision, until nothing changes."""
     weight = rows.n_used if rows.weight is None else rows.weight.sum()
-    before = np.full(len(limit.intercept), np.inf)
+    (coef, intercept), minimum = limit
+    shift = np.broadcast_to(scaling.shift[:, None], coef.shape)
+    before = np.full(len(intercept), np.inf)
     for _ in range(MAX_REFINEMENTS):
-        sum_r, sum_rx, sum_rr = residual_and_gradient(rows, moments.exponent, limit.coef, limit.intercept)
-        shift = np.broadcast_to(scaling.shift[:, None], limit.coef.shape)
-        product, error = two_product(shift, np.broadcast_to(sum_r[0], limit.coef.shape))
+        sum_r, sum_rx, sum_rr = residual_and_gradient(rows, moments.exponent, coef, intercept)
+        product, error = two_product(shift, np.broadcast_to(sum_r[0], coef.shape))
         centred = (sum_rx[0] - product) + (sum_rx[1] - error - shift * sum_r[1])
         descent = centred / scaling.scale[:, None] / weight
         if fit_intercept:
             descent = np.vstack([(sum_r[0] + sum_r[1]) / weight, descent])
         step = modes.coordinates(descent) / modes.eigenvalues[:, None]
         theta = modes.combine(step)
-        slopes = (theta[1:] if fit_intercept else theta) / scaling.scale[:, None]
-        size = _relative(theta, limit, scaling)
+        change = scaling.model(theta, fit_intercept)
+        size = _relative(theta, scaling.theta(Model(coef, intercept), fit_intercept=False), intercept)
         shrinks = size < before / 2  # a target that no longer shrinks is left alone: what is left of it is rounding
-        intercept = limit.intercept + (theta[0] - scaling.shift @ slopes if fit_intercept else 0.0)
-        minimum = np.maximum(sum_rr / weight - np.sum(modes.eigenvalues[:, None] * step**2, axis=0), 0.0)
-        limit = Limit(
-            np.where(shrinks, limit.coef + slopes, limit.coef),
-            np.where(shrinks, intercept, limit.intercept),
-            np.where(shrinks, minimum, sum_rr / weight),
-        )
+        gain = np.sum(modes.eigenvalues[:, None] * step**2, axis=0)
+        minimum = np.where(shrinks, np.maximum(sum_rr / weight - gain, 0.0), sum_rr / weight)
+        coef = np.where(shrinks, coef + change.coef, coef)
+        intercept = np.where(shrinks, intercept + change.intercept, intercept)
         if (~shrinks | (size * np.maximum(size, modes.error) < EPS / 4)).all():  # the next one would be this small
-            return limit
+            break
         before = np.where(shrinks, size, 0.0)
-    return limit
+    return Limit(Model(coef, intercept), minimum)
 
 
-def _relative(theta: Array, limit: Limit, scaling: Scaling) -> Array:
-    """The largest correction of each target, relative to its largest coefficient in the same coordinates."""
-    largest = np.abs(limit.coef * scaling.scale[:, None]).max(axis=0, initial=0.0)
-    largest = np.maximum(largest, np.abs(limit.intercept))
-    relative: Array = np.abs(theta).max(axis=0, initial=0.0) / np.maximum(largest, np.finfo(float).tiny)
+def _relative(change: Array, slopes: Array, intercept: Array) -> Array:
+    """The largest change of each target's theta, relative to its largest coefficient in the same coordinates."""
+    largest = np.maximum(np.abs(slopes).max(axis=0, initial=0.0), np.abs(intercept))
+    relative: Array = np.abs(change).max(axis=0, initial=0.0) / np.maximum(largest, np.finfo(float).tiny)
     return relative
 
 

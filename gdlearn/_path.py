@@ -103,7 +103,8 @@ def gradient_descent_path(
             divergence_message(problem, plan, rate, name, f"does not converge (J is {losses[-1]:.3g} at the end)"),
             depth=2,
         )
-    coef, intercept = problem.scaling.in_original_units(theta.reshape(len(theta), -1), fit_intercept)
+    chart = problem.scaling
+    coef, intercept = chart.in_original_units(chart.model(theta.reshape(len(theta), -1), fit_intercept))
     t = rows.y.shape[1]
     coefs = coef.reshape(rows.n_features, len(wanted), t).transpose(2, 0, 1)
     intercepts = intercept.reshape(len(wanted), t).T

@@ -11,17 +11,16 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, eigsh
 from sklearn.exceptions import ConvergenceWarning
 
 from ._blocks import Array, Rows
-from ._limit import Limit, equilibrated, limit_in_modes, needs_refinement, refined, shortest_step
+from ._limit import Limit, equilibrated, needs_refinement, refined, shortest_step
 from ._modes import EPS, Modes, modes_of
-from ._moments import Exponents, Moments, moments_of, safe_exponents, squares_are_safe
+from ._moments import Moments, moments_of, safe_exponents
 from ._objective import MeanSquaredError, Objective, Quadratic
 from ._scaling import Scaling, ScalingName, shift_and_scale
+from ._statistics import feature_statistics
 from ._wide import Columns, KernelModes
 
 LARGEST_MATRIX = 8_192
@@ -164,27 +163,14 @@ class MomentProblem:
         modes = self.modes
         if not same:
             modes = modes_of(Quadratic.of(self.moments, best, self.fit_intercept), self.moments, best)
-        model = limit_in_modes(modes, best, self.fit_intercept)
+        limit = Limit(best.model(modes.combine(modes.optimum), self.fit_intercept), modes.minimum)
         if not modes.complete and (start.any() or not same):
-            theta = model_in(self.scaling, model, self.fit_intercept)
+            theta = self.scaling.theta(limit.model, self.fit_intercept)
             nearest = shortest_step(theta, start, modes, best, self.scaling, self.fit_intercept)
-            model = model_of(self.scaling, nearest, self.fit_intercept, model.minimum)
-        if self.rows is not None and needs_refinement(modes, self.moments, model):
-            model = refined(model, self.rows, modes, best, self.moments, self.fit_intercept)
-        return model_in(self.scaling, model, self.fit_intercept), model
-
-
-def model_in(scaling: Scaling, model: Limit, fit_intercept: bool) -> Array:
-    """The parameters theta of a model, in the coordinates of `scaling`."""
-    slopes = model.coef * scaling.scale[:, None]
-    return np.vstack([model.intercept + scaling.shift @ model.coef, slopes]) if fit_intercept else slopes
-
-
-def model_of(scaling: Scaling, theta: Array, fit_intercept: bool, minimum: Array) -> Limit:
-    """The inverse of `model_in`."""
-    coef = (theta[1:] if fit_intercept else theta) / scaling.scale[:, None]
-    intercept = theta[0] - scaling.shift @ coef if fit_intercept else np.zeros(theta.shape[1])
-    return Limit(coef, intercept, minimum)
+            limit = Limit(self.scaling.model(nearest, self.fit_intercept), limit.minimum)
+        if self.rows is not None and needs_refinement(modes, self.moments, limit):
+            limit = refined(limit, self.rows, modes, best, self.moments, self.fit_intercept)
+        return self.scaling.theta(limit.model, self.fit_intercept), limit
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,7 +248,7 @@ class WideProblem:
                 if not size < before / 2:
                     break
                 theta, before = theta + modes.combine(step), size
-        return theta, model_of(self.scaling, theta, self.fit_intercept, minimum)
+        return theta, Limit(self.scaling.model(theta, self.fit_intercept), minimum)
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,7 +267,7 @@ class RowProblem:
     @classmethod
     def of(cls, rows: Rows, name: ScalingName, fit_intercept: bool) -> RowProblem:
         rows.refuse_nonfinite()
-        exponent, (mean, variance, minimum, maximum) = _feature_statistics(rows)
+        exponent, (mean, variance, minimum, maximum) = feature_statistics(rows)
         shift, scale = shift_and_scale(
             name, fit_intercept=fit_intercept, mean=mean, variance=variance, minimum=minimum, maximum=maximum
         )
@@ -336,62 +322,6 @@ def row_objective(rows: Rows, scaling: Scaling, fit_intercept: bool) -> MeanSqua
 def _deviation(y: Array, share: Array) -> Array:
     deviation: Array = np.sqrt(share @ (y - share @ y) ** 2)
     return deviation
-
-
-Statistics = tuple[Array, Array, Array, Array]
-"""Mean, variance, minimum and maximum of each feature."""
-
-
-def _feature_statistics(rows: Rows) -> tuple[Exponents, Statistics]:
-    """Statistics without a d×d matrix, in units of 2**exponent where squares would leave float64."""
-    collect = _sparse_statistics if sparse.issparse(rows.X) else _dense_statistics
-    plain = np.zeros(rows.n_features, dtype=np.int64)
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        statistics = collect(rows, plain)
-    mean, variance, low, high = statistics
-    if squares_are_safe(variance, mean):
-        return plain, statistics
-    exponent = safe_exponents(np.maximum(np.abs(low), np.abs(high)))
-    return exponent, collect(rows, exponent) if exponent.any() else statistics
-
-
-def _dense_statistics(rows: Rows, exponent: Exponents) -> Statistics:
-    d = rows.n_features
-    units = np.append(exponent, np.zeros(rows.y.shape[1], dtype=np.int64))
-    shift = rows.centre()
-    weight_sum, total, square = 0.0, np.zeros(d), np.zeros(d)
-    low, high = np.full(d, np.inf), np.full(d, -np.inf)
-    for X, _, weight in rows.blocks(shift, units):
-        w = np.ones(len(X)) if weight is None else weight
-        weight_sum += w.sum()
-        total += w @ X
-        square += w @ (X * X)
-        np.minimum(low, X.min(axis=0), out=low)
-        np.maximum(high, X.max(axis=0), out=high)
-    mean, origin = total / weight_sum, np.ldexp(shift[:d], -exponent)
-    return origin + mean, np.maximum(square / weight_sum - mean**2, 0.0), origin + low, origin + high
-
-
-def _sparse_statistics(rows: Rows, exponent: Exponents) -> Statistics:
-    """In one look at the stored entries; the others are zero."""
-    X = rows.X.tocoo()  # shares the data; the coordinates are integers beside them
-    d, column, part = X.shape[1], X.col, rows.share[X.row]
-    data = np.ldexp(X.data.astype(np.float64, copy=False), -exponent[column])
-    used = part > 0
-
-    def total(values: NDArray[Any]) -> Array:
-        return np.asarray(np.bincount(column, weights=values, minlength=d), dtype=np.float64)
-
-    full = total(used) == np.count_nonzero(rows.share)
-    low, high = np.where(full, np.inf, 0.0), np.where(full, -np.inf, 0.0)
-    np.minimum.at(low, column[used], data[used])
-    np.maximum.at(high, column[used], data[used])
-
-    # From the minimum on, so that a constant column has exactly no variance; entries not stored are at 0 − low.
-    rise, missing = data - low[column], np.maximum(1.0 - total(part), 0.0) * ~full
-    mean = total(part * rise) - missing * low
-    variance = total(part * (rise - mean[column]) ** 2) + missing * (low + mean) ** 2
-    return low + mean, variance, low, high
 
 
 def _largest_eigenvalue(objective: MeanSquaredError) -> float:

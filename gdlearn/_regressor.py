@@ -18,6 +18,7 @@ from ._gradient_check import GradientCheck, GradientCheckError, check_gradient
 from ._moments import Moments
 from ._objective import MeanSquaredError, Objective
 from ._problem import MomentProblem, Problem, row_objective
+from ._scaling import Model
 from ._solve import Settings, Solution, pose, solve
 from ._validation import (
     boolean,
@@ -338,7 +339,8 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 f"targets; got {d} and {t}. Use warm_start=False or a new estimator."
             )
         intercept = np.atleast_1d(self.intercept_).astype(np.float64) * np.ones(t)
-        return problem.scaling.from_original_units(coef, intercept, self.fit_intercept)
+        model = problem.scaling.from_original_units(Model(coef, intercept))
+        return problem.scaling.theta(model, self.fit_intercept)
 
     def _feature_name(self, j: int) -> str:
         names = getattr(self, "feature_names_in_", None)
@@ -367,7 +369,7 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _set_model(self, solution: Solution, one_target: bool, dtype: np.dtype[Any]) -> None:
         problem, descent = solution.problem, solution.descent
         scaling, modes = problem.scaling, problem.modes
-        coef, intercept = solution.model.in_original_units(scaling)
+        coef, intercept = scaling.in_original_units(solution.model)
         lost = ~coef.any(axis=0) & solution.model.coef.any(axis=0)
         if lost.any() or not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
             raise ValueError(

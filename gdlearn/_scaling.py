@@ -8,7 +8,7 @@ undone on the coefficients.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,13 @@ from ._blocks import Array
 from ._moments import Exponents
 
 ScalingName = Literal["standard", "minmax", "maxabs"] | None
+
+
+class Model(NamedTuple):
+    """y = intercept + x·coef: slopes of shape (d, t) and intercepts of shape (t,), of unscaled features."""
+
+    coef: Array
+    intercept: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,21 +45,26 @@ class Scaling:
     exponent: Exponents
     target_exponent: int
 
-    def in_original_units(self, theta: Array, fit_intercept: bool) -> tuple[Array, Array]:
-        """Undo the scaling: theta of shape (p, t) → coefficients (d, t) and intercepts (t,) of X and y as given."""
-        with np.errstate(over="ignore", under="ignore"):
-            slopes = (theta[1:] if fit_intercept else theta) / self.scale[:, None]
-            intercept = theta[0] - self.shift @ slopes if fit_intercept else np.zeros(theta.shape[1])
-            coef = np.ldexp(slopes, self.target_exponent - self.exponent[:, None])
-            return coef, np.ldexp(intercept, self.target_exponent)
+    def model(self, theta: Array, fit_intercept: bool) -> Model:
+        """The linear model with parameters theta of shape (p, t)."""
+        coef = (theta[1:] if fit_intercept else theta) / self.scale[:, None]
+        return Model(coef, theta[0] - self.shift @ coef if fit_intercept else np.zeros(theta.shape[1]))
 
-    def from_original_units(self, coef: Array, intercept: Array, fit_intercept: bool) -> Array:
-        """The inverse of `in_original_units`: coefficients (d, t), intercepts (t,) → theta (p, t)."""
-        slopes = np.ldexp(coef, self.exponent[:, None] - self.target_exponent)
-        theta = slopes * self.scale[:, None]
-        if not fit_intercept:
-            return theta
-        return np.vstack([np.ldexp(intercept, -self.target_exponent) + self.shift @ slopes, theta])
+    def theta(self, model: Model, fit_intercept: bool) -> Array:
+        """The inverse of `model`."""
+        slopes = model.coef * self.scale[:, None]
+        return np.vstack([model.intercept + self.shift @ model.coef, slopes]) if fit_intercept else slopes
+
+    def in_original_units(self, model: Model) -> Model:
+        """The model of X and y as given."""
+        with np.errstate(over="ignore", under="ignore"):
+            coef = np.ldexp(model.coef, self.target_exponent - self.exponent[:, None])
+            return Model(coef, np.ldexp(model.intercept, self.target_exponent))
+
+    def from_original_units(self, model: Model) -> Model:
+        """The inverse of `in_original_units`."""
+        coef = np.ldexp(model.coef, self.exponent[:, None] - self.target_exponent)
+        return Model(coef, np.ldexp(model.intercept, -self.target_exponent))
 
     def to_coordinates_of(self, other: Scaling, theta: Array, fit_intercept: bool) -> Array:
         """The same model in the coordinates of another scaling of the same features."""

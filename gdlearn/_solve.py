@@ -13,11 +13,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ._blocks import Array, Rows
 from ._descent import Descent, Status, descend
-from ._limit import Limit
 from ._modes import EPS
 from ._moments import moments_of
-from ._problem import LARGEST_MATRIX, MomentProblem, Problem, RowProblem, WideProblem, model_of
-from ._scaling import ScalingName
+from ._problem import LARGEST_MATRIX, MomentProblem, Problem, RowProblem, WideProblem
+from ._scaling import Model, ScalingName
 from ._spectral import FAR, Recurrence, descend_spectrally, first_step, gradient_square
 from ._step_size import (
     Acceleration,
@@ -73,7 +72,7 @@ class Solution:
 
     problem: Problem
     descent: Descent
-    model: Limit
+    model: Model
     max_stable_rate: float
     solver: str
 
@@ -198,13 +197,13 @@ def threshold(problem: Problem, tol: float) -> Array:
     return asked
 
 
-def _closed_form(problem: Problem, settings: Settings, plan: Plan, start: Array) -> tuple[Problem, Descent, Limit]:
-    models: list[Limit] = []
+def _closed_form(problem: Problem, settings: Settings, plan: Plan, start: Array) -> tuple[Problem, Descent, Model]:
+    models: list[Model] = []
 
     def limit(theta: Array) -> tuple[Array, float]:
-        reached, model = problem.limit(theta)
-        models.append(model)
-        return reached, float(model.minimum.sum())
+        reached, found = problem.limit(theta)
+        models.append(found.model)
+        return reached, float(found.minimum.sum())
 
     def run(problem: Problem) -> Descent:
         return descend_spectrally(
@@ -236,11 +235,11 @@ def sharpened(problem: Problem, plan: Plan, n_steps: int) -> Problem:
     return problem.sharper(min(reach, 1.0 / max(problem.modes.smallest, EPS))) or problem
 
 
-def _model_at(problem: Problem, descent: Descent) -> Limit:
-    return model_of(problem.scaling, descent.last.theta, problem.fit_intercept, np.zeros(descent.last.theta.shape[1]))
+def _model_at(problem: Problem, descent: Descent) -> Model:
+    return problem.scaling.model(descent.last.theta, problem.fit_intercept)
 
 
-def _loop(problem: Problem, settings: Settings, plan: Plan, start: Array) -> tuple[Descent, Limit]:
+def _loop(problem: Problem, settings: Settings, plan: Plan, start: Array) -> tuple[Descent, Model]:
     max_iter, tol = settings.max_iter, settings.tol
     if max_iter is None and tol is None:
         max_iter, tol = LOOP_MAX_ITER, LOOP_TOL

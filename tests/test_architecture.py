@@ -19,6 +19,7 @@ ORDER = [
     "_step_size",
     "_descent",
     "_extended",
+    "_statistics",
     "_modes",
     "_wide",
     "_limit",
