@@ -56,6 +56,10 @@ def dense(block: Any) -> Any:
     return block.toarray() if sparse.issparse(block) else block
 
 
+def _is_block(X: Any) -> bool:
+    return bool(X.dtype == np.float64 and X.dtype.isnative and X.flags.c_contiguous and X.flags.aligned)
+
+
 @dataclass(frozen=True, eq=False)
 class Rows:
     """The rows (x_n, y_n) with their weights, as one joint vector z_n = (x_n, y_n).
@@ -130,7 +134,10 @@ class Rows:
         follows cancels nothing.
         """
         sample = np.sort(self.sample(65), axis=0)
-        middle: Array = sample[len(sample) // 2]
+        n, d = len(sample), self.n_features
+        middle: Array = sample[n // 2]
+        if (np.abs(middle[:d]) <= sample[3 * n // 4, :d] - sample[n // 4, :d]).all():
+            middle[:d] = 0.0  # about zero already: then X need not even be shifted
         return middle
 
     def blocks(
@@ -138,7 +145,8 @@ class Rows:
     ) -> Iterator[tuple[Array, Array, Array | None]]:
         """Yield (z − shift)·2^−exponent in blocks, x and y apart, and the weights of their rows.
 
-        Of all rows, or of one of the `parts`. The blocks are C-contiguous buffers that the next ones overwrite.
+        Of all rows, or of one of the `parts`. The blocks are C-contiguous. They are buffers that the next ones
+        overwrite and that a caller may change, unless there are no weights: then x may be a part of X itself.
         """
         n, d = self.X.shape
         first, last = (0, n) if part is None else (part.start, part.stop)
@@ -157,10 +165,13 @@ class Rows:
             if len(y) == 0:
                 continue
             x, y_block = buffer[: len(y)], target[: len(y)]
+            as_it_is = plain and tile is None and weight is None and _is_block(X)
             if not plain:  # scaled first: at the ends of float64's range a plain difference overflows
                 X = np.ldexp(np.asarray(X, dtype=np.float64), -exponent[:d])
                 y = np.ldexp(np.asarray(y, dtype=np.float64), -exponent[d:])
-            if tile is not None and X.dtype == np.float64 and X.flags.c_contiguous:
+            if as_it_is:
+                x = X
+            elif tile is not None and _is_block(X):
                 np.subtract(X, tile[: len(y)], out=x)
             else:
                 np.copyto(x, X)
