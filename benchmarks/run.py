@@ -244,7 +244,8 @@ def plot(path: Path, panels: Sequence[tuple[Table, str, Sequence[str]]]) -> None
         x = [row[table.columns.index(x_name)] for row in table.rows]
         for name in names:
             ax.loglog(x, [row[table.columns.index(name)] for row in table.rows], marker="o", markersize=4, label=name)
-        ax.set(title=table.title, xlabel=x_name, ylabel="seconds")
+        ax.set_title(table.title.removesuffix(" (median seconds)"), fontsize="medium")
+        ax.set(xlabel=x_name, ylabel="seconds (median)")
         ax.grid(alpha=0.3)
         ax.legend(fontsize="small")
     figure.savefig(path, dpi=72, pil_kwargs={"optimize": True})

@@ -100,7 +100,8 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     condition_number_ : float
         λ_max/λ_min of ∇²J in scaled coordinates, over what the data hold; NaN where no matrix was formed.
     rank_ : int
-        How many directions of the features the data hold; -1 where no matrix was formed.
+        How many directions of the features float64 can tell from none in the coordinates of the descent; -1 where no
+        matrix was formed.
     feature_mean_, feature_scale_ : ndarray of shape (n_features,)
         The scaling learned: x̃ = (x − feature_mean_)/feature_scale_.
     solver_ : str
