@@ -21,7 +21,7 @@ MAX_THINNED = 250
 """Of more steps so many are recorded, evenly in log k."""
 
 LARGEST_FLOAT = 1 << 1000
-"""A number of steps beyond this is recorded at steps up to it, and at the last."""
+"""Numbers of steps beyond this are taken for it where a float64 is needed: every mode that moves has arrived."""
 
 ENDLESS = 1_000_000
 """Steps after which a loop with a tolerance and no `max_iter` gives up."""

@@ -11,7 +11,7 @@ the kernel (see `_wide`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import linalg
@@ -91,11 +91,7 @@ def _centred(quadratic: Quadratic, root: Array | None) -> Modes:
         return _from_matrix(quadratic.covariance, quadratic.cross, quadratic.target_variance + offset)
     d = len(quadratic.mean)
     modes = _from_root(root[:, :d], root[:, d:])
-    return _replace_minimum(modes, modes.minimum + offset)
-
-
-def _replace_minimum(modes: Modes, minimum: Array) -> Modes:
-    return Modes(modes.eigenvalues, modes.vectors, modes.optimum, minimum, modes.error, modes.smallest)
+    return replace(modes, minimum=modes.minimum + offset)
 
 
 def _with_intercept(features: Modes, target_mean: Array) -> Modes:

@@ -100,9 +100,8 @@ class MomentProblem:
             variance=np.diag(moments.covariance)[:d],
             minimum=moments.minimum,
             maximum=moments.maximum,
+            exponent=moments.exponent[:d],
         )
-        if name is None:
-            scale = np.ldexp(scale, -moments.exponent[:d])
         scaling = Scaling(shift, scale, moments.exponent[:d], int(moments.exponent[-1]))
         with np.errstate(over="ignore", invalid="ignore"):
             quadratic = Quadratic.of(moments, scaling, fit_intercept)
@@ -269,10 +268,14 @@ class RowProblem:
         rows.refuse_nonfinite()
         exponent, (mean, variance, minimum, maximum) = feature_statistics(rows)
         shift, scale = shift_and_scale(
-            name, fit_intercept=fit_intercept, mean=mean, variance=variance, minimum=minimum, maximum=maximum
+            name,
+            fit_intercept=fit_intercept,
+            mean=mean,
+            variance=variance,
+            minimum=minimum,
+            maximum=maximum,
+            exponent=exponent,
         )
-        if name is None:
-            scale = np.ldexp(scale, -exponent)
         with np.errstate(over="ignore"):
             square = (variance + (mean - shift) ** 2) / scale**2
         refuse_overflow(square)

@@ -83,6 +83,7 @@ def shift_and_scale(
     variance: Array,
     minimum: Array | None,
     maximum: Array | None,
+    exponent: Exponents,
 ) -> tuple[Array, Array]:
     """Shift and scale of each feature: the definitions of StandardScaler, MinMaxScaler and MaxAbsScaler.
 
@@ -90,7 +91,7 @@ def shift_and_scale(
     """
     nothing = np.zeros_like(mean)
     if name is None:
-        return nothing, np.ones_like(mean)
+        return nothing, np.ldexp(1.0, -exponent)
     if name == "standard":
         shift, scale = mean, np.sqrt(variance)
     elif minimum is None or maximum is None:

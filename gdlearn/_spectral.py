@@ -20,15 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._blocks import Array
-from ._descent import Descent, Status, recorded_steps
+from ._descent import LARGEST_FLOAT, Descent, Status, recorded_steps
 from ._modes import EPS
 from ._objective import Iterate
 
 FAR = 2**200
 """No descent whose modes float64 can tell from zero takes more steps than this."""
-
-LARGEST = 1 << 1000
-"""A number of steps beyond which every mode that moves has arrived, and which still is a float64."""
 
 SECTIONS = 32
 """Into so many parts each round of the search for the last step cuts its bracket."""
@@ -66,11 +63,16 @@ class Recurrence:
         with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
             return self._matrix_powers(steps) if self.beta else self._scalar_powers(steps)
 
+    @property
+    def _log_rho(self) -> Array:
+        """log|1 − h|; by log1p where h is small."""
+        gentle = self.h < 1.0
+        return np.where(gentle, np.log1p(-np.where(gentle, self.h, 0.0)), np.log(np.abs(1.0 - self.h)))
+
     def _scalar_powers(self, steps: Sequence[int]) -> tuple[Array, Array]:
         k = _as_floats(steps)[:, None]
         gentle = self.h < 1.0
-        log_rho = np.where(gentle, np.log1p(-np.where(gentle, self.h, 0.0)), np.log(np.abs(1.0 - self.h)))
-        exponent = np.where(k > 0, k * log_rho, 0.0)
+        exponent = np.where(k > 0, k * self._log_rho, 0.0)
         left, done = np.exp(exponent), -np.expm1(exponent)
         if not gentle.all():
             odd = np.array([step % 2 == 1 for step in steps])[:, None]
@@ -84,9 +86,7 @@ class Recurrence:
             if self.beta:
                 return np.asarray(self._matrix_powers(steps)[0] ** 2)
             k = 2.0 * _as_floats(steps)[:, None]
-            gentle = self.h < 1.0
-            log_rho = np.where(gentle, np.log1p(-np.where(gentle, self.h, 0.0)), np.log(np.abs(1.0 - self.h)))
-            exponent = k * log_rho
+            exponent = k * self._log_rho
             if steps[0] == 0:
                 exponent[0] = 0.0  # also for a mode that is done in one step, log ρ = −∞
             return np.asarray(np.exp(exponent, out=exponent))
@@ -130,9 +130,9 @@ class Recurrence:
 
 
 def _as_floats(steps: Sequence[int]) -> Array:
-    """Numbers of steps as float64, those beyond float64 as `LARGEST`."""
-    if steps and max(steps[0], steps[-1]) > LARGEST:
-        steps = [min(step, LARGEST) for step in steps]
+    """Numbers of steps as float64, those beyond float64 as `LARGEST_FLOAT`."""
+    if steps and max(steps[0], steps[-1]) > LARGEST_FLOAT:
+        steps = [min(step, LARGEST_FLOAT) for step in steps]
     return np.array(steps, dtype=np.float64)
 
 

@@ -73,11 +73,7 @@ def one_of(*options: Any) -> Callable[[Any], bool]:
 
 
 def check_parameter(owner: str, name: str, value: Any, allowed: str, *tests: Callable[[Any], bool]) -> None:
-    """Raise unless one of the tests accepts the value.
-
-    A value of a kind that no option has (a list, say) is a TypeError; any other a ValueError. scikit-learn's own
-    parameter errors are both, and so is ours: `InvalidParameter` inherits from both.
-    """
+    """Raise `InvalidParameterError` unless one of the tests accepts the value."""
     if not any(test(value) for test in tests):
         raise InvalidParameterError(f"The {name!r} parameter of {owner} must be {allowed}. Got {value!r} instead.")
 

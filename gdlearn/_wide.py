@@ -68,12 +68,16 @@ class Columns:
             statistics[:, columns] = _column_statistics(block, share)
         mean, variance, minimum, maximum = statistics
         shift, scale = shift_and_scale(
-            name, fit_intercept=fit_intercept, mean=mean, variance=variance, minimum=minimum, maximum=maximum
+            name,
+            fit_intercept=fit_intercept,
+            mean=mean,
+            variance=variance,
+            minimum=minimum,
+            maximum=maximum,
+            exponent=exponent,
         )
         y = (rows.y if used is None else rows.y[used]).astype(np.float64)
         target_exponent = int(safe_exponents(np.abs(y).max(axis=0)).max())
-        if name is None and exponent.any():
-            scale = np.ldexp(scale, -exponent)
         scaling = Scaling(shift, scale, exponent, target_exponent)
         centred = name == "standard" and fit_intercept
         with np.errstate(over="ignore"):
