@@ -64,15 +64,17 @@ class Recurrence:
             return self._matrix_powers(steps) if self.beta else self._scalar_powers(steps)
 
     @property
-    def _log_rho(self) -> Array:
+    def log_rho(self) -> Array:
         """log|1 − h|; by log1p where h is small."""
         gentle = self.h < 1.0
+        if gentle.all():
+            return np.log1p(-self.h)
         return np.where(gentle, np.log1p(-np.where(gentle, self.h, 0.0)), np.log(np.abs(1.0 - self.h)))
 
     def _scalar_powers(self, steps: Sequence[int]) -> tuple[Array, Array]:
         k = _as_floats(steps)[:, None]
         gentle = self.h < 1.0
-        exponent = np.where(k > 0, k * self._log_rho, 0.0)
+        exponent = np.where(k > 0, k * self.log_rho, 0.0)
         left, done = np.exp(exponent), -np.expm1(exponent)
         if not gentle.all():
             odd = np.array([step % 2 == 1 for step in steps])[:, None]
@@ -86,7 +88,7 @@ class Recurrence:
             if self.beta:
                 return np.asarray(self._matrix_powers(steps)[0] ** 2)
             k = 2.0 * _as_floats(steps)[:, None]
-            exponent = k * self._log_rho
+            exponent = k * self.log_rho
             if steps[0] == 0:
                 exponent[0] = 0.0  # also for a mode that is done in one step, log ρ = −∞
             return np.asarray(np.exp(exponent, out=exponent))
@@ -148,54 +150,69 @@ def _product(P: Entries, Q: Entries) -> Entries:
 def first_step(weight: Array, bound: Array, recurrence: Recurrence, most: int) -> int:
     r"""The first k in 1, ..., most with :math:`\sqrt{\sum_i w_{ij} e_i(k)^2} \le b_j` for every target; else most + 1.
 
-    Plain descent shrinks every |e_i|, so the step is found by section. With momentum some modes oscillate: no step
-    comes before the modes that do not are small enough, and from there on the steps are tried one by one.
-
     Parameters
     ----------
     weight : ndarray of shape (m, t)
     bound : ndarray of shape (t,)
     """
-    oscillating = ~recurrence.monotone() if recurrence.beta else np.zeros(len(recurrence.h), dtype=bool)
-    settling = np.where(oscillating[:, None], 0.0, weight) if recurrence.beta else weight
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
+        search = _first_step_with_momentum if recurrence.beta else _first_plain_step
+        return search(weight, bound, recurrence, most)
+
+
+def _first_plain_step(weight: Array, bound: Array, recurrence: Recurrence, most: int) -> int:
+    r"""By Newton's method on :math:`\log\sqrt{\sum_i w_i \rho_i^{2k}} - \log b`, which is convex in k.
+
+    From the left it never passes the zero, and rounding k up never passes the answer.
+    """
+    log_rho = recurrence.log_rho
+    falls = log_rho < 0
+    alone = (0.5 * np.log(weight[falls]) - np.log(bound)) / -log_rho[falls, None]  # needed for each mode by itself
+    k = max(np.ceil(np.max(alone, initial=1.0, where=~np.isnan(alone))), 1.0)
+    while k <= most:
+        square = np.exp((2.0 * k) * log_rho)
+        total = square @ weight
+        norm = np.sqrt(total)
+        above = norm > bound
+        if not above.any():
+            return int(k)
+        slope = np.where(square > 0, square * log_rho, 0.0) @ weight / total
+        step = np.max(np.where(above, np.log(norm / bound) / -slope, 0.0))
+        if not 0 < step < np.inf:
+            break  # it grows, or never falls that far
+        k = max(np.ceil(k + step), np.nextafter(k, np.inf))
+    return most + 1
+
+
+def _first_step_with_momentum(weight: Array, bound: Array, recurrence: Recurrence, most: int) -> int:
+    """Some modes oscillate: no step comes before those that do not are small enough, found by section of k.
+
+    From there on the steps are tried one by one.
+    """
+    oscillating = ~recurrence.monotone()
+    settling = np.where(oscillating[:, None], 0.0, weight)
 
     def small(square: Array, weight: Array) -> NDArray[np.bool_]:
-        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            verdict: NDArray[np.bool_] = np.all(np.sqrt(square @ weight) <= bound, axis=1)
+        verdict: NDArray[np.bool_] = np.all(np.sqrt(square @ weight) <= bound, axis=1)
         return verdict
 
     low = 0
-    ladder = _ladder(settling, bound, recurrence, most)
+    candidates = [1 << j for j in range(0, (most - 1).bit_length(), 2)] + [most]
     while True:
-        verdict: list[bool] = small(recurrence.squares(ladder), settling).tolist()
+        verdict: list[bool] = small(recurrence.squares(candidates), settling).tolist()
         if not any(verdict):
             return most + 1
         place = verdict.index(True)
-        low, high = (ladder[place - 1] if place else low), ladder[place]
+        low, high = (candidates[place - 1] if place else low), candidates[place]
         if high - low <= 1:
             break
-        ladder = sorted({low + (high - low) * j // SECTIONS for j in range(1, SECTIONS + 1)} - {low})
+        candidates = sorted({low + (high - low) * j // SECTIONS for j in range(1, SECTIONS + 1)} - {low})
     if not oscillating.any():
         return high
     for k, e in recurrence.errors_from(high):
         if k > most or small((e * e)[None], weight)[0]:
             return k
     raise AssertionError("unreachable: errors_from is endless")
-
-
-def _ladder(weight: Array, bound: Array, recurrence: Recurrence, most: int) -> list[int]:
-    """Candidates to begin with: around where each mode of plain descent by itself is small, or powers of four."""
-    coarse = [1 << j for j in range(0, (most - 1).bit_length(), 2)]
-    if not recurrence.beta:
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            # |ρ|^k √w ≤ b is needed for each mode, and |ρ|^k √w ≤ b/√m for all of them is enough.
-            rate = -np.log(np.abs(1.0 - recurrence.h))
-            alone = np.nanmax((0.5 * np.log(weight) - np.log(bound)) / rate[:, None], initial=1.0)
-            slack = np.nanmax(0.5 * np.log(len(rate)) / rate, initial=1.0)
-        if np.isfinite(alone + slack) and alone + slack < 2.0**60:
-            first, width = max(int(alone) - 2, 1), int(slack) + 4
-            coarse = sorted({min(first + width * j // SECTIONS, most) for j in range(SECTIONS + 1)})
-    return coarse if coarse[-1] == most else [*coarse, most]
 
 
 def gradient_square(modes: ModalSpace, gap: Array) -> Array:

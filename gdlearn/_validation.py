@@ -17,8 +17,8 @@ from sklearn.utils.validation import validate_data
 CHECK_OPTIONS: dict[str, Any] = {"accept_sparse": ["csr", "csc"], "accept_large_sparse": True, "dtype": "numeric"}
 """How X is checked: any real dtype passes, for the blocks widen it to float64 themselves."""
 
-SMALL = 2**17
-"""Elements of an X that is searched for NaN at once."""
+PLAIN = (np.float64, np.float32)
+"""The dtypes of arrays in which there is nothing to check but their values."""
 
 NOT_NUMBERS = (str, bytes, dt.date, dt.timedelta, np.datetime64, np.timedelta64)
 """What a column of objects may hold that converts to a number which means something else, or not at all."""
@@ -269,19 +269,33 @@ def validate_fit(
 ) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None, bool]:
     """Check X, y and sample_weight of `fit`; sets `n_features_in_` and `feature_names_in_`.
 
-    The last result says whether X is still to be searched for NaN: where it is large, that would cost another read.
+    The last result says whether X is still to be searched for NaN, which by itself would cost another read.
     """
-    later = isinstance(X, np.ndarray) and X.dtype.kind == "f" and X.ndim == 2 and X.size > SMALL
-    later = later and (sample_weight is None or bool(np.all(sample_weight)))
+    plain = _is_plain(X, 2) and (_is_plain(y, 1) or _is_plain(y, 2)) and len(X) == len(y)
 
     def check(X: Any, y: Any) -> tuple[Any, Any]:
         checked: tuple[Any, Any] = validate_data(
-            estimator, X, y, reset=True, multi_output=True, y_numeric=True, ensure_all_finite=not later, **CHECK_OPTIONS
+            estimator, X, y, reset=True, multi_output=True, y_numeric=True, skip_check_array=plain, **CHECK_OPTIONS
         )
         return checked
 
     X, y = _check_xy(X, y, check)
-    return X, y, check_weights(sample_weight, X.shape[0]), later
+    weight = check_weights(sample_weight, X.shape[0])
+    later = plain and (weight is None or bool(weight.all()))  # NaN in a row without weight would not show
+    if plain and not later:
+        assert_all_finite(X, estimator_name=type(estimator).__name__, input_name="X")
+    return X, y, weight, later
+
+
+def _is_plain(array: Any, n_dimensions: int) -> bool:
+    """Whether scikit-learn's checks would return the array itself, were its values finite."""
+    return (
+        type(array) in (np.ndarray, np.memmap)
+        and array.ndim == n_dimensions
+        and array.size > 0
+        and array.dtype in PLAIN
+        and array.dtype.isnative
+    )
 
 
 def validate_predict(estimator: Any, X: Any) -> Any:
