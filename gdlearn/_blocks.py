@@ -121,10 +121,12 @@ class Rows:
 
     def sample(self, size: int) -> Array:
         """At most `size` rows of nonzero weight, evenly spread."""
-        n = self.X.shape[0]
-        used = np.arange(n) if self.weight is None else np.flatnonzero(self.weight)
-        chosen = used[np.linspace(0, len(used) - 1, min(size, len(used))).astype(np.intp)]
-        return np.hstack([dense(self.X[chosen]).astype(np.float64), self.y[chosen].astype(np.float64)])
+        n = self.n_used
+        size = min(size, n)
+        chosen = np.arange(size) * (n - 1) // max(size - 1, 1)
+        if self.weight is not None:
+            chosen = np.flatnonzero(self.weight)[chosen]
+        return np.concatenate([dense(self.X[chosen]), self.y[chosen]], axis=1, dtype=np.float64)
 
     def centre(self) -> Array:
         """A provisional shift: per column, the middle one of a sample of its own values.

@@ -17,7 +17,7 @@ from ._step_size import MomentumRule, StepRule
 MAX_RECORDED = 1_000
 """So many steps are all recorded."""
 
-MAX_THINNED = 250
+EVENLY = np.linspace(0.0, 1.0, 250)
 """Of more steps so many are recorded, evenly in log k."""
 
 LARGEST_FLOAT = 1 << 1000
@@ -64,8 +64,8 @@ def recorded_steps(n_steps: int) -> list[int]:
     if n_steps <= MAX_RECORDED:
         return list(range(n_steps + 1))
     log_k = math.log(n_steps if n_steps < LARGEST_FLOAT else LARGEST_FLOAT)
-    grid = np.rint(np.exp(np.linspace(0.0, log_k, MAX_THINNED)))
-    thinned = grid[np.flatnonzero(np.diff(grid))]
+    grid = np.rint(np.exp(log_k * EVENLY))
+    thinned = grid[:-1][grid[1:] > grid[:-1]]
     inside = thinned.astype(np.int64).tolist() if log_k < 43.0 else [int(k) for k in thinned.tolist()]
     return [0, *inside, n_steps]
 

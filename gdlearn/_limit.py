@@ -52,7 +52,7 @@ def equilibrated(moments: Moments, fit_intercept: bool) -> Scaling:
     Centred where there is an intercept, for the intercept is then a mode by itself.
     """
     d = moments.n_features
-    mean, variance = moments.mean[:d], np.diag(moments.covariance)[:d]
+    mean, variance = moments.mean[:d], moments.covariance.diagonal()[:d]
     shift, square = (mean, variance) if fit_intercept else (np.zeros(d), variance + mean**2)
     scale = np.where(square > 0, np.sqrt(square), 1.0)
     return Scaling(shift, scale, moments.exponent[:d], int(moments.exponent[-1]))
@@ -63,7 +63,7 @@ def needs_refinement(modes: Modes, moments: Moments, limit: Limit) -> bool:
     if modes.smallest < WELL_CONDITIONED:
         return True
     d = moments.n_features
-    variance, mean = np.diag(moments.covariance)[d:], moments.mean
+    variance, mean = moments.covariance.diagonal()[d:], moments.mean
     if (limit.minimum < 1e-6 * variance).any():
         return True
     largest = np.maximum(np.abs(mean[d:]), np.abs(mean[:d, None] * limit.model.coef).max(axis=0, initial=0.0))

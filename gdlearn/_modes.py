@@ -97,7 +97,7 @@ def _centred(quadratic: Quadratic, root: Array | None) -> Modes:
 def _with_intercept(features: Modes, target_mean: Array) -> Modes:
     """Add the mode of the intercept: λ = 1, z* = ȳ."""
     d, m = features.vectors.shape
-    place = int(np.searchsorted(-features.eigenvalues, -1.0))
+    place = int(np.count_nonzero(features.eigenvalues > 1.0))
     vectors = np.zeros((d + 1, m + 1))
     vectors[1:, :place], vectors[1:, place + 1 :] = features.vectors[:, :place], features.vectors[:, place:]
     vectors[0, place] = 1.0
@@ -137,10 +137,10 @@ def _from_matrix(A: Array, b: Array, c: Array) -> Modes:
     noise = 4 * EPS * max(len(A), 4)
     held, smallest = held_values(eigenvalues, noise)
     eigenvalues, vectors = eigenvalues[held], np.ascontiguousarray(vectors[:, held])
-    vectors[~A.any(axis=0)] = 0.0  # a constant feature: no rounding may move its coefficient
+    vectors[A.diagonal() == 0] = 0.0  # a constant feature: no rounding may move its coefficient
     projection = vectors.T @ b
     optimum = projection / eigenvalues[:, None]
-    minimum = np.maximum(c - np.sum(projection * optimum, axis=0), 0.0)
+    minimum = np.maximum(c - (projection * optimum).sum(axis=0), 0.0)
     return Modes(eigenvalues, vectors, optimum, minimum, _error(eigenvalues, noise), smallest)
 
 

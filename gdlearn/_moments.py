@@ -179,14 +179,14 @@ def moments_of(rows: Rows, *, extremes: bool = False, root: bool = False) -> Mom
     moments = _one_pass(rows, shift, plain, extremes=extremes, root=root)
     if not np.isfinite(moments.mean).all():
         rows.refuse_nonfinite()
-    variance = np.diag(moments.covariance)
+    variance = moments.covariance.diagonal()
     if not squares_are_safe(variance, moments.mean) or not (variance + moments.mean**2).all():
         exponent = _exponents(rows)
         if exponent.any():
             moments = _one_pass(rows, shift, exponent, extremes=extremes, root=root)
     # Where one heavy row or a rare outlier makes the mean, the provisional shift was a poor guess of it.
     distance = moments.mean - np.ldexp(shift, -moments.exponent)
-    if not root and (distance**2 > 1e4 * np.diag(moments.covariance)).any():
+    if not root and (distance**2 > 1e4 * moments.covariance.diagonal()).any():
         better = np.ldexp(moments.mean, moments.exponent)
         moments = _one_pass(rows, better, moments.exponent, extremes=extremes, root=root)
     return moments
@@ -195,9 +195,12 @@ def moments_of(rows: Rows, *, extremes: bool = False, root: bool = False) -> Mom
 def squares_are_safe(variance: Array, mean: Array) -> bool:
     """Whether no square can have overflowed, underflowed or lost digits to subnormals."""
     tiny, huge = 2.0**-900, 2.0**900
+    regular = (variance > tiny) & (variance < huge)
+    if regular.all():
+        return True
     size = np.abs(mean)
     constant = (variance == 0) & ((size == 0) | (size > 2.0**-450)) & (size < 2.0**450)
-    return bool((((variance > tiny) & (variance < huge)) | constant).all())
+    return bool((regular | constant).all())
 
 
 def _exponents(rows: Rows) -> Exponents:
@@ -245,7 +248,6 @@ def _one_pass(rows: Rows, shift: Array, exponent: Exponents, *, extremes: bool, 
         return total, low, high
 
     totals, lows, highs = zip(*rows.map_parts(work), strict=True)
-    low, high = np.min(lows, axis=0), np.max(highs, axis=0)
     if root:
         total = totals[0] if len(totals) == 1 else triangle(np.vstack(totals))
     else:
@@ -259,7 +261,7 @@ def _one_pass(rows: Rows, shift: Array, exponent: Exponents, *, extremes: bool, 
             covariance = factor.T @ factor
         else:
             mean, factor = total[0, 1:] / total[0, 0], None
-            covariance = total[1:, 1:] / total[0, 0] - np.outer(mean, mean)
+            covariance = total[1:, 1:] / total[0, 0] - mean[:, None] * mean
     origin = np.ldexp(shift, -exponent)
     return Moments(
         weight=_total_weight(rows),
@@ -268,8 +270,8 @@ def _one_pass(rows: Rows, shift: Array, exponent: Exponents, *, extremes: bool, 
         exponent=exponent,
         mean=origin + mean,
         covariance=covariance,
-        minimum=origin[:d] + low if extremes else None,
-        maximum=origin[:d] + high if extremes else None,
+        minimum=origin[:d] + np.min(lows, axis=0) if extremes else None,
+        maximum=origin[:d] + np.max(highs, axis=0) if extremes else None,
         root=factor,
     )
 

@@ -244,7 +244,7 @@ class Quadratic:
             target_mean=moments.mean[d:],
             covariance=C[:d, :d] / scaling.scale / scaling.scale[:, None],
             cross=C[:d, d:] / scaling.scale[:, None],
-            target_variance=np.diag(C)[d:],
+            target_variance=C.diagonal()[d:],
             fit_intercept=fit_intercept,
         )
 

@@ -97,7 +97,7 @@ class MomentProblem:
             name,
             fit_intercept=fit_intercept,
             mean=moments.mean[:d],
-            variance=np.diag(moments.covariance)[:d],
+            variance=moments.covariance.diagonal()[:d],
             minimum=moments.minimum,
             maximum=moments.maximum,
             exponent=moments.exponent[:d],
@@ -121,7 +121,7 @@ class MomentProblem:
     @property
     def feature_square(self) -> Array:
         """Mean square of each feature in these coordinates."""
-        square: Array = np.diag(self.objective.covariance) + self.objective.mean**2
+        square: Array = self.objective.covariance.diagonal() + self.objective.mean**2
         return square
 
     @property
@@ -157,10 +157,10 @@ class MomentProblem:
 
     def limit(self, start: Array) -> tuple[Array, Limit]:
         """In the best conditioned coordinates, refined where that is called for, then carried to these."""
-        best = equilibrated(self.moments, self.fit_intercept)
         same = self.name == "standard" and self.fit_intercept
-        modes = self.modes
+        best, modes = self.scaling, self.modes
         if not same:
+            best = equilibrated(self.moments, self.fit_intercept)
             modes = modes_of(Quadratic.of(self.moments, best, self.fit_intercept), self.moments, best)
         limit = Limit(best.model(modes.combine(modes.optimum), self.fit_intercept), modes.minimum)
         if not modes.complete and (start.any() or not same):

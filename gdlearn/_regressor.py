@@ -378,8 +378,8 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 "Multiply X or y by a constant first."
             )
         with np.errstate(over="ignore", under="ignore"):
-            rounded = coef.astype(dtype)
-            if np.all(np.abs(rounded - coef) <= np.finfo(dtype).eps * np.abs(coef)):
+            rounded = coef.astype(dtype, copy=False)
+            if rounded is not coef and np.all(np.abs(rounded - coef) <= np.finfo(dtype).eps * np.abs(coef)):
                 # The intercept takes up what rounding the slopes does at the middle of the data.
                 intercept = intercept + np.ldexp(scaling.shift, scaling.exponent) @ (coef - rounded.astype(np.float64))
                 coef = rounded

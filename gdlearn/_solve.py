@@ -175,18 +175,22 @@ def solve(problem: Problem, settings: Settings, start: Array, feature_name: Call
     else:
         problem, descent, model = _closed_form(problem, settings, plan, start)
 
-    reached = f"J is {descent.last.value:.3g} after {descent.last.n_steps} steps"
     if descent.status is Status.DIVERGED:
         happened = f"made J infinite after {descent.last.n_steps} steps"
         raise DivergenceError(divergence_message(problem, plan, descent.rate, feature_name, happened))
     if plan.unstable:
-        warn(divergence_message(problem, plan, plan.rate, feature_name, f"does not converge ({reached})"), depth=4)
+        happened = f"does not converge ({_reached(descent)})"
+        warn(divergence_message(problem, plan, plan.rate, feature_name, happened), depth=4)
     elif descent.status is Status.NOT_CONVERGED:
         warn(_convergence_message(problem, settings, plan, descent, start), depth=4)
     elif np.isnan(plan.rate) and descent.last.value > 2.0 * max(descent.values[0], descent.last.value / 1e300):
-        happened = f"ended higher than it began ({reached}, {descent.values[0]:.3g} at the start)"
+        happened = f"ended higher than it began ({_reached(descent)}, {descent.values[0]:.3g} at the start)"
         warn(divergence_message(problem, plan, descent.rate, feature_name, happened), depth=4)
     return Solution(problem, descent, model, plan.stable_rate, "loop" if plan.loop else "spectral")
+
+
+def _reached(descent: Descent) -> str:
+    return f"J is {descent.last.value:.3g} after {descent.last.n_steps} steps"
 
 
 def threshold(problem: Problem, tol: float) -> Array:

@@ -66,16 +66,15 @@ class Recurrence:
     @property
     def log_rho(self) -> Array:
         """log|1 − h|; by log1p where h is small."""
-        gentle = self.h < 1.0
+        gentle = self.h <= 1.0
         if gentle.all():
             return np.log1p(-self.h)
         return np.where(gentle, np.log1p(-np.where(gentle, self.h, 0.0)), np.log(np.abs(1.0 - self.h)))
 
     def _scalar_powers(self, steps: Sequence[int]) -> tuple[Array, Array]:
-        k = _as_floats(steps)[:, None]
-        gentle = self.h < 1.0
-        exponent = np.where(k > 0, k * self.log_rho, 0.0)
+        exponent = self._log_power(steps)
         left, done = np.exp(exponent), -np.expm1(exponent)
+        gentle = self.h <= 1.0
         if not gentle.all():
             odd = np.array([step % 2 == 1 for step in steps])[:, None]
             left = np.where(~gentle & odd, -left, left)
@@ -87,11 +86,16 @@ class Recurrence:
         with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
             if self.beta:
                 return np.asarray(self._matrix_powers(steps)[0] ** 2)
-            k = 2.0 * _as_floats(steps)[:, None]
-            exponent = k * self.log_rho
-            if steps[0] == 0:
-                exponent[0] = 0.0  # also for a mode that is done in one step, log ρ = −∞
+            exponent = self._log_power(steps)
+            exponent *= 2.0
             return np.asarray(np.exp(exponent, out=exponent))
+
+    def _log_power(self, steps: Sequence[int]) -> Array:
+        """log|ρ^k|, of shape (len(steps), m)."""
+        k = _as_floats(steps)
+        exponent: Array = k[:, None] * self.log_rho
+        exponent[k == 0] = 0.0  # also for a mode that is done in one step, log ρ = −∞
+        return exponent
 
     def _matrix_powers(self, steps: Sequence[int]) -> tuple[Array, Array]:
         a = self._states(steps)[0]
