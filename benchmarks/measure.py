@@ -22,8 +22,9 @@ import numpy as np
 from peers import Fit, Model, contenders
 from problems import Array
 
-ONCE_SECONDS = 60.0  # a contender whose first run takes longer is not repeated
+ONCE_SECONDS = 20.0  # a contender whose first run takes longer is not repeated
 MIN_REPEATS, MAX_REPEATS = 3, 31
+SETTLING_SECONDS = 0.1  # OpenBLAS's threads spin for some 30 ms after each product before they sleep
 BLOCK_ENTRIES = 2_000_000
 NOTE_LENGTH = 60
 FIT_ERRORS = (ValueError, ArithmeticError, MemoryError)
@@ -60,8 +61,9 @@ class Timing:
         return int(np.clip(budget / self.fastest, MIN_REPEATS, MAX_REPEATS))
 
     def run(self, fit: Fit, X: Array, y: Array) -> None:
-        """Fit once more, with the garbage of earlier runs out of the way and warnings kept as a note."""
+        """Fit once more, with garbage and busy threads of earlier runs out of the way and warnings kept as a note."""
         gc.collect()
+        time.sleep(SETTLING_SECONDS)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             start = time.perf_counter()
