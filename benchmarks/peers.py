@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from problems import Array
-from sklearn.linear_model import LinearRegression, Ridge, SGDRegressor
+from sklearn.linear_model import LinearRegression, Ridge, RidgeCV, SGDRegressor
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.preprocessing import StandardScaler
 
-from gdlearn import GradientDescentRegressor
+from gdlearn import GradientDescentRegressor, GradientDescentRegressorCV
 
 TINY_ALPHA = 1e-8  # every solver of Ridge accepts it, and it is far below rounding beside the data's squares
 LOOP_STEPS = 1_000
@@ -19,6 +20,8 @@ LOOP_STEPS = 1_000
 GDLEARN = "gdlearn"
 OLS = "LinearRegression()"
 RIDGE_CHOLESKY = "Ridge(cholesky)"
+CV_20 = "gdlearn CV, 20 rates x 1 number of steps"
+CV_20_SHUFFLED = "gdlearn CV, shuffled folds"
 MOMENTS = "bare X.T @ X, X.T @ y"
 
 
@@ -117,3 +120,25 @@ def contenders(rate: float) -> dict[str, Fit]:
         fits[f"scaler + PyTorch loop, {LOOP_STEPS:,} steps"] = torch_loop(rate)
     fits[MOMENTS] = moments
     return fits
+
+
+def searches() -> dict[str, Fit]:
+    """Searches by 5-fold cross-validation, by name."""
+    rates, steps = np.geomspace(1e-4, 2e-2, 20), 100
+    grid = GridSearchCV(
+        GradientDescentRegressor(max_iter=steps), {"learning_rate": rates}, scoring="neg_mean_squared_error"
+    )
+
+    def grid_search(X: Array, y: Array) -> Model:
+        grid.fit(X, y)
+        return Model(np.atleast_2d(grid.best_estimator_.coef_), np.atleast_1d(grid.best_estimator_.intercept_))
+
+    return {
+        CV_20: estimator(GradientDescentRegressorCV(rates, max_iters=[steps])),
+        "gdlearn CV, 100 rates x 6 numbers of steps": estimator(GradientDescentRegressorCV(100, max_iters=6)),
+        CV_20_SHUFFLED: estimator(
+            GradientDescentRegressorCV(rates, max_iters=[steps], cv=KFold(5, shuffle=True, random_state=0))
+        ),
+        "GridSearchCV over gdlearn, 20 rates": grid_search,
+        "RidgeCV(cv=5), 20 alphas": estimator(RidgeCV(np.geomspace(1e-3, 1e3, 20), cv=5)),
+    }

@@ -20,7 +20,20 @@ import numpy as np
 import scipy
 import sklearn
 from measure import MemoryProbe, Timing, quality, time_fits
-from peers import GDLEARN, MOMENTS, OLS, RIDGE_CHOLESKY, Fit, contenders, estimator, has_torch, numpy_loop
+from peers import (
+    CV_20,
+    CV_20_SHUFFLED,
+    GDLEARN,
+    MOMENTS,
+    OLS,
+    RIDGE_CHOLESKY,
+    Fit,
+    contenders,
+    estimator,
+    has_torch,
+    numpy_loop,
+    searches,
+)
 from problems import Array, Data, ReferenceSet, Synthetic, nist_sets, sizes
 from sklearn.linear_model import LinearRegression, Ridge
 from threadpoolctl import threadpool_info
@@ -184,6 +197,26 @@ def memory_section(options: Options) -> Iterator[Table]:
     yield table
 
 
+def search_section(options: Options) -> Iterator[Table]:
+    """A grid of learning rates by 5-fold cross-validation, against scikit-learn's searches."""
+    shrink = 10 if options.quick else 1
+    X, y = Synthetic(200_000 // shrink, 50).make()
+    fits = searches()
+    timings = time_fits(fits, X, y, options.budget)
+    ours = timings[CV_20].median
+    table = Table(f"5-fold search, {X.shape[0]:,} x {X.shape[1]}", ["search", "median (s)", f"times {CV_20}", "runs"])
+    for name, timing in timings.items():
+        table.rows.append([name, timing.median, timing.median / ours, len(timing.seconds)])
+    yield table
+
+    X, y = Synthetic(1_000_000 // shrink, 50).make()
+    memory = Table(f"Peak extra memory of a search, {X.shape[0]:,} x {X.shape[1]}", ["search", "extra memory (MB)"])
+    with MemoryProbe.of(X, y) as probe:
+        for name in (CV_20, CV_20_SHUFFLED):
+            memory.rows.append([name, probe.megabytes(name, MANY_STEPS_RATE)])
+    yield memory
+
+
 def digits_section(options: Options) -> Iterator[Table]:
     """Correct digits of the worst coefficient on the NIST linear sets."""
     solvers: dict[str, Callable[[ReferenceSet], Array]] = {
@@ -257,6 +290,7 @@ SECTIONS: dict[str, Section] = {
     "growth": growth_section,
     "iterations": iterations_section,
     "memory": memory_section,
+    "search": search_section,
     "digits": digits_section,
 }
 

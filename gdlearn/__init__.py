@@ -5,6 +5,7 @@ from ._moments import Moments
 from ._objective import MeanSquaredError
 from ._path import gradient_descent_path
 from ._regressor import GradientDescentRegressor
+from ._regressor_cv import GradientDescentRegressorCV
 from ._solve import DivergenceError
 
 __version__ = "0.1.0"
@@ -14,6 +15,7 @@ __all__ = [
     "GradientCheck",
     "GradientCheckError",
     "GradientDescentRegressor",
+    "GradientDescentRegressorCV",
     "MeanSquaredError",
     "Moments",
     "check_gradient",

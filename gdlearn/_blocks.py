@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, TypeVar
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +61,29 @@ def _is_block(X: Any) -> bool:
     return bool(X.dtype == np.float64 and X.dtype.isnative and X.flags.c_contiguous and X.flags.aligned)
 
 
+class Block(NamedTuple):
+    """Some rows: x of shape (n, d), y of shape (n, t), their weights and groups, where there are such."""
+
+    x: Array
+    y: Array
+    weight: Array | None
+    group: NDArray[np.intp] | None
+
+    def by_group(self) -> Iterator[tuple[int, Array, Array, Array | None]]:
+        """Yield each group's number and its rows."""
+        x, y, weight, group = self
+        if group is None or (group == group[0]).all():
+            yield 0 if group is None else int(group[0]), x, y, weight
+            return
+        order = np.argsort(group, kind="stable")
+        x, y, group = x[order], y[order], group[order]
+        weight = None if weight is None else weight[order]
+        cuts = [0, *(np.flatnonzero(np.diff(group)) + 1).tolist(), len(group)]
+        for start, stop in pairwise(cuts):
+            some = slice(start, stop)
+            yield int(group[start]), x[some], y[some], None if weight is None else weight[some]
+
+
 @dataclass(frozen=True, eq=False)
 class Rows:
     """The rows (x_n, y_n) with their weights, as one joint vector z_n = (x_n, y_n).
@@ -74,6 +98,8 @@ class Rows:
     weight_exponent : int
     unchecked : str or None
         The name of the estimator whose X has not been searched for NaN yet: the moments will show them at no cost.
+    group : ndarray of shape (n_samples,), int, or None
+        The group 0, 1, ... that each row belongs to, where moments are wanted group by group.
     """
 
     X: Any
@@ -81,6 +107,7 @@ class Rows:
     weight: Array | None = None
     weight_exponent: int = 0
     unchecked: str | None = None
+    group: NDArray[np.intp] | None = None
 
     @classmethod
     def of(cls, X: Any, y: NDArray[Any], sample_weight: Array | None, unchecked: str | None = None) -> Rows:
@@ -93,6 +120,11 @@ class Rows:
             return cls(X, targets, unchecked=unchecked)
         exponent = int(np.frexp(sample_weight.max())[1])
         return cls(X, targets, np.ldexp(sample_weight, -exponent), exponent, unchecked)
+
+    def taken(self, times: NDArray[Any]) -> Rows:
+        """The same with row n taken times[n] times: the way to a part of the rows without a copy."""
+        weight = times.astype(np.float64) if self.weight is None else self.weight * times
+        return replace(self, weight=weight)
 
     @property
     def width(self) -> int:
@@ -142,10 +174,8 @@ class Rows:
             middle[:d] = 0.0  # about zero already: then X need not even be shifted
         return middle
 
-    def blocks(
-        self, shift: Array, exponent: NDArray[np.int64], part: slice | None = None
-    ) -> Iterator[tuple[Array, Array, Array | None]]:
-        """Yield (z − shift)·2^−exponent in blocks, x and y apart, and the weights of their rows.
+    def blocks(self, shift: Array, exponent: NDArray[np.int64], part: slice | None = None) -> Iterator[Block]:
+        """Yield (z − shift)·2^−exponent in blocks, x and y apart, with the weights and groups of their rows.
 
         Of all rows, or of one of the `parts`. The blocks are C-contiguous. They are buffers that the next ones
         overwrite and that a caller may change, unless there are no weights: then x may be a part of X itself.
@@ -161,9 +191,11 @@ class Rows:
             rows = slice(start, min(start + step, last))
             X, y = dense(self.X[rows]), self.y[rows]
             weight = None if self.weight is None else self.weight[rows]
+            group = None if self.group is None else self.group[rows]
             if weight is not None and not weight.all():
                 used = weight > 0
                 X, y, weight = X[used], y[used], weight[used]
+                group = None if group is None else group[used]
             if len(y) == 0:
                 continue
             x, y_block = buffer[: len(y)], target[: len(y)]
@@ -180,7 +212,7 @@ class Rows:
                 if tile is not None:
                     x -= tile[: len(y)]
             np.subtract(y, origin[d:], out=y_block)
-            yield x, y_block, weight
+            yield Block(x, y_block, weight, group)
 
     @property
     def _block_rows(self) -> int:
@@ -190,20 +222,22 @@ class Rows:
             return max(64, min(STRIDED_BLOCK_SIZE // self.width, 2 * self.width if not csc else STRIDED_BLOCK_SIZE))
         return max(64, BLOCK_SIZE // self.width)
 
-    def map_parts(self, work: Callable[[slice], T]) -> list[T]:
+    def map_parts(self, work: Callable[[slice], T]) -> Iterator[T]:
         """Apply `work` to slices of the rows, on as many threads as BLAS would use, each with BLAS held to one.
 
         The slices do not depend on the number of threads, so neither do the results.
         """
         n, rows = self.X.shape[0], self._block_rows
         if n * self.width**2 < WORTH_THREADS or self.width >= WIDE:
-            return [work(slice(0, n))]
+            yield work(slice(0, n))
+            return
         step = rows * min(PART_BLOCKS, max(1, n // (8 * rows)))
         parts = [slice(start, min(start + step, n)) for start in range(0, n, step)]
         controller = blas()
         n_threads = min([library["num_threads"] for library in controller.info()] or [1])
         with controller.limit(limits=1):
             if n_threads == 1:
-                return [work(part) for part in parts]
+                yield from map(work, parts)
+                return
             with ThreadPoolExecutor(n_threads) as pool:
-                return list(pool.map(work, parts))
+                yield from pool.map(work, parts)

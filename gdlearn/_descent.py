@@ -11,6 +11,7 @@ from itertools import count
 import numpy as np
 
 from ._blocks import Array
+from ._early_stopping import HeldOut, Watch
 from ._objective import Iterate, Objective
 from ._step_size import MomentumRule, StepRule
 
@@ -34,6 +35,7 @@ class Status(enum.Enum):
     CONVERGED = "The gradient is as small as tol asks."
     STEPS_DONE = "All max_iter steps were taken; no tolerance was asked for."
     NOT_CONVERGED = "max_iter steps were taken before the gradient was as small as tol asks."
+    EARLY_STOPPED = "The error on the held-out rows has not fallen for n_iter_no_change steps."
     DIVERGED = "J is no longer finite: the learning rate is too large."
 
 
@@ -44,12 +46,14 @@ class Descent:
     Attributes
     ----------
     last : Iterate
-        The point reached, with J and ∇J there.
+        The point reached, with J and ∇J there; with early stopping the best one on the held-out rows.
     status : Status
     steps, values : list
         The recorded steps, 0 (the start) first, and J at each.
     rate : float
         η at the last step; the largest where the targets have one each.
+    held_out_values : list or None
+        J on the held-out rows at each recorded step.
     """
 
     last: Iterate
@@ -57,6 +61,7 @@ class Descent:
     steps: list[int]
     values: list[float]
     rate: float
+    held_out_values: list[float] | None = None
 
 
 def recorded_steps(n_steps: int) -> list[int]:
@@ -107,6 +112,7 @@ def descend(
     *,
     max_iter: int | None = None,
     threshold: Array | None = None,
+    held_out: HeldOut | None = None,
 ) -> Descent:
     """Loop until `max_iter` steps are taken or the gradient of every target is as small as its `threshold`.
 
@@ -121,15 +127,30 @@ def descend(
         None stands for `ENDLESS`.
     threshold : ndarray of shape (t,) or None
         Stop at the first step k ≥ 1 with ‖∇J(θ_k)‖₂ at most this, target by target.
+    held_out : HeldOut or None
+        Stop also where patience ends, and return the iterate with the least error on the held-out rows.
     """
     last_step = ENDLESS if max_iter is None else max_iter
     values: list[float] = []
+    held_out_values: list[float] = []
+    watch = Watch(0 if held_out is None else held_out.patience)
+    best = before = None
     with np.errstate(over="ignore", invalid="ignore"):
         for point, eta in iterates(objective, theta, step_rule, momentum, nesterov):  # noqa: B007
             values.append(point.value)
             if not np.isfinite(point.value):
                 status = Status.DIVERGED
                 break
+            if held_out is not None:
+                held_out_values.append(held_out.objective.value(point.theta))
+                if before is not None and before.n_steps > 0:
+                    watch.see(held_out.change(before.theta, point.theta - before.theta))
+                if point.n_steps == watch.best or best is None:
+                    best = point
+                before = point
+                if watch.is_over:
+                    status = Status.EARLY_STOPPED
+                    break
             if threshold is not None and point.n_steps > 0 and (_norms(point.gradient) <= threshold).all():
                 status = Status.CONVERGED
                 break
@@ -137,7 +158,8 @@ def descend(
                 status = Status.STEPS_DONE if threshold is None else Status.NOT_CONVERGED
                 break
     steps = recorded_steps(point.n_steps)
-    return Descent(point, status, steps, [values[k] for k in steps], eta)
+    held_out_curve = [held_out_values[k] for k in steps] if held_out_values else None
+    return Descent(best or point, status, steps, [values[k] for k in steps], eta, held_out_curve)
 
 
 def _norms(gradient: Array) -> Array:

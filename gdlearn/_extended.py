@@ -98,7 +98,7 @@ def residual_and_gradient(rows: Rows, exponent: Exponents, coef: Array, intercep
         sum_r: Pair = (np.zeros(t), np.zeros(t))
         sum_rx: Pair = (np.zeros((d, t)), np.zeros((d, t)))
         sum_rr = np.zeros(t)
-        for X, y, weight in rows.blocks(np.zeros(d + t), exponent, part):
+        for X, y, weight, _ in rows.blocks(np.zeros(d + t), exponent, part):
             bits = _bits(max(len(X), d))
             unit = np.frexp(np.abs(X).max(axis=0))[1]
             X_slices = _slices(X * np.ldexp(1.0, -unit) if (np.abs(unit) < 1000).all() else np.ldexp(X, -unit), bits)

@@ -7,6 +7,7 @@ chunks, a cross-validation fold and a cluster.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -129,7 +130,7 @@ class Moments:
                 f"{other.n_features} features and {other.n_targets} targets: both need the same columns."
             )
         exponent = np.maximum(self.exponent, other.exponent)
-        a, b = self._in_units(exponent), other._in_units(exponent)
+        a, b = self.in_units(exponent), other.in_units(exponent)
         weight = a.weight + b.weight
         if not 0 < weight < np.inf:
             raise ValueError(
@@ -155,7 +156,7 @@ class Moments:
             root=root,
         )
 
-    def _in_units(self, exponent: Exponents) -> Moments:
+    def in_units(self, exponent: Exponents) -> Moments:
         """The same moments, with column j in units of 2**exponent[j]: exact, for these are powers of two."""
         if np.array_equal(exponent, self.exponent):
             return self
@@ -174,22 +175,60 @@ class Moments:
 
 def moments_of(rows: Rows, *, extremes: bool = False, root: bool = False) -> Moments:
     """The moments of validated rows."""
+    return grouped_moments(rows, 1, extremes=extremes, root=root)[0]
+
+
+def grouped_moments(rows: Rows, n_groups: int, *, extremes: bool = False, root: bool = False) -> list[Moments]:
+    """The moments of each group of validated rows, all in the same units; every group has a row with a weight."""
     shift = rows.centre()
     plain = np.zeros(rows.width, dtype=np.int64)
-    moments = _one_pass(rows, shift, plain, extremes=extremes, root=root)
-    if not np.isfinite(moments.mean).all():
+    groups = _one_pass(rows, shift, plain, n_groups, extremes=extremes, root=root)
+    if not all(np.isfinite(moments.mean).all() for moments in groups):
         rows.refuse_nonfinite()
-    variance = moments.covariance.diagonal()
-    if not squares_are_safe(variance, moments.mean) or not (variance + moments.mean**2).all():
+    if not all(_are_safe(moments) for moments in groups):
         exponent = _exponents(rows)
         if exponent.any():
-            moments = _one_pass(rows, shift, exponent, extremes=extremes, root=root)
+            groups = _one_pass(rows, shift, exponent, n_groups, extremes=extremes, root=root)
     # Where one heavy row or a rare outlier makes the mean, the provisional shift was a poor guess of it.
-    distance = moments.mean - np.ldexp(shift, -moments.exponent)
-    if not root and (distance**2 > 1e4 * moments.covariance.diagonal()).any():
-        better = np.ldexp(moments.mean, moments.exponent)
-        moments = _one_pass(rows, better, moments.exponent, extremes=extremes, root=root)
-    return moments
+    origin = np.ldexp(shift, -groups[0].exponent)
+    far = [((m.mean - origin) ** 2 > 1e4 * m.covariance.diagonal()).any() for m in groups]
+    if not root and any(far):
+        whole = groups[0] if n_groups == 1 else merged(groups, np.ones(n_groups))
+        better = np.ldexp(whole.mean, whole.exponent)
+        groups = _one_pass(rows, better, whole.exponent, n_groups, extremes=extremes, root=root)
+    return groups
+
+
+def merged(groups: Sequence[Moments], times: NDArray[Any]) -> Moments:
+    """The moments of all groups, group g taken times[g] times; the groups share their units and carry no root."""
+    parts = [groups[g] for g in np.flatnonzero(times).tolist()]
+    times = times[times > 0]
+    weights = times * np.array([part.weight for part in parts])
+    share = weights / weights.sum()
+    origin = parts[int(np.argmax(share))].mean
+    gaps = np.array([part.mean for part in parts]) - origin
+    mean = share @ gaps
+    gaps -= mean
+    covariance = (share[:, None] * gaps).T @ gaps
+    for part, alpha in zip(parts, share.tolist(), strict=True):
+        covariance += alpha * part.covariance
+    lowest = [part.minimum for part in parts if part.minimum is not None]
+    highest = [part.maximum for part in parts if part.maximum is not None]
+    return replace(
+        parts[0],
+        weight=float(weights.sum()),
+        n_samples=int(times @ np.array([part.n_samples for part in parts])),
+        mean=origin + mean,
+        covariance=covariance,
+        minimum=np.min(lowest, axis=0) if lowest else None,
+        maximum=np.max(highest, axis=0) if highest else None,
+    )
+
+
+def _are_safe(moments: Moments) -> bool:
+    """Whether no square of these moments needs other units."""
+    variance = moments.covariance.diagonal()
+    return squares_are_safe(variance, moments.mean) and bool((variance + moments.mean**2).all())
 
 
 def squares_are_safe(variance: Array, mean: Array) -> bool:
@@ -206,7 +245,7 @@ def squares_are_safe(variance: Array, mean: Array) -> bool:
 def _exponents(rows: Rows) -> Exponents:
     """For each column whose squares are in danger, e with |z| < 2**e."""
     largest = np.zeros(rows.width)
-    for x, y, _ in rows.blocks(np.zeros(rows.width), np.zeros(rows.width, dtype=np.int64)):
+    for x, y, _, _ in rows.blocks(np.zeros(rows.width), np.zeros(rows.width, dtype=np.int64)):
         np.maximum(largest, np.concatenate([np.abs(x).max(axis=0), np.abs(y).max(axis=0)]), out=largest)
     exponent = safe_exponents(largest)
     exponent[rows.n_features :] = exponent[rows.n_features :].max()
@@ -219,68 +258,99 @@ def safe_exponents(largest: Array) -> Exponents:
     return np.where((largest > 0) & (np.abs(exponent) > 400), exponent, 0)
 
 
-def _one_pass(rows: Rows, shift: Array, exponent: Exponents, *, extremes: bool, root: bool) -> Moments:
-    """Gram matrix of (1, z − shift), or its triangular root, summed over blocks, then centred."""
+def _one_pass(
+    rows: Rows, shift: Array, exponent: Exponents, n_groups: int, *, extremes: bool, root: bool
+) -> list[Moments]:
+    """For each group the Gram matrix of (1, z − shift), or its triangular root, summed over blocks, then centred."""
     d, size = rows.n_features, rows.width + 1
 
-    def work(part: slice) -> tuple[Array, Array, Array]:
-        total = np.zeros((0 if root else size, size))
-        low, high = np.full(d, np.inf), np.full(d, -np.inf)
+    def work(part: slice) -> tuple[list[Array], Array, Array]:
+        totals = [np.zeros((0 if root else size, size)) for _ in range(n_groups)]
+        low, high = np.full((n_groups, d), np.inf), np.full((n_groups, d), -np.inf)
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # looked for in the result
-            for x, y, weight in rows.blocks(shift, exponent, part):
-                if extremes:
-                    np.minimum(low, x.min(axis=0), out=low)
-                    np.maximum(high, x.max(axis=0), out=high)
-                one = np.ones(len(x))
-                if weight is not None:
-                    one = np.sqrt(weight)
-                    x *= one[:, None]
-                    y *= one[:, None]
-                if root:
-                    total = triangle(np.vstack([total, np.column_stack([one, x, y])]))
-                    continue
-                total[1 : d + 1, 1 : d + 1] += x.T @ x
-                total[0, 1 : d + 1] += one @ x
-                total[d + 1 :, 1 : d + 1] += y.T @ x
-                total[0, 0] += one @ one
-                total[0, d + 1 :] += one @ y
-                total[d + 1 :, d + 1 :] += y.T @ y
-        return total, low, high
+            for block in rows.blocks(shift, exponent, part):
+                for g, x, y, weight in block.by_group():
+                    if extremes:
+                        np.minimum(low[g], x.min(axis=0), out=low[g])
+                        np.maximum(high[g], x.max(axis=0), out=high[g])
+                    one = np.ones(len(x))
+                    if weight is not None:
+                        one = np.sqrt(weight)
+                        x *= one[:, None]
+                        y *= one[:, None]
+                    if root:
+                        totals[g] = triangle(np.vstack([totals[g], np.column_stack([one, x, y])]))
+                    else:
+                        _add_squares(totals[g], one, x, y)
+        return totals, low, high
 
-    totals, lows, highs = zip(*rows.map_parts(work), strict=True)
-    if root:
-        total = totals[0] if len(totals) == 1 else triangle(np.vstack(totals))
-    else:
-        total = sum(totals[1:], totals[0])
-        total[1 : d + 1, d + 1 :] = total[d + 1 :, 1 : d + 1].T
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        if root:
-            mean = total[0, 1:] / total[0, 0]
-            factor = np.zeros((rows.width, rows.width))
-            factor[: len(total) - 1] = total[1:, 1:] / np.abs(total[0, 0])
-            covariance = factor.T @ factor
+    totals: list[Array] = []
+    low, high = np.full((n_groups, d), np.inf), np.full((n_groups, d), -np.inf)
+    for part, part_low, part_high in rows.map_parts(work):
+        np.minimum(low, part_low, out=low)
+        np.maximum(high, part_high, out=high)
+        if not totals:
+            totals = part
+        elif root:
+            totals = [triangle(np.vstack(pair)) for pair in zip(totals, part, strict=True)]
         else:
-            mean, factor = total[0, 1:] / total[0, 0], None
-            covariance = total[1:, 1:] / total[0, 0] - mean[:, None] * mean
+            for total, addition in zip(totals, part, strict=True):
+                total += addition
+    weights, counts = _weights(rows, n_groups)
     origin = np.ldexp(shift, -exponent)
-    return Moments(
-        weight=_total_weight(rows),
-        n_samples=rows.n_used,
-        n_targets=rows.y.shape[1],
-        exponent=exponent,
-        mean=origin + mean,
-        covariance=covariance,
-        minimum=origin[:d] + np.min(lows, axis=0) if extremes else None,
-        maximum=origin[:d] + np.max(highs, axis=0) if extremes else None,
-        root=factor,
-    )
+    groups = []
+    for g, total in enumerate(totals):
+        mean, covariance, factor = _centred(total, d, root=root)
+        groups.append(
+            Moments(
+                weight=float(weights[g]),
+                n_samples=int(counts[g]),
+                n_targets=rows.width - d,
+                exponent=exponent,
+                mean=origin + mean,
+                covariance=covariance,
+                minimum=origin[:d] + low[g] if extremes else None,
+                maximum=origin[:d] + high[g] if extremes else None,
+                root=factor,
+            )
+        )
+    return groups
 
 
-def _total_weight(rows: Rows) -> float:
+def _add_squares(total: Array, one: Array, x: Array, y: Array) -> None:
+    """Add (1, x, y)ᵀ(1, x, y) to the total, but for the part that symmetry gives."""
+    d = x.shape[1]
+    total[1 : d + 1, 1 : d + 1] += x.T @ x
+    total[0, 1 : d + 1] += one @ x
+    total[d + 1 :, 1 : d + 1] += y.T @ x
+    total[0, 0] += one @ one
+    total[0, d + 1 :] += one @ y
+    total[d + 1 :, d + 1 :] += y.T @ y
+
+
+def _centred(total: Array, d: int, *, root: bool) -> tuple[Array, Array, Array | None]:
+    """Mean, covariance and centred root from the sums of squares of (1, z), or from their root."""
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        mean = total[0, 1:] / total[0, 0]
+        if root:
+            factor = np.zeros((len(mean), len(mean)))
+            factor[: len(total) - 1] = total[1:, 1:] / np.abs(total[0, 0])
+            return mean, factor.T @ factor, factor
+        total[1 : d + 1, d + 1 :] = total[d + 1 :, 1 : d + 1].T
+        return mean, total[1:, 1:] / total[0, 0] - mean[:, None] * mean, None
+
+
+def _weights(rows: Rows, n_groups: int) -> tuple[Array, NDArray[np.intp]]:
+    """The sum of the weights and the number of the rows of each group."""
+    used = slice(None) if rows.weight is None else rows.weight > 0
+    counts = np.array([rows.n_used]) if rows.group is None else np.bincount(rows.group[used], minlength=n_groups)
     if rows.weight is None:
-        return float(rows.n_used)
+        return counts.astype(np.float64), counts
+    sums = rows.weight.sum()[None]
+    if rows.group is not None:
+        sums = np.bincount(rows.group, weights=rows.weight, minlength=n_groups)
     with np.errstate(over="ignore", under="ignore"):
-        return float(np.ldexp(rows.weight.sum(), rows.weight_exponent))
+        return np.ldexp(sums, rows.weight_exponent), counts
 
 
 def triangle(A: Array) -> Array:

@@ -131,7 +131,7 @@ def _wanted(owner: str, iterations: int | ArrayLike) -> NDArray[np.int64]:
 
 def _in_closed_form(problem: Problem, plan: Plan, wanted: NDArray[np.int64]) -> tuple[Array, Array]:
     """theta of shape (p, n_iterations, t) and J."""
-    problem = sharpened(problem, plan, int(wanted.max()))
+    problem = sharpened(problem, plan.reach, int(wanted.max()))
     modes = problem.modes
     left, done = plan.recurrence(modes).powers([int(k) for k in wanted])
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):

@@ -68,6 +68,9 @@ class Problem(Protocol):
     def target_deviation(self) -> Array:
         """Standard deviation of each target, of shape (t,)."""
 
+    def on(self, rows: Rows) -> Objective:
+        """J on other rows, in the same coordinates."""
+
     def sharper(self, amplification: float) -> Problem | None:
         """The same with modes from the root, if rounding so amplified calls for it and the rows are at hand."""
 
@@ -128,6 +131,14 @@ class MomentProblem:
     def curvature(self) -> float:
         """L = 2λ_max."""
         return 2.0 * float(self.modes.eigenvalues[0]) if len(self.modes.eigenvalues) else 0.0
+
+    def on(self, rows: Rows) -> Quadratic:
+        """J on other rows, by their moments."""
+        return self.on_moments(moments_of(rows))
+
+    def on_moments(self, moments: Moments) -> Quadratic:
+        """J on the rows whose moments these are."""
+        return Quadratic.of(moments.in_units(self.moments.exponent), self.scaling, self.fit_intercept)
 
     def sharper(self, amplification: float) -> MomentProblem | None:
         """With moments from a QR of the rows."""
@@ -221,6 +232,10 @@ class WideProblem:
         """J on the rows: a step of it costs less than one on a d×d matrix would."""
         return row_objective(self.columns.rows, self.scaling, self.fit_intercept)
 
+    def on(self, rows: Rows) -> MeanSquaredError:
+        """J on other rows."""
+        return row_objective(rows, self.scaling, self.fit_intercept)
+
     def sharper(self, amplification: float) -> WideProblem | None:
         """With modes from a QR of the columns."""
         return None if amplification * EPS < TOO_LOSSY else self._with_root()
@@ -294,6 +309,10 @@ class RowProblem:
             feature_square=square,
             curvature=_largest_eigenvalue(objective),
         )
+
+    def on(self, rows: Rows) -> MeanSquaredError:
+        """J on other rows."""
+        return row_objective(rows, self.scaling, self.fit_intercept)
 
     def sharper(self, amplification: float) -> None:
         """Nothing to sharpen: there are no modes."""

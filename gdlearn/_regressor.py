@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
-from ._blocks import Array, Rows, slices
+from ._base import DescendedModel
+from ._blocks import Array, Rows
+from ._early_stopping import HeldOut
 from ._gradient_check import GradientCheck, GradientCheckError, check_gradient
 from ._moments import Moments
 from ._objective import MeanSquaredError, Objective
 from ._problem import MomentProblem, Problem, row_objective
 from ._scaling import Model
-from ._solve import Settings, Solution, pose, solve
+from ._solve import Settings, pose, solve
 from ._validation import (
     boolean,
     check_parameter,
@@ -29,11 +27,10 @@ from ._validation import (
     positive_integer,
     positive_real,
     validate_fit,
-    validate_predict,
 )
 
 
-class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
+class GradientDescentRegressor(DescendedModel):
     r"""Linear regression trained by gradient descent on the mean squared error.
 
     .. math::
@@ -71,6 +68,14 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         How the iterates are computed, not which: in closed form, step by step, or whichever is cheaper.
     check_gradient : bool, default=False
         Verify the analytic partials by finite differences before descending (see :func:`check_gradient`).
+    early_stopping : bool, default=False
+        Hold rows out and return the iterate k ≥ 1 with the least error on them: the descent ends when that error has
+        not fallen for `n_iter_no_change` steps. `max_iter` and `tol` hold too.
+    validation_fraction : float in (0, 1), default=0.1
+        With early stopping: the share of the rows held out (scikit-learn's ``train_test_split``), unless `fit` is given
+        some. They take no part in scaling or descent.
+    n_iter_no_change : int >= 1, default=10
+        With early stopping: the patience, in steps.
     warm_start : bool, default=False
         Start from the fitted coefficients rather than from zero.
     random_state : int, RandomState or None, default=None
@@ -154,6 +159,9 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         tol: float | None = None,
         solver: str = "auto",
         check_gradient: bool = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
         warm_start: bool = False,
         random_state: Any = None,
         verbose: int = 0,
@@ -167,11 +175,23 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.tol = tol
         self.solver = solver
         self.check_gradient = check_gradient
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> GradientDescentRegressor:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> GradientDescentRegressor:
         """Descend on the mean squared error of the rows of X and y.
 
         Parameters
@@ -181,6 +201,9 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
         sample_weight : array-like of shape (n_samples,), default=None
             Nonnegative. A row of weight k counts as k equal rows, one of weight 0 as none, in the scaling too.
+        X_val, y_val, sample_weight_val
+            With ``early_stopping=True``: the rows to stop by, like X, y and sample_weight; none of X is then held out.
+            In a pipeline, ``Pipeline(..., transform_input=["X_val"])`` transforms them as it does X.
 
         Returns
         -------
@@ -202,9 +225,10 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             self._check_parameters()
             X, y, weight, later = validate_fit(self, X, y, sample_weight)
             rows = Rows.of(X, y, weight, unchecked=type(self).__name__ if later else None)
+            rows, held_out = self._hold_out(rows, X_val, y_val, sample_weight_val)
             problem = pose(rows, self.scaling, self.fit_intercept, self._settings)
             dtype = np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
-            self._descend(problem, rows, one_target=y.ndim == 1, dtype=dtype)
+            self._descend(problem, rows, held_out, one_target=y.ndim == 1, dtype=dtype)
         return self
 
     def fit_moments(self, moments: Moments) -> GradientDescentRegressor:
@@ -248,52 +272,18 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             )
         with self._unchanged_on_error():
             self._check_parameters()
+            if self.early_stopping:
+                raise ValueError("early_stopping=True holds rows out, and moments have no rows: use fit(X, y).")
             problem = MomentProblem.of(moments, None, self.scaling, self.fit_intercept)
             problem.warn_if_unresolved()
             self.__dict__.pop("feature_names_in_", None)
             self.n_features_in_ = moments.n_features
-            self._descend(problem, None, one_target=moments.n_targets == 1, dtype=np.dtype(np.float64))
+            self._descend(problem, None, None, one_target=moments.n_targets == 1, dtype=np.dtype(np.float64))
         return self
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """ŷ = intercept_ + X coef_.
-
-        Parameters
-        ----------
-        X : array-like or CSR/CSC matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_targets)
-        """
-        check_is_fitted(self)
-        X = validate_predict(self, X)
-        coef = self.coef_.T.astype(np.float64)
-        if X.dtype != np.float32:
-            return np.asarray(X @ coef) + self.intercept_
-        prediction = np.empty((X.shape[0], *coef.shape[1:]), dtype=np.float32)
-        for rows in slices(*X.shape):  # in float64 inside, and never a float64 copy of X
-            prediction[rows] = X[rows].astype(np.float64) @ coef + self.intercept_
-        return prediction
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
     @property
     def _settings(self) -> Settings:
         return Settings(self.learning_rate, self.momentum, self.nesterov, self.max_iter, self.tol, self.solver)
-
-    @contextmanager
-    def _unchanged_on_error(self) -> Iterator[None]:
-        """A fit that fails, or is interrupted, leaves the estimator as it was."""
-        before = vars(self).copy()
-        try:
-            yield
-        except BaseException:
-            self.__dict__ = before
-            raise
 
     def _check_parameters(self) -> None:
         owner = type(self).__name__
@@ -306,20 +296,15 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             owner, "solver", self.solver, '"auto", "spectral" or "loop"', one_of("auto", "spectral", "loop")
         )
         check_parameter(owner, "verbose", self.verbose, "a boolean or an integer >= 0", boolean, nonnegative_integer)
-        check_parameter(
-            owner,
-            "random_state",
-            self.random_state,
-            "None, an integer >= 0 or a numpy.random.RandomState",
-            one_of(None),
-            nonnegative_integer,
-            lambda value: isinstance(value, np.random.RandomState),
-        )
+        self._check_early_stopping()
 
-    def _descend(self, problem: Problem, rows: Rows | None, *, one_target: bool, dtype: np.dtype[Any]) -> None:
+    def _descend(
+        self, problem: Problem, rows: Rows | None, held_out: Rows | None, *, one_target: bool, dtype: np.dtype[Any]
+    ) -> None:
         start = self._start(problem)
         check = self._verified(problem, rows, start) if self.check_gradient else None
-        solution = solve(problem, self._settings, start, self._feature_name)
+        watched = None if held_out is None else HeldOut(problem.on(held_out), self.n_iter_no_change)
+        solution = solve(problem, self._settings, start, self._feature_name, watched)
         self._set_model(solution, one_target, dtype)
         self.__dict__.pop("gradient_check_", None)
         if check is not None:
@@ -343,10 +328,6 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         model = problem.scaling.from_original_units(Model(coef, intercept))
         return problem.scaling.theta(model, self.fit_intercept)
 
-    def _feature_name(self, j: int) -> str:
-        names = getattr(self, "feature_names_in_", None)
-        return f"feature {j}" if names is None else repr(str(names[j]))
-
     def _verified(self, problem: Problem, rows: Rows | None, start: Array) -> GradientCheck:
         """Check the gradient that the descent uses against J on the rows, at the start and at two random points."""
         objective: Objective | MeanSquaredError = problem.objective
@@ -366,36 +347,3 @@ class GradientDescentRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 f"difference {worst.numeric:.6g}. One of J and ∇J is wrong; please report this with your data's shape."
             )
         return worst
-
-    def _set_model(self, solution: Solution, one_target: bool, dtype: np.dtype[Any]) -> None:
-        problem, descent = solution.problem, solution.descent
-        scaling, modes = problem.scaling, problem.modes
-        coef, intercept = scaling.in_original_units(solution.model)
-        lost = ~coef.any(axis=0) & solution.model.coef.any(axis=0)
-        if lost.any() or not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
-            raise ValueError(
-                "The coefficients exceed what float64 holds, or vanish in it: the sizes of X and y are too far apart. "
-                "Multiply X or y by a constant first."
-            )
-        with np.errstate(over="ignore", under="ignore"):
-            rounded = coef.astype(dtype, copy=False)
-            if rounded is not coef and np.all(np.abs(rounded - coef) <= np.finfo(dtype).eps * np.abs(coef)):
-                # The intercept takes up what rounding the slopes does at the middle of the data.
-                intercept = intercept + np.ldexp(scaling.shift, scaling.exponent) @ (coef - rounded.astype(np.float64))
-                coef = rounded
-            unit = 2 * scaling.target_exponent
-            self.loss_ = float(np.ldexp(descent.last.value, unit))
-            self.loss_curve_ = np.ldexp(descent.values, unit).tolist() if unit else list(descent.values)
-            self.feature_mean_ = np.ldexp(scaling.shift, scaling.exponent)
-            self.feature_scale_ = np.ldexp(scaling.scale, scaling.exponent)
-            norm = float(np.linalg.norm(descent.last.gradient))
-            self.gradient_norm_ = float(np.ldexp(norm, scaling.target_exponent))
-        self.coef_ = coef[:, 0] if one_target else np.ascontiguousarray(coef.T)
-        self.intercept_ = 0.0 if not self.fit_intercept else intercept[0] if one_target else intercept
-        self.n_iter_ = descent.last.n_steps
-        self.loss_curve_iterations_ = descent.steps
-        self.learning_rate_ = descent.rate
-        self.max_stable_learning_rate_ = solution.max_stable_rate
-        self.condition_number_ = np.nan if modes is None else modes.condition_number
-        self.rank_ = -1 if modes is None else len(modes.eigenvalues) - int(self.fit_intercept)
-        self.solver_ = solution.solver

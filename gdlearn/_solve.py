@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy import sparse
@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ._blocks import Array, Rows
 from ._descent import Descent, Status, descend
+from ._early_stopping import HeldOut
 from ._modes import EPS
 from ._moments import moments_of
 from ._problem import LARGEST_MATRIX, MomentProblem, Problem, RowProblem, WideProblem
@@ -146,6 +147,11 @@ class Plan:
         )
 
     @property
+    def reach(self) -> float:
+        """η/(1 − β): what a step comes to in the long run."""
+        return self.rate / (1.0 - self.momentum)
+
+    @property
     def unstable(self) -> bool:
         """Whether the rate is at or above the largest stable one."""
         return self.rate >= self.stable_rate
@@ -165,15 +171,21 @@ class Plan:
         return rule, constant_momentum(self.momentum) if self.momentum else None, self.nesterov
 
 
-def solve(problem: Problem, settings: Settings, start: Array, feature_name: Callable[[int], str]) -> Solution:
-    """Descend from `start` (theta of shape (p, t)), by loop or in closed form."""
+def solve(
+    problem: Problem,
+    settings: Settings,
+    start: Array,
+    feature_name: Callable[[int], str],
+    held_out: HeldOut | None = None,
+) -> Solution:
+    """Descend from `start` (theta of shape (p, t)), by loop or in closed form; stop early on `held_out` rows."""
     plan = Plan.of(problem, settings)
     if plan.unstable and settings.max_iter is None:
         raise DivergenceError(divergence_message(problem, plan, plan.rate, feature_name, "does not converge"))
     if plan.loop:
-        descent, model = _loop(problem, settings, plan, start)
+        descent, model = _loop(problem, settings, plan, start, held_out)
     else:
-        problem, descent, model = _closed_form(problem, settings, plan, start)
+        problem, descent, model = _closed_form(problem, settings, plan, start, held_out)
 
     if descent.status is Status.DIVERGED:
         happened = f"made J infinite after {descent.last.n_steps} steps"
@@ -201,7 +213,9 @@ def threshold(problem: Problem, tol: float) -> Array:
     return asked
 
 
-def _closed_form(problem: Problem, settings: Settings, plan: Plan, start: Array) -> tuple[Problem, Descent, Model]:
+def _closed_form(
+    problem: Problem, settings: Settings, plan: Plan, start: Array, held_out: HeldOut | None
+) -> tuple[Problem, Descent, Model]:
     models: list[Model] = []
 
     def limit(theta: Array) -> tuple[Array, float]:
@@ -219,6 +233,7 @@ def _closed_form(problem: Problem, settings: Settings, plan: Plan, start: Array)
             threshold=None if settings.tol is None else threshold(problem, settings.tol),
             target_scale=problem.target_scale,
             limit=limit,
+            held_out=held_out,
         )
 
     if settings.max_iter is None and settings.tol is None:
@@ -226,24 +241,34 @@ def _closed_form(problem: Problem, settings: Settings, plan: Plan, start: Array)
         descent = run(problem)
     else:
         descent = run(problem)
-        sharper = problem.sharper_limit() if models else sharpened(problem, plan, descent.last.n_steps)
+        sharper = problem.sharper_limit() if models else sharpened(problem, plan.reach, descent.last.n_steps)
         if sharper not in (None, problem):
             models.clear()
-            problem, descent = sharper, run(sharper)
+            problem = sharper  # also for `limit`
+            descent = run(problem)
     return problem, descent, models[-1] if models else _model_at(problem, descent)
 
 
-def sharpened(problem: Problem, plan: Plan, n_steps: int) -> Problem:
-    r"""The problem with as exact modes as so many steps need: the rounding of A grows with ηLk up to λ_max/λ_min."""
-    reach = plan.rate * problem.curvature * n_steps / (1.0 - plan.momentum)
-    return problem.sharper(min(reach, 1.0 / max(problem.modes.smallest, EPS))) or problem
+P = TypeVar("P", bound=Problem)
+
+
+def sharpened(problem: P, rate: float, n_steps: int) -> P:
+    r"""The problem with as exact modes as so many steps need: the rounding of A grows with ηLk up to λ_max/λ_min.
+
+    `rate` is η/(1 − β), what a step comes to with momentum.
+    """
+    reach = rate * problem.curvature * n_steps
+    amplification = min(reach, 1.0 / max(problem.modes.smallest, EPS))
+    return problem.sharper(amplification) or problem  # type: ignore[return-value] # of the same kind
 
 
 def _model_at(problem: Problem, descent: Descent) -> Model:
     return problem.scaling.model(descent.last.theta, problem.fit_intercept)
 
 
-def _loop(problem: Problem, settings: Settings, plan: Plan, start: Array) -> tuple[Descent, Model]:
+def _loop(
+    problem: Problem, settings: Settings, plan: Plan, start: Array, held_out: HeldOut | None
+) -> tuple[Descent, Model]:
     max_iter, tol = settings.max_iter, settings.tol
     if max_iter is None and tol is None:
         max_iter, tol = LOOP_MAX_ITER, LOOP_TOL
@@ -256,6 +281,7 @@ def _loop(problem: Problem, settings: Settings, plan: Plan, start: Array) -> tup
         nesterov,
         max_iter=max_iter,
         threshold=None if tol is None else threshold(problem, tol),
+        held_out=held_out,
     )
     return descent, _model_at(problem, descent)
 

@@ -21,22 +21,34 @@ from numpy.typing import NDArray
 
 from ._blocks import Array
 from ._descent import LARGEST_FLOAT, Descent, Status, recorded_steps
+from ._early_stopping import DENSE, HeldOut, Watch, first_in, watch_changes
 from ._modes import EPS
-from ._objective import Iterate
+from ._objective import Iterate, Objective
 
 FAR = 2**200
 """No descent whose modes float64 can tell from zero takes more steps than this."""
 
-SECTIONS = 32
-"""Into so many parts each round of the search for the last step cuts its bracket."""
+WEAK = 1e-6
+"""λ/λ_max below which a mode is taken for weak: one that few descents bring to its optimum."""
+
+LONGEST_OSCILLATION = 1_000_000
+"""Steps after which early stopping takes an oscillation for slow, whatever is left of it."""
 
 
 class ModalSpace(Protocol):
     """What the closed form asks of the modes, however they were found."""
 
-    eigenvalues: Array
-    optimum: Array
-    minimum: Array
+    @property
+    def eigenvalues(self) -> Array:
+        """λ, of shape (m,)."""
+
+    @property
+    def optimum(self) -> Array:
+        """z*, of shape (m, t)."""
+
+    @property
+    def minimum(self) -> Array:
+        """J at the optimum, target by target."""
 
     def coordinates(self, theta: Array) -> Array:
         """Vᵀθ."""
@@ -97,6 +109,15 @@ class Recurrence:
         exponent[k == 0] = 0.0  # also for a mode that is done in one step, log ρ = −∞
         return exponent
 
+    def decrements(self, steps: Sequence[int]) -> Array:
+        """e(k) − e(k + 1) for each k of `steps`, of shape (len(steps), m), without cancellation."""
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
+            if not self.beta:
+                return self.h * self._scalar_powers(steps)[0]
+            a, _, v, _ = self._states(steps)
+            look = 1.0 + a + self.beta * v if self.nesterov else 1.0 + a
+            return self.h * look - self.beta * v
+
     def _matrix_powers(self, steps: Sequence[int]) -> tuple[Array, Array]:
         a = self._states(steps)[0]
         return 1.0 + a, -a
@@ -133,6 +154,18 @@ class Recurrence:
         else:
             bound = (1.0 - self.beta**0.5) ** 2
         return self.h <= bound
+
+    @property
+    def oscillation(self) -> int:
+        """The number of steps that it takes the modes which overshoot to die away, `LONGEST_OSCILLATION` at most."""
+        h = self.h[~self.monotone()]
+        pull = self.beta * h if self.nesterov else 0.0 * h
+        half = (1.0 + self.beta - h - pull) / 2.0 + 0j
+        root = np.sqrt(half**2 - (self.beta - pull))
+        radius = float(np.maximum(np.abs(half + root), np.abs(half - root)).max(initial=0.0))
+        if radius == 0.0:
+            return 0
+        return int(min(np.log(EPS) / np.log(radius), LONGEST_OSCILLATION)) if radius < 1 else LONGEST_OSCILLATION
 
 
 def _as_floats(steps: Sequence[int]) -> Array:
@@ -200,17 +233,15 @@ def _first_step_with_momentum(weight: Array, bound: Array, recurrence: Recurrenc
         verdict: NDArray[np.bool_] = np.all(np.sqrt(square @ weight) <= bound, axis=1)
         return verdict
 
-    low = 0
+    def settled(steps: Sequence[int]) -> NDArray[np.bool_]:
+        return small(recurrence.squares(steps), settling)
+
     candidates = [1 << j for j in range(0, (most - 1).bit_length(), 2)] + [most]
-    while True:
-        verdict: list[bool] = small(recurrence.squares(candidates), settling).tolist()
-        if not any(verdict):
-            return most + 1
-        place = verdict.index(True)
-        low, high = (candidates[place - 1] if place else low), candidates[place]
-        if high - low <= 1:
-            break
-        candidates = sorted({low + (high - low) * j // SECTIONS for j in range(1, SECTIONS + 1)} - {low})
+    verdict: list[bool] = settled(candidates).tolist()
+    if not any(verdict):
+        return most + 1
+    place = verdict.index(True)
+    high = first_in(settled, candidates[place - 1] if place else 0, candidates[place])
     if not oscillating.any():
         return high
     for k, e in recurrence.errors_from(high):
@@ -224,6 +255,73 @@ def gradient_square(modes: ModalSpace, gap: Array) -> Array:
     return (2.0 * modes.eigenvalues[:, None] * gap) ** 2
 
 
+@dataclass(frozen=True, eq=False)
+class HeldOutInModes:
+    r"""The error on other rows as a quadratic in the modes, about a point that none of the iterates is far from.
+
+    .. math::  v(\theta_r + Vu) = v_r + g^Tu + \tfrac12 u^THu
+
+    In θ_r the strong modes have arrived and the weak ones are still at the start: so u, of strong modes what is left of
+    their error and of weak ones what is done, never is the difference of large numbers.
+
+    Attributes
+    ----------
+    gap : ndarray of shape (m, t)
+        By how much the start misses the optimum.
+    strong : ndarray of shape (m, 1), bool
+    value : float
+        v_r.
+    gradient : ndarray of shape (m, t)
+        Vᵀ∇v(θ_r).
+    hessian : ndarray of shape (m, m)
+        Vᵀ∇²vV.
+    """
+
+    gap: Array
+    strong: NDArray[np.bool_]
+    value: float
+    gradient: Array
+    hessian: Array
+
+    @classmethod
+    def of(
+        cls, objective: Objective, modes: ModalSpace, start: Array, precise: Objective | None = None
+    ) -> HeldOutInModes:
+        """From the error as a function of theta, for descents from `start`; v_r and g from `precise` where given."""
+        gap = modes.optimum - modes.coordinates(start)
+        strong = (modes.eigenvalues > WEAK * modes.eigenvalues.max(initial=0.0))[:, None]
+        point = start + modes.combine(np.where(strong, gap, 0.0))
+        vectors = modes.combine(np.eye(len(gap)))
+        return cls(
+            gap=gap,
+            strong=strong,
+            value=(precise or objective).value(point),
+            gradient=modes.coordinates((precise or objective).gradient(point)),
+            hessian=modes.coordinates(objective.hessian_product(vectors)),
+        )
+
+    def _displacement(self, recurrence: Recurrence, steps: Sequence[int]) -> Array:
+        """U at each step, of shape (len(steps), m, t)."""
+        left, done = recurrence.powers(steps)
+        return np.where(self.strong[:, 0], -left, done)[:, :, None] * self.gap
+
+    def values(self, recurrence: Recurrence, steps: Sequence[int]) -> Array:
+        """V at each step."""
+        u = self._displacement(recurrence, steps)
+        return np.asarray(self.value + np.einsum("nmt,nmt->n", u, self.gradient + 0.5 * (self.hessian @ u)))
+
+    def changes(self, recurrence: Recurrence, steps: Sequence[int]) -> Array:
+        """v(θ_{k+1}) − v(θ_k) for each k of `steps`."""
+        advance = recurrence.decrements(steps)[:, :, None] * self.gap
+        middle = self._displacement(recurrence, steps) + 0.5 * advance
+        return np.asarray(np.einsum("nmt,nmt->n", advance, self.gradient + self.hessian @ middle))
+
+    def watch(self, recurrence: Recurrence, patience: int, last: int) -> Watch:
+        """Where early stopping ends, and its best step."""
+        dense = max(DENSE, recurrence.oscillation)
+        return watch_changes(lambda steps: self.changes(recurrence, steps), patience, last, dense)
+
+
 def descend_spectrally(
     modes: ModalSpace,
     theta: Array,
@@ -234,6 +332,7 @@ def descend_spectrally(
     threshold: Array | None = None,
     target_scale: Array,
     limit: Callable[[Array], tuple[Array, float]],
+    held_out: HeldOut | None = None,
 ) -> Descent:
     """The descent that `descend` would loop through, at the cost of one iterate.
 
@@ -254,6 +353,8 @@ def descend_spectrally(
         The root mean square of each target.
     limit : callable
         From the start to theta and J at the limit.
+    held_out : HeldOut or None
+        As for `descend`.
 
     Returns
     -------
@@ -273,19 +374,32 @@ def descend_spectrally(
     else:
         n_steps, status = first_step(fit_weight, EPS * target_scale, recurrence, FAR), Status.LIMIT
 
-    steps = recorded_steps(n_steps)
+    end, in_modes = n_steps, None
+    if held_out is not None:
+        in_modes = HeldOutInModes.of(held_out.objective, modes, theta)
+        watch = in_modes.watch(recurrence, held_out.patience, n_steps)
+        n_steps, end = watch.best, watch.now
+        status = Status.EARLY_STOPPED if watch.is_over else status
+    steps = recorded_steps(end)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         left, done = (part[0] for part in recurrence.powers([n_steps]))
-        gradient = (
-            -2.0 * modes.eigenvalues[:, None] * gap * left[:, None]
-        )  # in the modes: the same norm, and no product
-        values = float(modes.minimum.sum()) + recurrence.squares(steps) @ fit_weight.sum(axis=1)
+        # In the modes: the same norm, and no product.
+        gradient = -2.0 * modes.eigenvalues[:, None] * gap * left[:, None]
+        minimum, weight = float(modes.minimum.sum()), fit_weight.sum(axis=1)
+        values = minimum + recurrence.squares(steps) @ weight
+        value = float(values[-1]) if n_steps == end else minimum + float((left * left) @ weight)
         if not np.isfinite(values[-1]):
             first_bad = int(np.flatnonzero(~np.isfinite(values))[0])
             steps, values, status = steps[: first_bad + 1], values[: first_bad + 1], Status.DIVERGED
+            n_steps, value = steps[-1], float(values[-1])
         if (np.sqrt((left * left) @ fit_weight) <= EPS * target_scale).all():
-            point, values[-1] = limit(theta)
+            point, value = limit(theta)
+            if n_steps == end:
+                values[-1] = value
         else:
             point = theta + modes.combine(done[:, None] * gap)
-    last = Iterate(steps[-1], point, float(values[-1]), gradient)
-    return Descent(last, status, steps, values.tolist(), rate)
+        held_out_values = None
+        if in_modes is not None:
+            held_out_values = in_modes.values(recurrence, steps).tolist()
+    last = Iterate(n_steps, point, value, gradient)
+    return Descent(last, status, steps, values.tolist(), rate, held_out_values)

@@ -34,7 +34,7 @@ def _dense_statistics(rows: Rows, exponent: Exponents) -> Statistics:
     shift = rows.centre()
     weight_sum, total, square = 0.0, np.zeros(d), np.zeros(d)
     low, high = np.full(d, np.inf), np.full(d, -np.inf)
-    for X, _, weight in rows.blocks(shift, units):
+    for X, _, weight, _ in rows.blocks(shift, units):
         w = np.ones(len(X)) if weight is None else weight
         weight_sum += w.sum()
         total += w @ X

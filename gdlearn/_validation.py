@@ -62,6 +62,27 @@ def fraction(value: Any) -> bool:
     return _is_number(value) and 0 <= float(value) < 1
 
 
+def positive_reals(value: Any) -> bool:
+    """A non-empty 1-D array of finite numbers > 0."""
+    return _is_list(value) and all(map(positive_real, value))
+
+
+def positive_integers(value: Any) -> bool:
+    """A non-empty 1-D array of integers ≥ 1."""
+    return _is_list(value) and all(map(positive_integer, value))
+
+
+def _is_list(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.ndim == 1 and value.size > 0
+    return isinstance(value, list | tuple | range) and len(value) > 0
+
+
+def open_fraction(value: Any) -> bool:
+    """A number in (0, 1)."""
+    return positive_real(value) and float(value) < 1
+
+
 def boolean(value: Any) -> bool:
     """True or False."""
     return isinstance(value, bool | np.bool_)
@@ -95,12 +116,30 @@ def check_scaling_and_steps(owner: str, learning_rate: Any, momentum: Any, neste
     )
     check_parameter(owner, "momentum", momentum, '"auto" or a number in [0, 1)', one_of("auto"), fraction)
     check_parameter(owner, "nesterov", nesterov, "a boolean", boolean)
+    check_scaling(owner, scaling)
+
+
+def check_scaling(owner: str, scaling: Any) -> None:
+    """The name of a scaling, or None."""
     check_parameter(
         owner,
         "scaling",
         scaling,
         '"standard", "minmax", "maxabs" or None',
         one_of("standard", "minmax", "maxabs", None),
+    )
+
+
+def check_random_state_parameter(owner: str, random_state: Any) -> None:
+    """Raise unless scikit-learn's `check_random_state` takes it."""
+    check_parameter(
+        owner,
+        "random_state",
+        random_state,
+        "None, an integer >= 0 or a numpy.random.RandomState",
+        one_of(None),
+        nonnegative_integer,
+        lambda value: isinstance(value, np.random.RandomState),
     )
 
 
@@ -192,48 +231,49 @@ def warn_of_lost_digits(X: Any, name: str) -> None:
         )
 
 
-def check_weights(sample_weight: Any, n_samples: int) -> NDArray[np.float64] | None:
+def check_weights(sample_weight: Any, n_samples: int, name: str = "sample_weight") -> NDArray[np.float64] | None:
     """Weights as float64 of shape (n_samples,), finite, nonnegative and not all zero; None stays None."""
     if sample_weight is None:
         return None
     if isinstance(sample_weight, numbers.Real):
         sample_weight = np.full(n_samples, float(sample_weight))
-    refuse_what_converts_silently(sample_weight, "sample_weight")
+    refuse_what_converts_silently(sample_weight, name)
     try:
         weight: NDArray[np.float64] = check_array(
-            sample_weight, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name="sample_weight", order="C"
+            sample_weight, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name=name, order="C"
         )
     except (ValueError, TypeError) as error:
-        raise type(error)(f"sample_weight cannot be used: {error}") from error
+        raise type(error)(f"{name} cannot be used: {error}") from error
     if weight.ndim != 1:
-        raise ValueError(f"Sample weights must be 1D array or scalar, got sample_weight of shape {weight.shape}.")
+        raise ValueError(f"Sample weights must be 1D array or scalar, got {name} of shape {weight.shape}.")
     if len(weight) != n_samples:
-        raise ValueError(
-            f"sample_weight.shape == {weight.shape}, expected {(n_samples,)}: one weight for each row of X."
-        )
+        raise ValueError(f"{name}.shape == {weight.shape}, expected {(n_samples,)}: one weight for each row of X.")
     if (weight < 0).any():
         raise ValueError(
-            f"Negative values in sample_weight: the smallest is {weight.min()}. A weight is how often a row counts; 0 "
+            f"Negative values in {name}: the smallest is {weight.min()}. A weight is how often a row counts; 0 "
             "leaves it out."
         )
     if not weight.any():
-        raise ValueError("sample_weight is zero for every row: all weights are zero, so there is nothing to fit.")
+        raise ValueError(f"{name} is zero for every row: all weights are zero, so there is nothing to fit.")
     return weight
 
 
-def _check_xy(X: Any, y: Any, check: Callable[..., tuple[Any, Any]]) -> tuple[Any, NDArray[Any]]:
-    refuse_what_converts_silently(X, "X")
+def _check_xy(
+    X: Any, y: Any, check: Callable[..., tuple[Any, Any]], names: tuple[str, str] = ("X", "y")
+) -> tuple[Any, NDArray[Any]]:
+    X_name, y_name = names
+    refuse_what_converts_silently(X, X_name)
     if sparse.issparse(y):
-        raise TypeError("Sparse y is not supported: use y.toarray().")
+        raise TypeError(f"Sparse {y_name} is not supported: use {y_name}.toarray().")
     if y is not None:
-        refuse_what_converts_silently(y, "y")
+        refuse_what_converts_silently(y, y_name)
     with np.errstate(over="ignore", invalid="ignore"):
         X, y = check(X, y)
-        X, y = _float64_at_most(X, "X"), _float64_at_most(y, "y")
+        X, y = _float64_at_most(X, X_name), _float64_at_most(y, y_name)
     if not np.isfinite(y).all():  # None in an array of objects became NaN
-        assert_all_finite(y, input_name="y")
-    warn_of_lost_digits(X, "X")
-    warn_of_lost_digits(y, "y")
+        assert_all_finite(y, input_name=y_name)
+    warn_of_lost_digits(X, X_name)
+    warn_of_lost_digits(y, y_name)
     return X, y
 
 
@@ -246,9 +286,9 @@ def _float64_at_most(array: Any, name: str) -> Any:
     return array
 
 
-def _check_target(y: Any) -> NDArray[Any]:
+def _check_target(y: Any, name: str = "y") -> NDArray[Any]:
     """y of shape (n_samples,) or (n_samples, n_targets), real and finite."""
-    checked: NDArray[Any] = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
+    checked: NDArray[Any] = check_array(y, ensure_2d=False, dtype="numeric", input_name=name)
     return checked
 
 
@@ -296,6 +336,26 @@ def _is_plain(array: Any, n_dimensions: int) -> bool:
         and array.dtype in PLAIN
         and array.dtype.isnative
     )
+
+
+def validate_held_out(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, n_targets: int
+) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None]:
+    """Check X_val, y_val and sample_weight_val against what `fit` has seen."""
+    if X is None or y is None:
+        missing = "X_val" if X is None else "y_val"
+        raise ValueError(f"Rows to stop by need both X_val and y_val; {missing} is None.")
+
+    def check(X: Any, y: Any) -> tuple[Any, Any]:
+        X = validate_data(estimator, X, reset=False, **CHECK_OPTIONS)
+        y = _check_target(y, "y_val")
+        check_consistent_length(X, y)
+        return X, y
+
+    X, y = _check_xy(X, y, check, ("X_val", "y_val"))
+    if y.size != len(y) * n_targets:
+        raise ValueError(f"y_val has shape {y.shape}, and y has {n_targets} target(s): both need the same targets.")
+    return X, y, check_weights(sample_weight, X.shape[0], "sample_weight_val")
 
 
 def validate_predict(estimator: Any, X: Any) -> Any:

@@ -17,6 +17,7 @@ ORDER = [
     "_scaling",
     "_objective",
     "_step_size",
+    "_early_stopping",
     "_descent",
     "_extended",
     "_statistics",
@@ -28,7 +29,10 @@ ORDER = [
     "_solve",
     "_gradient_check",
     "_path",
+    "_base",
     "_regressor",
+    "_cross_validation",
+    "_regressor_cv",
 ]
 
 

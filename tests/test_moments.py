@@ -97,10 +97,10 @@ def test_units_at_the_ends_of_float64_are_exact(exponent):
     X, y, _ = data()
     scale = 2.0 ** (exponent * 3)
     plain, far = Moments.from_data(X, y), Moments.from_data(X * scale, y)
-    near = far._in_units(plain.exponent + np.array([exponent * 3] * 4 + [0, 0]))
+    near = far.in_units(plain.exponent + np.array([exponent * 3] * 4 + [0, 0]))
     assert_allclose(near.covariance, plain.covariance, rtol=1e-13)
     halves = Moments.from_data(X[:100] * scale, y[:100]) + Moments.from_data(X[100:] * scale, y[100:])
-    assert_allclose(halves._in_units(far.exponent).covariance, far.covariance, rtol=1e-12)
+    assert_allclose(halves.in_units(far.exponent).covariance, far.covariance, rtol=1e-12)
 
 
 def test_they_pickle_and_are_small():

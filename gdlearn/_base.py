@@ -1,0 +1,136 @@
+"""What all estimators of this package are: a linear model that a descent has reached, and scikit-learn's face of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from ._blocks import Rows, slices
+from ._early_stopping import held_out_rows
+from ._solve import Solution
+from ._validation import (
+    boolean,
+    check_parameter,
+    check_random_state_parameter,
+    open_fraction,
+    positive_integer,
+    validate_held_out,
+    validate_predict,
+)
+
+
+class DescendedModel(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):
+    """A linear model in original units, set by a descent."""
+
+    @abstractmethod
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> DescendedModel:
+        """Descend."""
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """ŷ = intercept_ + X coef_.
+
+        Parameters
+        ----------
+        X : array-like or CSR/CSC matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
+        """
+        check_is_fitted(self)
+        X = validate_predict(self, X)
+        coef = self.coef_.T.astype(np.float64)
+        if X.dtype != np.float32:
+            return np.asarray(X @ coef) + self.intercept_
+        prediction = np.empty((X.shape[0], *coef.shape[1:]), dtype=np.float32)
+        for rows in slices(*X.shape):  # in float64 inside, and never a float64 copy of X
+            prediction[rows] = X[rows].astype(np.float64) @ coef + self.intercept_
+        return prediction
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    @contextmanager
+    def _unchanged_on_error(self) -> Iterator[None]:
+        """A fit that fails, or is interrupted, leaves the estimator as it was."""
+        before = vars(self).copy()
+        try:
+            yield
+        except BaseException:
+            self.__dict__ = before
+            raise
+
+    def _feature_name(self, j: int) -> str:
+        names = getattr(self, "feature_names_in_", None)
+        return f"feature {j}" if names is None else repr(str(names[j]))
+
+    def _check_early_stopping(self) -> None:
+        owner = type(self).__name__
+        check_parameter(owner, "early_stopping", self.early_stopping, "a boolean", boolean)
+        check_parameter(owner, "validation_fraction", self.validation_fraction, "a number in (0, 1)", open_fraction)
+        check_parameter(owner, "n_iter_no_change", self.n_iter_no_change, "an integer >= 1", positive_integer)
+        check_random_state_parameter(owner, self.random_state)
+
+    def _hold_out(self, rows: Rows, X_val: Any, y_val: Any, sample_weight_val: Any) -> tuple[Rows, Rows | None]:
+        """The rows to descend on, and those that say when to stop."""
+        given = X_val is not None or y_val is not None or sample_weight_val is not None
+        if given and not self.early_stopping:
+            raise ValueError("X_val, y_val and sample_weight_val are for early_stopping=True; it is False here.")
+        if not self.early_stopping:
+            return rows, None
+        if given:
+            return rows, Rows.of(*validate_held_out(self, X_val, y_val, sample_weight_val, rows.y.shape[1]))
+        held = held_out_rows(rows.X.shape[0], self.validation_fraction, self.random_state)
+        train, rest = rows.taken(~held), rows.taken(held)
+        if not (train.n_used and rest.n_used):
+            raise ValueError(
+                f"early_stopping=True needs rows with weight on both sides of its split; validation_fraction="
+                f"{self.validation_fraction} leaves {train.n_used} to descend on and {rest.n_used} to stop by. Change "
+                "validation_fraction, or hand X_val and y_val to fit."
+            )
+        return train, rest
+
+    def _set_model(self, solution: Solution, one_target: bool, dtype: np.dtype[Any]) -> None:
+        problem, descent = solution.problem, solution.descent
+        scaling, modes = problem.scaling, problem.modes
+        coef, intercept = scaling.in_original_units(solution.model)
+        lost = ~coef.any(axis=0) & solution.model.coef.any(axis=0)
+        if lost.any() or not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
+            raise ValueError(
+                "The coefficients exceed what float64 holds, or vanish in it: the sizes of X and y are too far apart. "
+                "Multiply X or y by a constant first."
+            )
+        with np.errstate(over="ignore", under="ignore"):
+            rounded = coef.astype(dtype, copy=False)
+            if rounded is not coef and np.all(np.abs(rounded - coef) <= np.finfo(dtype).eps * np.abs(coef)):
+                # The intercept takes up what rounding the slopes does at the middle of the data.
+                intercept = intercept + np.ldexp(scaling.shift, scaling.exponent) @ (coef - rounded.astype(np.float64))
+                coef = rounded
+            unit = 2 * scaling.target_exponent
+            self.loss_ = float(np.ldexp(descent.last.value, unit))
+            self.loss_curve_ = np.ldexp(descent.values, unit).tolist() if unit else list(descent.values)
+            self.feature_mean_ = np.ldexp(scaling.shift, scaling.exponent)
+            self.feature_scale_ = np.ldexp(scaling.scale, scaling.exponent)
+            norm = float(np.linalg.norm(descent.last.gradient))
+            self.gradient_norm_ = float(np.ldexp(norm, scaling.target_exponent))
+        self.coef_ = coef[:, 0] if one_target else np.ascontiguousarray(coef.T)
+        self.intercept_ = 0.0 if not self.fit_intercept else intercept[0] if one_target else intercept
+        self.n_iter_ = descent.last.n_steps
+        self.loss_curve_iterations_ = descent.steps
+        self.learning_rate_ = descent.rate
+        self.max_stable_learning_rate_ = solution.max_stable_rate
+        self.condition_number_ = np.nan if modes is None else modes.condition_number
+        self.rank_ = -1 if modes is None else len(modes.eigenvalues) - int(self.fit_intercept)
+        self.solver_ = solution.solver
+        self.__dict__.pop("validation_loss_curve_", None)
+        if descent.held_out_values is not None:
+            self.validation_loss_curve_ = np.ldexp(descent.held_out_values, unit).tolist()

@@ -1,0 +1,262 @@
+"""Cross-validation of descents: the rows read once, then every learning rate and number of steps from the modes.
+
+Rows that take part in the same way in every split form a group. A fold's training and test moments are sums over
+groups, so one read serves all splits whose groups are few (those of K disjoint test folds are K groups), and no fold is
+ever copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._blocks import Array, Rows
+from ._early_stopping import held_out_rows
+from ._moments import Moments, grouped_moments, merged, moments_of
+from ._objective import Objective, Quadratic
+from ._problem import LARGEST_MATRIX, MomentProblem, WideProblem, row_objective
+from ._scaling import ScalingName
+from ._solve import SMALL_MATRIX, sharpened
+from ._spectral import HeldOutInModes, Recurrence
+from ._step_size import largest_stable_rate
+
+GROUP_ELEMENTS = 2**21
+"""Most elements in the moments of all groups of a read together (16 MB)."""
+
+FEW_GROUPS = 8
+"""So many groups may be read at once, whatever their size."""
+
+CANCELLATION = 1e-4
+"""J/Var(y) below which test errors are taken from residuals: moments would lose more than four digits of them."""
+
+Counts = NDArray[np.unsignedinteger[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """How often each row (or group) is descended on, tested on and, with early stopping, held out to stop by."""
+
+    train: Counts
+    test: Counts
+    held_out: Counts
+
+    @property
+    def parts(self) -> tuple[Counts, Counts, Counts]:
+        return self.train, self.test, self.held_out
+
+    def of_groups(self, first: NDArray[np.intp]) -> Split:
+        """The same for groups, given a row of each."""
+        return Split(*(part[first] for part in self.parts))
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """Early stopping in each fold, as in a fit: the share of the training rows that is held out, and the patience."""
+
+    fraction: float
+    patience: int
+    random_state: Any
+
+
+def splits_of(pairs: Iterable[tuple[Any, Any]], n_samples: int, stopping: Stopping | None) -> Iterator[Split]:
+    """Pairs of indices, or masks, as counts; an index that comes twice counts twice."""
+    for train, test in pairs:
+        train, test = _indices(train, n_samples), _indices(test, n_samples)
+        held = train[:0]
+        if stopping is not None:
+            out = held_out_rows(len(train), stopping.fraction, stopping.random_state)
+            train, held = train[~out], train[out]
+        yield Split(*(_counts(part, n_samples) for part in (train, test, held)))
+
+
+def _indices(part: Any, n_samples: int) -> NDArray[np.intp]:
+    part = np.asarray(part)
+    index = np.flatnonzero(part) if part.dtype == bool else part.astype(np.intp)
+    if index.ndim != 1 or len(index) == 0 or index.min() < -n_samples or index.max() >= n_samples:
+        raise ValueError(
+            f"cv must yield pairs of non-empty 1-D arrays of row numbers below {n_samples}; got one of shape "
+            f"{part.shape}" + (f" with values from {index.min()} to {index.max()}." if index.size else ".")
+        )
+    return index
+
+
+def _counts(index: NDArray[np.intp], n_samples: int) -> Counts:
+    counts = np.bincount(index % n_samples, minlength=n_samples)
+    return counts.astype(np.min_scalar_type(int(counts.max(initial=0))))
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Splits that one read of the rows serves, and the group of each row."""
+
+    splits: list[Split]
+    group: NDArray[np.intp]
+    n_groups: int
+
+    @property
+    def of_groups(self) -> list[Split]:
+        """The splits, group by group."""
+        first = np.empty(self.n_groups, dtype=np.intp)
+        first[self.group[::-1]] = np.arange(len(self.group))[::-1]
+        return [split.of_groups(first) for split in self.splits]
+
+
+def batches(splits: Iterable[Split], used: NDArray[np.bool_] | None, most_groups: int) -> Iterator[Batch]:
+    """As many splits to a read as their groups allow: few beside the splits, and `most_groups` at most."""
+    batch: Batch | None = None
+    for split in splits:
+        if batch is not None:
+            group, n_groups = _refined(batch.group, batch.n_groups, split, used)
+            if n_groups <= most_groups and n_groups <= 2 * (len(batch.splits) + 1):
+                batch = Batch([*batch.splits, split], group, n_groups)
+                continue
+            yield batch
+        batch = Batch([split], *_refined(np.zeros(len(split.train), dtype=np.intp), 1, split, used))
+    if batch is not None:
+        yield batch
+
+
+def _refined(
+    group: NDArray[np.intp], n_groups: int, split: Split, used: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.intp], int]:
+    """The groups cut further by the part that each row takes in one more split; rows that are not used go anywhere."""
+    for part in split.parts:
+        radix = int(part.max(initial=0)) + 1
+        if radix == 1:
+            continue
+        group, n_groups = group * radix + part, n_groups * radix
+        present = np.bincount(group if used is None else group[used], minlength=n_groups) > 0
+        group, n_groups = np.maximum(np.cumsum(present) - 1, 0)[group], int(np.count_nonzero(present))
+    return group, n_groups
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Rows that a fold does not descend on, and their moments unless X is wide."""
+
+    rows: Rows
+    moments: Moments | None
+
+    def objective(self, problem: MomentProblem | WideProblem) -> Objective:
+        """J on them, in the coordinates of a problem."""
+        if self.moments is None or not isinstance(problem, MomentProblem):
+            return problem.on(self.rows)
+        return problem.on_moments(self.moments)
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """One split, ready to be descended."""
+
+    problem: MomentProblem | WideProblem
+    test: Part
+    held_out: Part | None
+
+    def errors(self, rates: Array, steps: list[int], momentum: float, nesterov: bool, patience: int) -> Array:
+        """J on the test rows for each rate and number of steps, with early stopping at most so many.
+
+        Returns
+        -------
+        ndarray of shape (n_rates, n_steps)
+            In units of y squared, the mean over targets; inf where the rate is not below the largest stable one.
+        """
+        problem = self.problem
+        stable = largest_stable_rate(problem.curvature, momentum, nesterov)
+        used = rates[rates < stable]
+        problem = sharpened(problem, float(used.max(initial=0.0)) / (1.0 - momentum), max(steps))
+        modes, n_targets = problem.modes, len(problem.target_scale)
+        start = np.zeros((len(problem.scaling.scale) + problem.fit_intercept, n_targets))
+        watched = None
+        if self.held_out is not None:
+            watched = HeldOutInModes.of(self.held_out.objective(problem), modes, start)
+
+        def evaluate(test: HeldOutInModes) -> Array:
+            errors = np.full((len(rates), len(steps)), np.inf)
+            for row, rate in zip(errors, rates.tolist(), strict=True):
+                if rate >= stable:
+                    continue
+                recurrence = Recurrence(2.0 * rate * modes.eigenvalues, momentum, nesterov)
+                chosen = steps
+                if watched is not None:
+                    chosen = [watched.watch(recurrence, patience, last).best for last in steps]
+                row[:] = test.values(recurrence, chosen)
+            return errors
+
+        objective = self.test.objective(problem)
+        errors = evaluate(HeldOutInModes.of(objective, modes, start))
+        if isinstance(objective, Quadratic) and errors.min() < CANCELLATION * objective.target_variance.sum():
+            residuals = row_objective(self.test.rows, problem.scaling, problem.fit_intercept)
+            errors = evaluate(HeldOutInModes.of(objective, modes, start, precise=residuals))
+        unit = 2 * problem.scaling.target_exponent
+        return np.asarray(np.ldexp(errors, unit)) / n_targets
+
+
+def refuse_too_large(rows: Rows, fit_intercept: bool) -> None:
+    """Raise where neither matrix fits, for then there is no closed form."""
+    side = min(rows.n_used, rows.n_features + fit_intercept)
+    if side > LARGEST_MATRIX:
+        raise ValueError(
+            f"X of shape {rows.X.shape} is too large both ways for the closed form of a grid (at most "
+            f"{LARGEST_MATRIX:,} rows or columns): use GridSearchCV over GradientDescentRegressor."
+        )
+
+
+def is_wide(rows: Rows, fit_intercept: bool) -> bool:
+    """Whether the kernel is smaller than the moments."""
+    p = rows.n_features + fit_intercept
+    return rows.n_used < p and p > SMALL_MATRIX
+
+
+def folds(
+    rows: Rows, splits: Iterable[Split], name: ScalingName, fit_intercept: bool, held_out: Rows | None
+) -> Iterator[tuple[MomentProblem | WideProblem, Iterator[Fold]]]:
+    """For each read of the rows the problem of all of them, and the folds that the read serves.
+
+    `held_out` are rows to stop by, the same for all folds; without, each split names its own.
+    """
+    if is_wide(rows, fit_intercept):
+        watched = None if held_out is None else Part(held_out, None)
+        whole = WideProblem.of(rows, name, fit_intercept)
+        yield whole, (_wide_fold(rows, split, name, fit_intercept, watched) for split in splits)
+        return
+    watched = None if held_out is None else Part(held_out, moments_of(held_out))
+    most = max(FEW_GROUPS, GROUP_ELEMENTS // (rows.width + 1) ** 2)
+    used = None if rows.weight is None else rows.weight > 0
+    for batch in batches(splits, used, most):
+        extremes = name in ("minmax", "maxabs")
+        groups = grouped_moments(replace(rows, group=batch.group), batch.n_groups, extremes=extremes)
+        moments = merged(groups, np.ones(len(groups)))
+        pairs = zip(batch.splits, batch.of_groups, strict=True)
+        yield (
+            MomentProblem.of(moments, rows, name, fit_intercept),
+            (_moment_fold(rows, groups, *pair, name, fit_intercept, watched) for pair in pairs),
+        )
+
+
+def _moment_fold(
+    rows: Rows,
+    groups: list[Moments],
+    split: Split,
+    of_groups: Split,
+    name: ScalingName,
+    fit_intercept: bool,
+    held_out: Part | None,
+) -> Fold:
+    if not of_groups.train.any() or not of_groups.test.any():
+        raise ValueError("A fold has no training or no test row with a weight: use fewer folds, or another cv.")
+    train = merged(groups, of_groups.train)
+    problem = MomentProblem.of(train, rows.taken(split.train), name, fit_intercept)
+    if split.held_out.any():
+        held_out = Part(rows.taken(split.held_out), merged(groups, of_groups.held_out))
+    return Fold(problem, Part(rows.taken(split.test), merged(groups, of_groups.test)), held_out)
+
+
+def _wide_fold(rows: Rows, split: Split, name: ScalingName, fit_intercept: bool, held_out: Part | None) -> Fold:
+    problem = WideProblem.of(rows.taken(split.train), name, fit_intercept)
+    if split.held_out.any():
+        held_out = Part(rows.taken(split.held_out), None)
+    return Fold(problem, Part(rows.taken(split.test), None), held_out)

@@ -1,0 +1,281 @@
+"""GradientDescentRegressorCV: learning rate and number of steps by cross-validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
+from sklearn.model_selection import check_cv
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+
+from ._base import DescendedModel
+from ._blocks import Array, Rows
+from ._cross_validation import Fold, Stopping, folds, refuse_too_large, splits_of
+from ._early_stopping import HeldOut
+from ._modes import EPS
+from ._problem import MomentProblem, WideProblem
+from ._solve import DivergenceError, Settings, pose, solve
+from ._spectral import FAR, Recurrence, first_step
+from ._step_size import largest_stable_rate
+from ._validation import (
+    boolean,
+    check_parameter,
+    check_scaling,
+    fraction,
+    positive_integer,
+    positive_integers,
+    positive_reals,
+    validate_fit,
+)
+
+SLOWEST, FASTEST = 1e-3, 0.5
+"""The default learning rates, as parts of the largest stable one; above a half of it modes overshoot."""
+
+MOST_STEPS = 10**9
+"""The largest number of steps in a default grid."""
+
+
+class GradientDescentRegressorCV(DescendedModel):
+    r"""Linear regression by gradient descent, with learning rate and number of steps chosen by cross-validation.
+
+    As `GridSearchCV` over `GradientDescentRegressor`, candidate for candidate, at about the cost of one fit: the rows
+    are read once where the test folds partition them (and never more than once a split elsewhere), and from a fold's
+    eigendecomposition every learning rate and number of steps is a line of arithmetic.
+
+    .. math::
+        \mathrm{MSE}_f(\eta, k) = \frac{1}{W_f} \sum_{n \in f} w_n \bigl(y_n - \hat y_n(\theta_k)\bigr)^2, \qquad
+        \theta_k \text{ after } k \text{ steps with rate } \eta \text{ on the rows outside fold } f
+
+    Parameters
+    ----------
+    learning_rates : int or array-like of float > 0, default=20
+        So many, log-spaced from a thousandth to a half of the largest stable rate; or the rates themselves.
+    max_iters : int or array-like of int >= 1, default=10
+        So many numbers of steps, log-spaced from 1 to where descent at the largest stable rate of the grid has reached
+        its limit, 10⁹ at most (fewer where rounding to integers makes some equal); or the numbers themselves.
+    cv : int, splitter, iterable of (train, test) or None, default=None
+        As for `GridSearchCV`; None is 5-fold. Row numbers and masks; a row number that comes twice counts twice.
+    scaling : "standard", "minmax", "maxabs" or None, default="standard"
+        Learned on the training rows of each fold.
+    fit_intercept : bool, default=True
+    momentum : float in [0, 1), default=0.0
+    nesterov : bool, default=False
+    early_stopping : bool, default=False
+        Stop each descent, in the folds too, on rows held out of its training rows: a number of steps is then the most
+        that are taken. See :class:`GradientDescentRegressor`.
+    validation_fraction : float in (0, 1), default=0.1
+    n_iter_no_change : int >= 1, default=10
+    random_state : int, RandomState instance or None, default=None
+        For the rows that early stopping holds out.
+
+    Attributes
+    ----------
+    learning_rate_, max_iter_ : float, int
+        The best.
+    learning_rates_, max_iters_ : ndarray of shape (n_learning_rates,), (n_max_iters,)
+        The grid.
+    mse_path_ : ndarray of shape (n_learning_rates, n_max_iters, n_folds)
+        Mean squared error on each test fold in units of y squared, weighted by `sample_weight`, the mean over targets;
+        inf where the rate is at or above the largest stable one of the fold.
+    best_score_ : float
+        Minus the least mean of `mse_path_` over the folds.
+    coef_, intercept_, n_iter_, loss_, loss_curve_, loss_curve_iterations_, validation_loss_curve_, gradient_norm_
+        Of the descent on all rows with the best, as are the following: see :class:`GradientDescentRegressor`.
+    max_stable_learning_rate_, condition_number_, rank_, feature_mean_, feature_scale_, solver_
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Where all feature names are strings.
+
+    See Also
+    --------
+    sklearn.linear_model.RidgeCV : The same convenience for the penalty of ridge regression.
+
+    Notes
+    -----
+    Moments resolve a test error down to about 1e-4 of the variance of y; where it is smaller, the test rows are read
+    once more for their residuals. Features whose Hessian has a condition number above 1e8 cost a QR of the training
+    rows of each fold.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from gdlearn import GradientDescentRegressorCV
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = GradientDescentRegressorCV().fit(X, y)
+    >>> model.mse_path_.shape, model.max_iter_, round(model.score(X, y), 2)
+    ((20, 10, 5), 15243, 0.52)
+    """
+
+    def __init__(
+        self,
+        learning_rates: Any = 20,
+        *,
+        max_iters: Any = 10,
+        cv: Any = None,
+        scaling: Any = "standard",
+        fit_intercept: bool = True,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        random_state: Any = None,
+    ) -> None:
+        self.learning_rates = learning_rates
+        self.max_iters = max_iters
+        self.cv = cv
+        self.scaling = scaling
+        self.fit_intercept = fit_intercept
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: ArrayLike | None = None,
+        **params: Any,
+    ) -> GradientDescentRegressorCV:
+        """Choose on the folds, then descend on all rows.
+
+        Parameters
+        ----------
+        X : array-like or CSR/CSC matrix of shape (n_samples, n_features)
+            Read block by block; no fold is copied.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights in training and in the test errors.
+        X_val, y_val, sample_weight_val
+            With ``early_stopping=True``: rows to stop by, for every fold and the final descent.
+        **params
+            `groups` for the splitter; with metadata routing enabled, all that the splitter requests.
+
+        Returns
+        -------
+        self : GradientDescentRegressorCV
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or the data cannot be used; `DivergenceError` (a ValueError) if every learning rate diverges
+            on some fold. An earlier fit stays as it was.
+        """
+        with self._unchanged_on_error():
+            self._check_parameters()
+            cv = check_cv(self.cv)
+            split_params = self._split_params(params)
+            X, y, weight, later = validate_fit(self, X, y, sample_weight)
+            rows = Rows.of(X, y, weight, unchecked=type(self).__name__ if later else None)
+            refuse_too_large(rows, self.fit_intercept)
+            train, held_out = self._hold_out(rows, X_val, y_val, sample_weight_val)
+            stopping = None
+            if self.early_stopping and X_val is None:
+                stopping = Stopping(self.validation_fraction, self.n_iter_no_change, self.random_state)
+            splits = splits_of(cv.split(X, y, **split_params), X.shape[0], stopping)
+            given = None if stopping is not None else held_out
+            whole = self._search(folds(rows, splits, self.scaling, self.fit_intercept, given))
+
+            settings = Settings(
+                self.learning_rate_, self.momentum, self.nesterov, max_iter=self.max_iter_, solver="spectral"
+            )
+            problem = whole if train is rows else pose(train, self.scaling, self.fit_intercept, settings)
+            watched = None if held_out is None else HeldOut(problem.on(held_out), self.n_iter_no_change)
+            start = np.zeros((rows.n_features + self.fit_intercept, rows.y.shape[1]))
+            solution = solve(problem, settings, start, self._feature_name, watched)
+            dtype = np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
+            self._set_model(solution, one_target=y.ndim == 1, dtype=dtype)
+        return self
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """What `fit` passes on: see scikit-learn's user guide on metadata routing.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        mapping = MethodMapping().add(caller="fit", callee="split")
+        return MetadataRouter(owner=self).add_self_request(self).add(splitter=check_cv(self.cv), method_mapping=mapping)
+
+    def _split_params(self, params: dict[str, Any]) -> dict[str, Any]:
+        if not params:
+            return {}
+        if get_config()["enable_metadata_routing"]:
+            routed: dict[str, Any] = process_routing(self, "fit", **params).splitter.split
+            return routed
+        unknown = sorted(set(params) - {"groups"})
+        if unknown:
+            raise TypeError(
+                f"fit got an unexpected argument {unknown[0]!r}: without metadata routing "
+                "(sklearn.set_config(enable_metadata_routing=True)) only groups is passed on to cv."
+            )
+        return params
+
+    def _check_parameters(self) -> None:
+        owner = type(self).__name__
+        grids = {
+            "learning_rates": (self.learning_rates, "finite numbers > 0", positive_reals),
+            "max_iters": (self.max_iters, "integers >= 1", positive_integers),
+        }
+        for name, (value, what, are_valid) in grids.items():
+            allowed = f"an integer >= 1 or a non-empty 1-D array of {what}"
+            check_parameter(owner, name, value, allowed, positive_integer, are_valid)
+        check_scaling(owner, self.scaling)
+        check_parameter(owner, "momentum", self.momentum, "a number in [0, 1)", fraction)
+        for name in ("fit_intercept", "nesterov"):
+            check_parameter(owner, name, getattr(self, name), "a boolean", boolean)
+        self._check_early_stopping()
+
+    def _search(
+        self, reads: Iterator[tuple[MomentProblem | WideProblem, Iterator[Fold]]]
+    ) -> MomentProblem | WideProblem:
+        """Set the grid, its errors and the best of it; return the problem of all rows."""
+        whole, errors = None, []
+        for problem, some in reads:
+            if whole is None:
+                whole = problem
+                self.learning_rates_, self.max_iters_ = self._grid(problem)
+            grid = self.learning_rates_, [int(k) for k in self.max_iters_]
+            errors += [fold.errors(*grid, self.momentum, self.nesterov, self.n_iter_no_change) for fold in some]
+        if whole is None:
+            raise ValueError("cv yields no split: it must yield at least one pair of training and test rows.")
+        self.mse_path_ = np.stack(errors, axis=-1)
+        means = self.mse_path_.mean(axis=-1)
+        best = np.unravel_index(int(np.argmin(means)), means.shape)
+        if not np.isfinite(means[best]):
+            stable = largest_stable_rate(whole.curvature, self.momentum, self.nesterov)
+            raise DivergenceError(
+                f"Every learning rate diverges on some fold; the smallest is {self.learning_rates_.min():.6g}, and the "
+                f"largest stable rate on all rows is {stable:.6g}. Give smaller learning_rates, or a number of them."
+            )
+        self.best_score_ = -float(means[best])
+        self.learning_rate_ = float(self.learning_rates_[best[0]])
+        self.max_iter_ = int(self.max_iters_[best[1]])
+        return whole
+
+    def _grid(self, problem: MomentProblem | WideProblem) -> tuple[Array, NDArray[np.int64]]:
+        """Learning rates and numbers of steps, as given or log-spaced over what makes sense on all rows."""
+        stable = largest_stable_rate(problem.curvature, self.momentum, self.nesterov)
+        bound = stable if np.isfinite(stable) else 1.0
+        if positive_integer(self.learning_rates):
+            rates = bound * np.geomspace(SLOWEST, FASTEST, int(self.learning_rates))
+        else:
+            rates = np.array([float(rate) for rate in self.learning_rates])
+        if not positive_integer(self.max_iters):
+            return rates, np.array([int(k) for k in self.max_iters])
+        fastest = float(rates[rates < stable].max(initial=0.0)) or FASTEST * bound
+        modes = problem.modes
+        recurrence = Recurrence(2.0 * fastest * modes.eigenvalues, self.momentum, self.nesterov)
+        fit_weight = modes.eigenvalues[:, None] * modes.optimum**2
+        last = min(first_step(fit_weight, EPS * problem.target_scale, recurrence, FAR), MOST_STEPS)
+        return rates, np.unique(np.rint(np.geomspace(1, last, int(self.max_iters)))).astype(np.int64)
