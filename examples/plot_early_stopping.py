@@ -70,7 +70,7 @@ for name in first:
 # --------------
 # The directions are the principal components of the standardised features, and λ is the variance along one. There k
 # steps keep the part 1 − (1 − 2ηλ)ᵏ of the least-squares coefficient, and ridge keeps λ/(λ + alpha/n): nearly all of it
-# where 2ηkλ is large, and 2ηkλ of it where that is small. In between ridge keeps less, by 0.2 at most. The points
+# where 2ηkλ is large, and 2ηkλ of it where that is small. In between ridge keeps less, by some 0.2 at most. The points
 # are measured on the fitted models: coefficients along the components, divided by those of least squares.
 
 X = splits[0][0]
@@ -79,10 +79,8 @@ least_squares = components.T @ (X.std(axis=0) * first["least squares"].coef_)
 kept_by_steps = components.T @ (X.std(axis=0) * first["as many steps, all rows"].coef_) / least_squares
 kept_by_ridge = components.T @ ridge.coef_ / least_squares
 theory = 1 - (1 - 2 * RATE * variances) ** early.n_iter_
-print(f"\nlargest difference of the factors of {early.n_iter_} steps")
-print(
-    f"from theory {np.abs(kept_by_steps - theory).max():.0e}, from ridge {np.abs(kept_by_steps - kept_by_ridge).max():.2f}"
-)
+print(f"\nlargest difference of steps from theory {np.abs(kept_by_steps - theory).max():.0e}, ", end="")
+print(f"from ridge {np.abs(kept_by_steps - kept_by_ridge).max():.2f}")
 
 # %%
 grid = np.geomspace(1e-3, 20, 300)
@@ -90,9 +88,8 @@ figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4.8), layout="constrained
 left.plot(early.loss_curve_iterations_, early.loss_curve_, color="#0072B2", label="rows of the descent")
 left.plot(early.loss_curve_iterations_, early.validation_loss_curve_, "--", color="#D55E00", label="rows held out")
 left.axvline(early.n_iter_, color="black", linestyle=":", label=f"n_iter_ = {early.n_iter_}")
-left.set(
-    xlabel="step k", ylabel="J (progression score squared)", title="Held-out rows say when to stop", ylim=(0, None)
-)
+left.set(xlabel="step k", ylabel="J (progression score squared)", title="Rows held out say when to stop")
+left.set_ylim(bottom=0)
 left.legend()
 right.plot(grid, 1 - (1 - 2 * RATE * grid) ** early.n_iter_, color="#0072B2")
 right.plot(grid, grid / (grid + ridge.alpha / len(X)), "--", color="#E69F00")

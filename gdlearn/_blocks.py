@@ -67,7 +67,7 @@ class Block(NamedTuple):
     x: Array
     y: Array
     weight: Array | None
-    group: NDArray[np.intp] | None
+    group: NDArray[np.unsignedinteger[Any]] | None
 
     def by_group(self) -> Iterator[tuple[int, Array, Array, Array | None]]:
         """Yield each group's number and its rows."""
@@ -107,7 +107,7 @@ class Rows:
     weight: Array | None = None
     weight_exponent: int = 0
     unchecked: str | None = None
-    group: NDArray[np.intp] | None = None
+    group: NDArray[np.unsignedinteger[Any]] | None = None
 
     @classmethod
     def of(cls, X: Any, y: NDArray[Any], sample_weight: Array | None, unchecked: str | None = None) -> Rows:

@@ -7,6 +7,7 @@ ever copied.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -64,18 +65,18 @@ class Stopping:
 
 def splits_of(pairs: Iterable[tuple[Any, Any]], n_samples: int, stopping: Stopping | None) -> Iterator[Split]:
     """Pairs of indices, or masks, as counts; an index that comes twice counts twice."""
+    none = np.zeros(n_samples, dtype=np.uint8)
     for train, test in pairs:
-        train, test = _indices(train, n_samples), _indices(test, n_samples)
-        held = train[:0]
+        train, held = _indices(train, n_samples), none
         if stopping is not None:
             out = held_out_rows(len(train), stopping.fraction, stopping.random_state)
-            train, held = train[~out], train[out]
-        yield Split(*(_counts(part, n_samples) for part in (train, test, held)))
+            train, held = train[~out], _counts(train[out], n_samples)
+        yield Split(_counts(train, n_samples), _counts(_indices(test, n_samples), n_samples), held)
 
 
 def _indices(part: Any, n_samples: int) -> NDArray[np.intp]:
     part = np.asarray(part)
-    index = np.flatnonzero(part) if part.dtype == bool else part.astype(np.intp)
+    index = np.flatnonzero(part) if part.dtype == bool else part.astype(np.intp, copy=False)
     if index.ndim != 1 or len(index) == 0 or index.min() < -n_samples or index.max() >= n_samples:
         raise ValueError(
             f"cv must yield pairs of non-empty 1-D arrays of row numbers below {n_samples}; got one of shape "
@@ -85,8 +86,12 @@ def _indices(part: Any, n_samples: int) -> NDArray[np.intp]:
 
 
 def _counts(index: NDArray[np.intp], n_samples: int) -> Counts:
+    once = np.zeros(n_samples, dtype=np.uint8)
+    once[index] = 1
+    if np.count_nonzero(once) == len(index):
+        return once
     counts = np.bincount(index % n_samples, minlength=n_samples)
-    return counts.astype(np.min_scalar_type(int(counts.max(initial=0))))
+    return counts.astype(np.min_scalar_type(int(counts.max())))
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +99,7 @@ class Batch:
     """Splits that one read of the rows serves, and the group of each row."""
 
     splits: list[Split]
-    group: NDArray[np.intp]
+    group: Counts
     n_groups: int
 
     @property
@@ -115,31 +120,41 @@ def batches(splits: Iterable[Split], used: NDArray[np.bool_] | None, most_groups
                 batch = Batch([*batch.splits, split], group, n_groups)
                 continue
             yield batch
-        batch = Batch([split], *_refined(np.zeros(len(split.train), dtype=np.intp), 1, split, used))
+        batch = Batch([split], *_refined(np.zeros(len(split.train), dtype=np.uint8), 1, split, used))
     if batch is not None:
         yield batch
 
 
-def _refined(
-    group: NDArray[np.intp], n_groups: int, split: Split, used: NDArray[np.bool_] | None
-) -> tuple[NDArray[np.intp], int]:
-    """The groups cut further by the part that each row takes in one more split; rows that are not used go anywhere."""
-    for part in split.parts:
-        radix = int(part.max(initial=0)) + 1
-        if radix == 1:
-            continue
-        group, n_groups = group * radix + part, n_groups * radix
-        present = np.bincount(group if used is None else group[used], minlength=n_groups) > 0
-        group, n_groups = np.maximum(np.cumsum(present) - 1, 0)[group], int(np.count_nonzero(present))
-    return group, n_groups
+def _refined(group: Counts, n_groups: int, split: Split, used: NDArray[np.bool_] | None) -> tuple[Counts, int]:
+    """The groups cut further by the part that each row takes in one more split; rows that are not used go anywhere.
+
+    The numbers are kept in the smallest dtype that holds them, which sorts fastest.
+    """
+    radices = [int(part.max(initial=0)) + 1 for part in split.parts]
+    n_codes = n_groups * math.prod(radices)
+    code = group.astype(np.min_scalar_type(n_codes - 1))
+    for part, radix in zip(split.parts, radices, strict=True):
+        if radix > 1:
+            code *= radix
+            code += part.astype(code.dtype, copy=False)
+    present = np.bincount(code if used is None else code[used], minlength=n_codes) > 0
+    n_groups = int(np.count_nonzero(present))
+    number = np.maximum(np.cumsum(present) - 1, 0).astype(np.min_scalar_type(n_groups - 1))
+    return number[code], n_groups
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Rows that a fold does not descend on, and their moments unless X is wide."""
+    """Rows that a fold does not descend on (each so many times), and their moments unless X is wide."""
 
-    rows: Rows
+    all_rows: Rows
+    times: Counts | None
     moments: Moments | None
+
+    @property
+    def rows(self) -> Rows:
+        """Made when needed, for the weights of a million rows are 8 MB."""
+        return self.all_rows if self.times is None else self.all_rows.taken(self.times)
 
     def objective(self, problem: MomentProblem | WideProblem) -> Objective:
         """J on them, in the coordinates of a problem."""
@@ -175,15 +190,16 @@ class Fold:
             watched = HeldOutInModes.of(self.held_out.objective(problem), modes, start)
 
         def evaluate(test: HeldOutInModes) -> Array:
-            errors = np.full((len(rates), len(steps)), np.inf)
-            for row, rate in zip(errors, rates.tolist(), strict=True):
-                if rate >= stable:
-                    continue
+            displacements = []
+            for rate in used.tolist():
                 recurrence = Recurrence(2.0 * rate * modes.eigenvalues, momentum, nesterov)
                 chosen = steps
                 if watched is not None:
                     chosen = [watched.watch(recurrence, patience, last).best for last in steps]
-                row[:] = test.values(recurrence, chosen)
+                displacements.append(test.displacement(recurrence, chosen))
+            errors = np.full((len(rates), len(steps)), np.inf)
+            if displacements:
+                errors[rates < stable] = test.values(np.concatenate(displacements)).reshape(len(used), -1)
             return errors
 
         objective = self.test.objective(problem)
@@ -219,11 +235,11 @@ def folds(
     `held_out` are rows to stop by, the same for all folds; without, each split names its own.
     """
     if is_wide(rows, fit_intercept):
-        watched = None if held_out is None else Part(held_out, None)
+        watched = None if held_out is None else Part(held_out, None, None)
         whole = WideProblem.of(rows, name, fit_intercept)
         yield whole, (_wide_fold(rows, split, name, fit_intercept, watched) for split in splits)
         return
-    watched = None if held_out is None else Part(held_out, moments_of(held_out))
+    watched = None if held_out is None else Part(held_out, None, moments_of(held_out))
     most = max(FEW_GROUPS, GROUP_ELEMENTS // (rows.width + 1) ** 2)
     used = None if rows.weight is None else rows.weight > 0
     for batch in batches(splits, used, most):
@@ -251,12 +267,12 @@ def _moment_fold(
     train = merged(groups, of_groups.train)
     problem = MomentProblem.of(train, rows.taken(split.train), name, fit_intercept)
     if split.held_out.any():
-        held_out = Part(rows.taken(split.held_out), merged(groups, of_groups.held_out))
-    return Fold(problem, Part(rows.taken(split.test), merged(groups, of_groups.test)), held_out)
+        held_out = Part(rows, split.held_out, merged(groups, of_groups.held_out))
+    return Fold(problem, Part(rows, split.test, merged(groups, of_groups.test)), held_out)
 
 
 def _wide_fold(rows: Rows, split: Split, name: ScalingName, fit_intercept: bool, held_out: Part | None) -> Fold:
     problem = WideProblem.of(rows.taken(split.train), name, fit_intercept)
     if split.held_out.any():
-        held_out = Part(rows.taken(split.held_out), None)
-    return Fold(problem, Part(rows.taken(split.test), None), held_out)
+        held_out = Part(rows, split.held_out, None)
+    return Fold(problem, Part(rows, split.test, None), held_out)

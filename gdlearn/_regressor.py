@@ -79,7 +79,8 @@ class GradientDescentRegressor(DescendedModel):
     warm_start : bool, default=False
         Start from the fitted coefficients rather than from zero.
     random_state : int, RandomState or None, default=None
-        For the random points of ``check_gradient=True``; the descent itself is deterministic.
+        For the rows that early stopping holds out and the random points of ``check_gradient=True``; the descent itself
+        is deterministic.
     verbose : int, default=0
         Above 0: one line about the descent on standard output.
 
@@ -89,13 +90,16 @@ class GradientDescentRegressor(DescendedModel):
         Slopes in the original units of X and y; float32 for float32 X, float64 otherwise.
     intercept_ : float or ndarray of shape (n_targets,)
     n_iter_ : int
-        Steps taken; at the limit, the number after which the fit differs from the limit by less than rounding.
+        Steps of the model; at the limit, the number after which the fit differs from the limit by less than rounding.
+        With early stopping the best step, which the recorded curves pass by `n_iter_no_change`.
     loss_ : float
         J on the training data at the end, summed over targets, in units of y squared.
     loss_curve_ : list of float
         J at each recorded step, the start first.
     loss_curve_iterations_ : list of int
         Which steps those are: all up to 1,000, and of more 250 evenly in log k.
+    validation_loss_curve_ : list of float
+        With early stopping: J on the held-out rows at each recorded step.
     gradient_norm_ : float
         ‖∇J‖₂ at the end, in scaled coordinates.
     learning_rate_ : float
@@ -119,8 +123,15 @@ class GradientDescentRegressor(DescendedModel):
 
     See Also
     --------
+    GradientDescentRegressorCV : Learning rate and number of steps by cross-validation.
     gradient_descent_path : All iterates at once.
     sklearn.linear_model.LinearRegression : The limit, by LAPACK's least squares.
+
+    Notes
+    -----
+    Few steps shrink the model, the intercept too: the descent starts at zero, so they leave part of the mean of y
+    unfitted. Where a stop is to come early, centre y first. For small η only the product ηk matters, and with the
+    default rate few steps do much: a smaller one resolves the best step better, at no cost in closed form.
 
     References
     ----------

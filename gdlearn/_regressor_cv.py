@@ -54,7 +54,7 @@ class GradientDescentRegressorCV(DescendedModel):
     learning_rates : int or array-like of float > 0, default=20
         So many, log-spaced from a thousandth to a half of the largest stable rate; or the rates themselves.
     max_iters : int or array-like of int >= 1, default=10
-        So many numbers of steps, log-spaced from 1 to where descent at the largest stable rate of the grid has reached
+        An integer is how many candidates there are, not how many steps: so many numbers of steps, log-spaced from 1 to where descent at the largest stable rate of the grid has reached
         its limit, 10⁹ at most (fewer where rounding to integers makes some equal); or the numbers themselves.
     cv : int, splitter, iterable of (train, test) or None, default=None
         As for `GridSearchCV`; None is 5-fold. Row numbers and masks; a row number that comes twice counts twice.
@@ -96,8 +96,11 @@ class GradientDescentRegressorCV(DescendedModel):
     Notes
     -----
     Moments resolve a test error down to about 1e-4 of the variance of y; where it is smaller, the test rows are read
-    once more for their residuals. Features whose Hessian has a condition number above 1e8 cost a QR of the training
-    rows of each fold.
+    once more for their residuals. Where the condition number of the Hessian is so large that
+    squares would cost the modes more than five digits (about 5e4), the training rows of each fold are read once more
+    for a QR.
+
+    For small rates only the product ηk matters, so the grid has a valley of near ties; the first of the least wins.
 
     Examples
     --------

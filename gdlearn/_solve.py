@@ -299,10 +299,12 @@ def divergence_message(
     largest = int(np.argmax(square))
     unequal = square[largest] > 1.5 or square[square > 0].min(initial=1.0) < 0.5
     remedy = ', or scaling="standard", which brings every feature to scale 1' if unequal else ""
+    cause = "" if unequal else ", hardly larger than the others: it is their number and correlation that make L large"
     return (
         f"Gradient descent with learning rate {rate:.6g} {happened}: the largest stable rate is {stable:.6g} (2/L "
         "without momentum, with L the largest eigenvalue of the Hessian of J). The feature of largest scale is "
-        f"{feature_name(largest)}, root mean square {np.sqrt(square[largest]):.3g} in the coordinates of the descent. "
+        f"{feature_name(largest)}, root mean square {np.sqrt(square[largest]):.3g} in the coordinates of the "
+        f"descent{cause}. "
         f'Use learning_rate="auto" or a rate below {stable:.6g}{remedy}.'
     )
 

@@ -300,26 +300,35 @@ class HeldOutInModes:
             hessian=modes.coordinates(objective.hessian_product(vectors)),
         )
 
-    def _displacement(self, recurrence: Recurrence, steps: Sequence[int]) -> Array:
-        """U at each step, of shape (len(steps), m, t)."""
+    def displacement(self, recurrence: Recurrence, steps: Sequence[int]) -> Array:
+        """u at each step, of shape (len(steps), m, t)."""
         left, done = recurrence.powers(steps)
         return np.where(self.strong[:, 0], -left, done)[:, :, None] * self.gap
 
-    def values(self, recurrence: Recurrence, steps: Sequence[int]) -> Array:
-        """V at each step."""
-        u = self._displacement(recurrence, steps)
-        return np.asarray(self.value + np.einsum("nmt,nmt->n", u, self.gradient + 0.5 * (self.hessian @ u)))
+    def values(self, u: Array) -> Array:
+        """v at each displacement of shape (n, m, t)."""
+        return self.value + _products(u, self.gradient + 0.5 * self._times_hessian(u))
 
     def changes(self, recurrence: Recurrence, steps: Sequence[int]) -> Array:
         """v(θ_{k+1}) − v(θ_k) for each k of `steps`."""
         advance = recurrence.decrements(steps)[:, :, None] * self.gap
-        middle = self._displacement(recurrence, steps) + 0.5 * advance
-        return np.asarray(np.einsum("nmt,nmt->n", advance, self.gradient + self.hessian @ middle))
+        middle = self.displacement(recurrence, steps) + 0.5 * advance
+        return _products(advance, self.gradient + self._times_hessian(middle))
+
+    def _times_hessian(self, u: Array) -> Array:
+        """Hu for each u, in one product."""
+        n, m, t = u.shape
+        product = self.hessian @ u.transpose(1, 0, 2).reshape(m, n * t)
+        return np.asarray(product.reshape(m, n, t).transpose(1, 0, 2))
 
     def watch(self, recurrence: Recurrence, patience: int, last: int) -> Watch:
         """Where early stopping ends, and its best step."""
         dense = max(DENSE, recurrence.oscillation)
         return watch_changes(lambda steps: self.changes(recurrence, steps), patience, last, dense)
+
+
+def _products(u: Array, v: Array) -> Array:
+    return np.asarray(np.einsum("nmt,nmt->n", u, v))
 
 
 def descend_spectrally(
@@ -400,6 +409,6 @@ def descend_spectrally(
             point = theta + modes.combine(done[:, None] * gap)
         held_out_values = None
         if in_modes is not None:
-            held_out_values = in_modes.values(recurrence, steps).tolist()
+            held_out_values = in_modes.values(in_modes.displacement(recurrence, steps)).tolist()
     last = Iterate(n_steps, point, value, gradient)
     return Descent(last, status, steps, values.tolist(), rate, held_out_values)
