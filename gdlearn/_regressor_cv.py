@@ -54,8 +54,9 @@ class GradientDescentRegressorCV(DescendedModel):
     learning_rates : int or array-like of float > 0, default=20
         So many, log-spaced from a thousandth to a half of the largest stable rate; or the rates themselves.
     max_iters : int or array-like of int >= 1, default=10
-        An integer is how many candidates there are, not how many steps: so many numbers of steps, log-spaced from 1 to where descent at the largest stable rate of the grid has reached
-        its limit, 10⁹ at most (fewer where rounding to integers makes some equal); or the numbers themselves.
+        An integer is how many candidates there are, not how many steps: so many, log-spaced from 1 to where descent at
+        the largest stable rate of the grid has reached its limit, 10⁹ at most (fewer where rounding to integers makes
+        some equal). Or the numbers themselves.
     cv : int, splitter, iterable of (train, test) or None, default=None
         As for `GridSearchCV`; None is 5-fold. Row numbers and masks; a row number that comes twice counts twice.
     scaling : "standard", "minmax", "maxabs" or None, default="standard"
