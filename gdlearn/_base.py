@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,12 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ._blocks import Rows, slices
-from ._early_stopping import held_out_rows
-from ._solve import Solution
+from ._blocks import Array, Rows, slices
+from ._early_stopping import HeldOut, held_out_rows
+from ._objective import Iterate
+from ._observers import CallbackSupportMixin, callback_tasks, progress_bar, together
+from ._problem import Problem
+from ._solve import Plan, Settings, Solution, solve
 from ._validation import (
     boolean,
     check_parameter,
@@ -26,7 +30,28 @@ from ._validation import (
 )
 
 
-class DescendedModel(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):
+@dataclass(frozen=True, eq=False)
+class Data:
+    """What a fit was given, and the shape and dtype that its result takes from there."""
+
+    X: Any
+    y: Any
+    weight: Array | None
+    one_target: bool
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def of(cls, X: Any, y: NDArray[Any], weight: Array | None) -> Data:
+        """Float32 for float32 X, float64 otherwise; one target for y of one dimension."""
+        return cls(X, y, weight, y.ndim == 1, np.dtype(np.float32 if X.dtype == np.float32 else np.float64))
+
+    def shaped(self, coef: NDArray[Any], intercept: Array, fit_intercept: bool) -> tuple[NDArray[Any], Any]:
+        """`coef_` and `intercept_` from slopes of shape (d, t) and intercepts of shape (t,)."""
+        constant = 0.0 if not fit_intercept else intercept[0] if self.one_target else intercept
+        return coef[:, 0] if self.one_target else np.ascontiguousarray(coef.T), constant
+
+
+class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):
     """A linear model in original units, set by a descent."""
 
     @abstractmethod
@@ -48,7 +73,7 @@ class DescendedModel(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):
         X = validate_predict(self, X)
         coef = self.coef_.T.astype(np.float64)
         if X.dtype != np.float32:
-            return np.asarray(X @ coef) + self.intercept_
+            return np.asarray(np.asarray(X @ coef) + self.intercept_)
         prediction = np.empty((X.shape[0], *coef.shape[1:]), dtype=np.float32)
         for rows in slices(*X.shape):  # in float64 inside, and never a float64 copy of X
             prediction[rows] = X[rows].astype(np.float64) @ coef + self.intercept_
@@ -61,12 +86,13 @@ class DescendedModel(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):
 
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
-        """A fit that fails, or is interrupted, leaves the estimator as it was."""
+        """A fit that fails, or is interrupted, leaves all that an earlier one has learned."""
         before = vars(self).copy()
         try:
             yield
         except BaseException:
-            self.__dict__ = before
+            learned = {name: value for name, value in before.items() if name.endswith("_")}
+            self.__dict__ = {name: value for name, value in vars(self).items() if not name.endswith("_")} | learned
             raise
 
     def _feature_name(self, j: int) -> str:
@@ -99,8 +125,40 @@ class DescendedModel(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):
             )
         return train, rest
 
-    def _set_model(self, solution: Solution, one_target: bool, dtype: np.dtype[Any]) -> None:
-        problem, descent = solution.problem, solution.descent
+    def _run(
+        self, problem: Problem, settings: Settings, start: Array, data: Data, held_out: Rows | None, verbose: int = 0
+    ) -> None:
+        """Descend and set the model; callbacks and a progress bar look on."""
+        watched = None if held_out is None else HeldOut(problem.on(held_out), self.n_iter_no_change)
+        if not (verbose or hasattr(self, "_skl_callbacks")):
+            self._set_model(solve(problem, settings, start, self._feature_name, watched), data)
+            return
+        loops = Plan.of(problem, settings).loop
+        n_steps = settings.of_loop[0] if loops else None
+
+        def attributes_at(iterate: Iterate, eta: float) -> dict[str, Any]:
+            unit = problem.scaling.target_exponent
+            model = problem.scaling.model(iterate.theta, self.fit_intercept)
+            coef, intercept = data.shaped(*problem.scaling.in_original_units(model), self.fit_intercept)
+            return {
+                "coef_": coef,
+                "intercept_": intercept,
+                "n_iter_": iterate.n_steps,
+                "loss_": float(np.ldexp(iterate.value, 2 * unit)),
+                "gradient_norm_": float(np.ldexp(np.linalg.norm(iterate.gradient), unit)),
+                "learning_rate_": eta,
+            }
+
+        with (
+            callback_tasks(self, data.X, data.y, data.weight, n_steps, attributes_at) as callbacks,
+            progress_bar(n_steps, wanted=loops and bool(verbose)) as bar,
+        ):
+            self._set_model(
+                solve(problem, settings, start, self._feature_name, watched, together(callbacks, bar)), data
+            )
+
+    def _set_model(self, solution: Solution, data: Data) -> None:
+        problem, descent, dtype = solution.problem, solution.descent, data.dtype
         scaling, modes = problem.scaling, problem.modes
         coef, intercept = scaling.in_original_units(solution.model)
         lost = ~coef.any(axis=0) & solution.model.coef.any(axis=0)
@@ -122,8 +180,7 @@ class DescendedModel(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):
             self.feature_scale_ = np.ldexp(scaling.scale, scaling.exponent)
             norm = float(np.linalg.norm(descent.last.gradient))
             self.gradient_norm_ = float(np.ldexp(norm, scaling.target_exponent))
-        self.coef_ = coef[:, 0] if one_target else np.ascontiguousarray(coef.T)
-        self.intercept_ = 0.0 if not self.fit_intercept else intercept[0] if one_target else intercept
+        self.coef_, self.intercept_ = data.shaped(coef, intercept, self.fit_intercept)
         self.n_iter_ = descent.last.n_steps
         self.loss_curve_iterations_ = descent.steps
         self.learning_rate_ = descent.rate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 
@@ -14,6 +14,9 @@ from ._blocks import Array
 from ._early_stopping import HeldOut, Watch
 from ._objective import Iterate, Objective
 from ._step_size import MomentumRule, StepRule
+
+Observer = Callable[[Iterate, float], bool]
+"""Told of an iterate and the η that led to it, it says whether to stop there."""
 
 MAX_RECORDED = 1_000
 """So many steps are all recorded."""
@@ -36,6 +39,7 @@ class Status(enum.Enum):
     STEPS_DONE = "All max_iter steps were taken; no tolerance was asked for."
     NOT_CONVERGED = "max_iter steps were taken before the gradient was as small as tol asks."
     EARLY_STOPPED = "The error on the held-out rows has not fallen for n_iter_no_change steps."
+    STOPPED = "A callback asked to stop."
     DIVERGED = "J is no longer finite: the learning rate is too large."
 
 
@@ -113,6 +117,7 @@ def descend(
     max_iter: int | None = None,
     threshold: Array | None = None,
     held_out: HeldOut | None = None,
+    observe: Observer | None = None,
 ) -> Descent:
     """Loop until `max_iter` steps are taken or the gradient of every target is as small as its `threshold`.
 
@@ -129,6 +134,8 @@ def descend(
         Stop at the first step k ≥ 1 with ‖∇J(θ_k)‖₂ at most this, target by target.
     held_out : HeldOut or None
         Stop also where patience ends, and return the iterate with the least error on the held-out rows.
+    observe : callable or None
+        Told of every iterate from the first step on; stop where it returns True.
     """
     last_step = ENDLESS if max_iter is None else max_iter
     values: list[float] = []
@@ -136,11 +143,12 @@ def descend(
     watch = Watch(0 if held_out is None else held_out.patience)
     best = before = None
     with np.errstate(over="ignore", invalid="ignore"):
-        for point, eta in iterates(objective, theta, step_rule, momentum, nesterov):  # noqa: B007
+        for point, eta in iterates(objective, theta, step_rule, momentum, nesterov):
             values.append(point.value)
             if not np.isfinite(point.value):
                 status = Status.DIVERGED
                 break
+            stop = observe is not None and point.n_steps > 0 and observe(point, eta)
             if held_out is not None:
                 held_out_values.append(held_out.objective.value(point.theta))
                 if before is not None and before.n_steps > 0:
@@ -151,6 +159,9 @@ def descend(
                 if watch.is_over:
                     status = Status.EARLY_STOPPED
                     break
+            if stop:
+                status = Status.STOPPED
+                break
             if threshold is not None and point.n_steps > 0 and (_norms(point.gradient) <= threshold).all():
                 status = Status.CONVERGED
                 break

@@ -99,10 +99,7 @@ def gradient_descent_path(
     if not np.isfinite(losses).all():
         raise DivergenceError(divergence_message(problem, plan, rate, name, "makes J infinite"))
     if plan.unstable:
-        warn(
-            divergence_message(problem, plan, rate, name, f"does not converge (J is {losses[-1]:.3g} at the end)"),
-            depth=2,
-        )
+        warn(divergence_message(problem, plan, rate, name, f"does not converge (J is {losses[-1]:.3g} at the end)"))
     chart = problem.scaling
     coef, intercept = chart.in_original_units(chart.model(theta.reshape(len(theta), -1), fit_intercept))
     t = rows.y.shape[1]

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
-from ._base import DescendedModel
+from ._base import Data, DescendedModel
 from ._blocks import Array, Rows
-from ._early_stopping import HeldOut
 from ._gradient_check import GradientCheck, GradientCheckError, check_gradient
 from ._moments import Moments
 from ._objective import MeanSquaredError, Objective
+from ._observers import with_callbacks
 from ._problem import MomentProblem, Problem, row_objective
 from ._scaling import Model
-from ._solve import Settings, pose, solve
+from ._solve import Settings, pose
 from ._validation import (
     boolean,
     check_parameter,
@@ -82,7 +81,7 @@ class GradientDescentRegressor(DescendedModel):
         For the rows that early stopping holds out and the random points of ``check_gradient=True``; the descent itself
         is deterministic.
     verbose : int, default=0
-        Above 0: one line about the descent on standard output.
+        Above 0: a progress bar for loops, by rich (extra ``progress``); the closed form has nothing to wait for.
 
     Attributes
     ----------
@@ -193,6 +192,7 @@ class GradientDescentRegressor(DescendedModel):
         self.random_state = random_state
         self.verbose = verbose
 
+    @with_callbacks
     def fit(
         self,
         X: Any,
@@ -238,10 +238,10 @@ class GradientDescentRegressor(DescendedModel):
             rows = Rows.of(X, y, weight, unchecked=type(self).__name__ if later else None)
             rows, held_out = self._hold_out(rows, X_val, y_val, sample_weight_val)
             problem = pose(rows, self.scaling, self.fit_intercept, self._settings)
-            dtype = np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
-            self._descend(problem, rows, held_out, one_target=y.ndim == 1, dtype=dtype)
+            self._descend(problem, rows, held_out, Data.of(X, y, weight))
         return self
 
+    @with_callbacks
     def fit_moments(self, moments: Moments) -> GradientDescentRegressor:
         """Descend on rows of which only the moments are at hand.
 
@@ -289,7 +289,7 @@ class GradientDescentRegressor(DescendedModel):
             problem.warn_if_unresolved()
             self.__dict__.pop("feature_names_in_", None)
             self.n_features_in_ = moments.n_features
-            self._descend(problem, None, None, one_target=moments.n_targets == 1, dtype=np.dtype(np.float64))
+            self._descend(problem, None, None, Data(None, None, None, moments.n_targets == 1, np.dtype(np.float64)))
         return self
 
     @property
@@ -309,20 +309,13 @@ class GradientDescentRegressor(DescendedModel):
         check_parameter(owner, "verbose", self.verbose, "a boolean or an integer >= 0", boolean, nonnegative_integer)
         self._check_early_stopping()
 
-    def _descend(
-        self, problem: Problem, rows: Rows | None, held_out: Rows | None, *, one_target: bool, dtype: np.dtype[Any]
-    ) -> None:
+    def _descend(self, problem: Problem, rows: Rows | None, held_out: Rows | None, data: Data) -> None:
         start = self._start(problem)
         check = self._verified(problem, rows, start) if self.check_gradient else None
-        watched = None if held_out is None else HeldOut(problem.on(held_out), self.n_iter_no_change)
-        solution = solve(problem, self._settings, start, self._feature_name, watched)
-        self._set_model(solution, one_target, dtype)
+        self._run(problem, self._settings, start, data, held_out, self.verbose)
         self.__dict__.pop("gradient_check_", None)
         if check is not None:
             self.gradient_check_ = check
-        if self.verbose:
-            line = f"{type(self).__name__}: {self.n_iter_} steps ({self.solver_}), J = {self.loss_:.6g}."
-            sys.stdout.write(f"{line} {solution.descent.status.value}\n")
 
     def _start(self, problem: Problem) -> Array:
         """Zero, or the fitted coefficients, in the coordinates of the problem."""

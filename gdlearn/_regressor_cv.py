@@ -11,13 +11,13 @@ from sklearn import get_config
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
-from ._base import DescendedModel
+from ._base import Data, DescendedModel
 from ._blocks import Array, Rows
 from ._cross_validation import Fold, Stopping, folds, refuse_too_large, splits_of
-from ._early_stopping import HeldOut
 from ._modes import EPS
+from ._observers import with_callbacks
 from ._problem import MomentProblem, WideProblem
-from ._solve import DivergenceError, Settings, pose, solve
+from ._solve import DivergenceError, Settings, pose
 from ._spectral import FAR, Recurrence, first_step
 from ._step_size import largest_stable_rate
 from ._validation import (
@@ -140,6 +140,7 @@ class GradientDescentRegressorCV(DescendedModel):
         self.n_iter_no_change = n_iter_no_change
         self.random_state = random_state
 
+    @with_callbacks
     def fit(
         self,
         X: Any,
@@ -194,11 +195,8 @@ class GradientDescentRegressorCV(DescendedModel):
                 self.learning_rate_, self.momentum, self.nesterov, max_iter=self.max_iter_, solver="spectral"
             )
             problem = whole if train is rows else pose(train, self.scaling, self.fit_intercept, settings)
-            watched = None if held_out is None else HeldOut(problem.on(held_out), self.n_iter_no_change)
             start = np.zeros((rows.n_features + self.fit_intercept, rows.y.shape[1]))
-            solution = solve(problem, settings, start, self._feature_name, watched)
-            dtype = np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
-            self._set_model(solution, one_target=y.ndim == 1, dtype=dtype)
+            self._run(problem, settings, start, Data.of(X, y, weight), held_out)
         return self
 
     def get_metadata_routing(self) -> MetadataRouter:

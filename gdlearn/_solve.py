@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,13 +13,13 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from ._blocks import Array, Rows
-from ._descent import Descent, Status, descend
+from ._descent import Descent, Observer, Status, descend
 from ._early_stopping import HeldOut
 from ._modes import EPS
 from ._moments import moments_of
 from ._problem import LARGEST_MATRIX, MomentProblem, Problem, RowProblem, WideProblem
 from ._scaling import Model, ScalingName
-from ._spectral import FAR, Recurrence, descend_spectrally, first_step, gradient_square
+from ._spectral import FAR, Recurrence, descend_spectrally, first_step, first_stop, gradient_square
 from ._step_size import (
     Acceleration,
     MomentumRule,
@@ -60,6 +61,11 @@ class Settings:
     def rate_is_constant(self) -> bool:
         """Whether the closed form exists."""
         return self.learning_rate == "auto" or not (callable(self.learning_rate) or isinstance(self.learning_rate, str))
+
+    @property
+    def of_loop(self) -> tuple[int | None, float | None]:
+        """`max_iter` and `tol` of a loop."""
+        return (LOOP_MAX_ITER, LOOP_TOL) if self.max_iter is None and self.tol is None else (self.max_iter, self.tol)
 
     @property
     def wants_loop(self) -> bool:
@@ -177,27 +183,28 @@ def solve(
     start: Array,
     feature_name: Callable[[int], str],
     held_out: HeldOut | None = None,
+    observe: Observer | None = None,
 ) -> Solution:
     """Descend from `start` (theta of shape (p, t)), by loop or in closed form; stop early on `held_out` rows."""
     plan = Plan.of(problem, settings)
     if plan.unstable and settings.max_iter is None:
         raise DivergenceError(divergence_message(problem, plan, plan.rate, feature_name, "does not converge"))
     if plan.loop:
-        descent, model = _loop(problem, settings, plan, start, held_out)
+        descent, model = _loop(problem, settings, plan, start, held_out, observe)
     else:
-        problem, descent, model = _closed_form(problem, settings, plan, start, held_out)
+        problem, descent, model = _closed_form(problem, settings, plan, start, held_out, observe)
 
     if descent.status is Status.DIVERGED:
         happened = f"made J infinite after {descent.last.n_steps} steps"
         raise DivergenceError(divergence_message(problem, plan, descent.rate, feature_name, happened))
     if plan.unstable:
         happened = f"does not converge ({_reached(descent)})"
-        warn(divergence_message(problem, plan, plan.rate, feature_name, happened), depth=4)
+        warn(divergence_message(problem, plan, plan.rate, feature_name, happened))
     elif descent.status is Status.NOT_CONVERGED:
-        warn(_convergence_message(problem, settings, plan, descent, start), depth=4)
+        warn(_convergence_message(problem, settings, plan, descent, start))
     elif np.isnan(plan.rate) and descent.last.value > 2.0 * max(descent.values[0], descent.last.value / 1e300):
         happened = f"ended higher than it began ({_reached(descent)}, {descent.values[0]:.3g} at the start)"
-        warn(divergence_message(problem, plan, descent.rate, feature_name, happened), depth=4)
+        warn(divergence_message(problem, plan, descent.rate, feature_name, happened))
     return Solution(problem, descent, model, plan.stable_rate, "loop" if plan.loop else "spectral")
 
 
@@ -214,7 +221,12 @@ def threshold(problem: Problem, tol: float) -> Array:
 
 
 def _closed_form(
-    problem: Problem, settings: Settings, plan: Plan, start: Array, held_out: HeldOut | None
+    problem: Problem,
+    settings: Settings,
+    plan: Plan,
+    start: Array,
+    held_out: HeldOut | None,
+    observe: Observer | None,
 ) -> tuple[Problem, Descent, Model]:
     models: list[Model] = []
 
@@ -223,13 +235,14 @@ def _closed_form(
         models.append(found.model)
         return reached, float(found.minimum.sum())
 
-    def run(problem: Problem) -> Descent:
+    def run(problem: Problem, max_iter: int | None) -> Descent:
+        models.clear()
         return descend_spectrally(
             problem.modes,
             start,
             plan.recurrence(problem.modes),
             plan.rate,
-            max_iter=settings.max_iter,
+            max_iter=max_iter,
             threshold=None if settings.tol is None else threshold(problem, settings.tol),
             target_scale=problem.target_scale,
             limit=limit,
@@ -238,14 +251,18 @@ def _closed_form(
 
     if settings.max_iter is None and settings.tol is None:
         problem = problem.sharper_limit() or problem
-        descent = run(problem)
+        descent = run(problem, None)
     else:
-        descent = run(problem)
+        descent = run(problem, settings.max_iter)
         sharper = problem.sharper_limit() if models else sharpened(problem, plan.reach, descent.last.n_steps)
         if sharper not in (None, problem):
-            models.clear()
             problem = sharper  # also for `limit`
-            descent = run(problem)
+            descent = run(problem, settings.max_iter)
+    if observe is not None:
+        recurrence = plan.recurrence(problem.modes)
+        stopped = first_stop(problem.modes, start, recurrence, plan.rate, descent.steps[1:], observe)
+        if stopped is not None:
+            descent = replace(run(problem, stopped), status=Status.STOPPED)
     return problem, descent, models[-1] if models else _model_at(problem, descent)
 
 
@@ -267,11 +284,14 @@ def _model_at(problem: Problem, descent: Descent) -> Model:
 
 
 def _loop(
-    problem: Problem, settings: Settings, plan: Plan, start: Array, held_out: HeldOut | None
+    problem: Problem,
+    settings: Settings,
+    plan: Plan,
+    start: Array,
+    held_out: HeldOut | None,
+    observe: Observer | None,
 ) -> tuple[Descent, Model]:
-    max_iter, tol = settings.max_iter, settings.tol
-    if max_iter is None and tol is None:
-        max_iter, tol = LOOP_MAX_ITER, LOOP_TOL
+    max_iter, tol = settings.of_loop
     rule, momentum, nesterov = plan.rules(problem)
     descent = descend(
         problem.objective,
@@ -282,13 +302,17 @@ def _loop(
         max_iter=max_iter,
         threshold=None if tol is None else threshold(problem, tol),
         held_out=held_out,
+        observe=observe,
     )
     return descent, _model_at(problem, descent)
 
 
-def warn(message: str, *, depth: int) -> None:
-    """Warn `depth` calls up: where the user called `fit` or a function of this package."""
-    warnings.warn(message, ConvergenceWarning, stacklevel=depth + 1)
+def warn(message: str) -> None:
+    """Warn where the user called: at the first frame that is neither ours nor scikit-learn's."""
+    frame, depth = inspect.currentframe(), 1
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] in ("gdlearn", "sklearn"):
+        frame, depth = frame.f_back, depth + 1
+    warnings.warn(message, ConvergenceWarning, stacklevel=depth)
 
 
 def divergence_message(

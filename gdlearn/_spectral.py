@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._blocks import Array
-from ._descent import LARGEST_FLOAT, Descent, Status, recorded_steps
+from ._descent import LARGEST_FLOAT, Descent, Observer, Status, recorded_steps
 from ._early_stopping import DENSE, HeldOut, Watch, first_in, watch_changes
 from ._modes import EPS
 from ._objective import Iterate, Objective
@@ -325,6 +325,25 @@ class HeldOutInModes:
         """Where early stopping ends, and its best step."""
         dense = max(DENSE, recurrence.oscillation)
         return watch_changes(lambda steps: self.changes(recurrence, steps), patience, last, dense)
+
+
+def first_stop(
+    modes: ModalSpace, theta: Array, recurrence: Recurrence, rate: float, steps: Sequence[int], observe: Observer
+) -> int | None:
+    """The first of the steps at which the observer asks to stop; None where it never does."""
+    gap = modes.optimum - modes.coordinates(theta)
+    minimum, weight = float(modes.minimum.sum()), (modes.eigenvalues[:, None] * gap**2).sum(axis=1)
+    for k in steps:
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            left, done = (part[0] for part in recurrence.powers([k]))
+            point = theta + modes.combine(done[:, None] * gap)
+            gradient = -2.0 * modes.eigenvalues[:, None] * gap * left[:, None]
+            value = minimum + float((left * left) @ weight)
+        if not np.isfinite(value):
+            return None
+        if observe(Iterate(k, point, value, gradient), rate):
+            return k
+    return None
 
 
 def _products(u: Array, v: Array) -> Array:

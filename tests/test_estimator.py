@@ -139,13 +139,6 @@ def test_float32_outside_float64_inside():
     np.testing.assert_array_equal(model.coef_, exact.coef_.astype(np.float32))
 
 
-def test_verbose_says_one_line(capsys):
-    GradientDescentRegressor(verbose=1).fit(X, y)
-    assert capsys.readouterr().out.count("\n") == 1
-    GradientDescentRegressor().fit(X, y)
-    assert capsys.readouterr().out == ""
-
-
 def test_it_is_documented_and_clones():
     model = GradientDescentRegressor(0.1, max_iter=3)
     assert clone(model).get_params() == model.get_params()
