@@ -54,6 +54,10 @@ class Data:
 class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):
     """A linear model in original units, set by a descent."""
 
+    # Where the HTML representation links to: the README.
+    _doc_link_module = "gdlearn"
+    _doc_link_template = "https://pypi.org/project/gdlearn/"
+
     @abstractmethod
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> DescendedModel:
         """Descend."""

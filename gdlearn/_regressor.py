@@ -88,6 +88,7 @@ class GradientDescentRegressor(DescendedModel):
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
         Slopes in the original units of X and y; float32 for float32 X, float64 otherwise.
     intercept_ : float or ndarray of shape (n_targets,)
+        In the units of y; 0.0 without an intercept.
     n_iter_ : int
         Steps of the model; at the limit, the number after which the fit differs from the limit by less than rounding.
         With early stopping the best step, which the recorded curves pass by `n_iter_no_change`.
@@ -110,13 +111,16 @@ class GradientDescentRegressor(DescendedModel):
     rank_ : int
         How many directions of the features float64 can tell from none in the coordinates of the descent; -1 where no
         matrix was formed.
-    feature_mean_, feature_scale_ : ndarray of shape (n_features,)
-        The scaling learned: x̃ = (x − feature_mean_)/feature_scale_.
+    feature_mean_ : ndarray of shape (n_features,)
+        The shift of the scaling learned: x̃ = (x − feature_mean_)/feature_scale_.
+    feature_scale_ : ndarray of shape (n_features,)
+        Its scale.
     solver_ : str
         "spectral" or "loop".
     gradient_check_ : GradientCheck
         With ``check_gradient=True``: the check that came closest to failing.
     n_features_in_ : int
+        The number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Where all feature names are strings.
 

@@ -62,31 +62,67 @@ class GradientDescentRegressorCV(DescendedModel):
     scaling : "standard", "minmax", "maxabs" or None, default="standard"
         Learned on the training rows of each fold.
     fit_intercept : bool, default=True
+        Without, the model goes through the origin in original units.
     momentum : float in [0, 1), default=0.0
+        β in v ← βv − η∇J(θ), θ ← θ + v.
     nesterov : bool, default=False
+        Whether the gradient is taken at θ + βv.
     early_stopping : bool, default=False
         Stop each descent, in the folds too, on rows held out of its training rows: a number of steps is then the most
         that are taken. See :class:`GradientDescentRegressor`.
     validation_fraction : float in (0, 1), default=0.1
+        With early stopping: the share of the training rows held out, unless `fit` is given some.
     n_iter_no_change : int >= 1, default=10
+        With early stopping: the patience, in steps.
     random_state : int, RandomState instance or None, default=None
         For the rows that early stopping holds out.
 
     Attributes
     ----------
-    learning_rate_, max_iter_ : float, int
-        The best.
-    learning_rates_, max_iters_ : ndarray of shape (n_learning_rates,), (n_max_iters,)
-        The grid.
+    learning_rate_ : float
+        The best learning rate.
+    max_iter_ : int
+        The best number of steps.
+    learning_rates_ : ndarray of shape (n_learning_rates,)
+        The learning rates of the grid.
+    max_iters_ : ndarray of shape (n_max_iters,)
+        The numbers of steps of the grid.
     mse_path_ : ndarray of shape (n_learning_rates, n_max_iters, n_folds)
         Mean squared error on each test fold in units of y squared, weighted by `sample_weight`, the mean over targets;
         inf where the rate is at or above the largest stable one of the fold.
     best_score_ : float
         Minus the least mean of `mse_path_` over the folds.
-    coef_, intercept_, n_iter_, loss_, loss_curve_, loss_curve_iterations_, validation_loss_curve_, gradient_norm_
-        Of the descent on all rows with the best, as are the following: see :class:`GradientDescentRegressor`.
-    max_stable_learning_rate_, condition_number_, rank_, feature_mean_, feature_scale_, solver_
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
+        Slopes, in original units, of the descent on all rows with the best rate and number of steps, as are all that
+        follow; see :class:`GradientDescentRegressor`.
+    intercept_ : float or ndarray of shape (n_targets,)
+        In the units of y; 0.0 without an intercept.
+    n_iter_ : int
+        Steps of the model: `max_iter_`, or with early stopping the best step.
+    loss_ : float
+        J on the training data, summed over targets, in units of y squared.
+    loss_curve_ : list of float
+        J at each recorded step.
+    loss_curve_iterations_ : list of int
+        Which steps those are.
+    validation_loss_curve_ : list of float
+        With early stopping: J on the held-out rows at each recorded step.
+    gradient_norm_ : float
+        ‖∇J‖₂ at the end, in scaled coordinates.
+    max_stable_learning_rate_ : float
+        The learning rate at and above which descent on all rows does not converge.
+    condition_number_ : float
+        λ_max/λ_min of ∇²J in scaled coordinates.
+    rank_ : int
+        How many directions of the features float64 can tell from none.
+    feature_mean_ : ndarray of shape (n_features,)
+        The shift of the scaling learned.
+    feature_scale_ : ndarray of shape (n_features,)
+        Its scale.
+    solver_ : str
+        "spectral".
     n_features_in_ : int
+        The number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Where all feature names are strings.
 

@@ -81,9 +81,7 @@ def test_all_is_what_is_there():
 
 
 def test_importing_needs_no_extra():
-    code = (
-        "import sys, gdlearn; print([m for m in ('matplotlib', 'pandas', 'sympy', 'dask') if m in sys.modules])"
-    )
+    code = "import sys, gdlearn; print([m for m in ('matplotlib', 'pandas', 'sympy', 'dask') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     # scikit-learn itself imports pandas where it is installed; matplotlib and the rest it does not.
     assert result.stdout.strip() in ("[]", "['pandas']")

@@ -12,7 +12,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from gdlearn import GradientDescentRegressor, gradient_descent_path
+from gdlearn import GradientDescentRegressor, GradientDescentRegressorCV, gradient_descent_path
 
 X, y = load_diabetes(return_X_y=True)
 
@@ -139,8 +139,15 @@ def test_float32_outside_float64_inside():
     np.testing.assert_array_equal(model.coef_, exact.coef_.astype(np.float32))
 
 
-def test_it_is_documented_and_clones():
+@pytest.mark.parametrize("estimator", [GradientDescentRegressor, GradientDescentRegressorCV])
+def test_everything_is_documented(estimator):
+    model = estimator(early_stopping=True, random_state=0).fit(X, y)
+    learned = [name for name in vars(model) if name.endswith("_")]
+    for name in [*inspect.signature(estimator).parameters, *learned]:
+        assert f"\n    {name} : " in (estimator.__doc__ or "")
+    assert "https://pypi.org/project/gdlearn/" in model._repr_html_()
+
+
+def test_it_clones():
     model = GradientDescentRegressor(0.1, max_iter=3)
     assert clone(model).get_params() == model.get_params()
-    for name in inspect.signature(GradientDescentRegressor).parameters:
-        assert f"{name} :" in (GradientDescentRegressor.__doc__ or "").replace("feature_mean_, ", "")
