@@ -49,17 +49,16 @@ class Split:
     def parts(self) -> tuple[Counts, Counts, Counts]:
         return self.train, self.test, self.held_out
 
-    def of_groups(self, first: NDArray[np.intp]) -> Split:
+    def of_groups(self, example: NDArray[np.intp]) -> Split:
         """The same for groups, given a row of each."""
-        return Split(*(part[first] for part in self.parts))
+        return Split(*(part[example] for part in self.parts))
 
 
 @dataclass(frozen=True)
 class Stopping:
-    """Early stopping in each fold, as in a fit: the share of the training rows that is held out, and the patience."""
+    """Early stopping in each fold, as in a fit: the share of the training rows that is held out, chosen at random."""
 
     fraction: float
-    patience: int
     random_state: Any
 
 
@@ -101,13 +100,15 @@ class Batch:
     splits: list[Split]
     group: Counts
     n_groups: int
+    used: NDArray[np.bool_] | None
 
     @property
     def of_groups(self) -> list[Split]:
-        """The splits, group by group."""
-        first = np.empty(self.n_groups, dtype=np.intp)
-        first[self.group[::-1]] = np.arange(len(self.group))[::-1]
-        return [split.of_groups(first) for split in self.splits]
+        """The splits, group by group, as any used row of the group has them."""
+        rows = np.arange(len(self.group)) if self.used is None else np.flatnonzero(self.used)
+        example = np.empty(self.n_groups, dtype=np.intp)
+        example[self.group[rows]] = rows
+        return [split.of_groups(example) for split in self.splits]
 
 
 def batches(splits: Iterable[Split], used: NDArray[np.bool_] | None, most_groups: int) -> Iterator[Batch]:
@@ -117,10 +118,10 @@ def batches(splits: Iterable[Split], used: NDArray[np.bool_] | None, most_groups
         if batch is not None:
             group, n_groups = _refined(batch.group, batch.n_groups, split, used)
             if n_groups <= most_groups and n_groups <= 2 * (len(batch.splits) + 1):
-                batch = Batch([*batch.splits, split], group, n_groups)
+                batch = Batch([*batch.splits, split], group, n_groups, used)
                 continue
             yield batch
-        batch = Batch([split], *_refined(np.zeros(len(split.train), dtype=np.uint8), 1, split, used))
+        batch = Batch([split], *_refined(np.zeros(len(split.train), dtype=np.uint8), 1, split, used), used)
     if batch is not None:
         yield batch
 

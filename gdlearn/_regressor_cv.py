@@ -222,7 +222,7 @@ class GradientDescentRegressorCV(DescendedModel):
             train, held_out = self._hold_out(rows, X_val, y_val, sample_weight_val)
             stopping = None
             if self.early_stopping and X_val is None:
-                stopping = Stopping(self.validation_fraction, self.n_iter_no_change, self.random_state)
+                stopping = Stopping(self.validation_fraction, self.random_state)
             splits = splits_of(cv.split(X, y, **split_params), X.shape[0], stopping)
             given = None if stopping is not None else held_out
             whole = self._search(folds(rows, splits, self.scaling, self.fit_intercept, given))

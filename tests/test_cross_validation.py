@@ -185,6 +185,15 @@ def test_groups_of_rows_are_what_the_splits_tell_apart():
         assert seen == splits
 
 
+def test_rows_without_weight_do_not_speak_for_a_group():
+    weights = np.ones(len(y))
+    weights[:40] = 0.0  # all that the first split tests on
+    cv = [(np.arange(40, 120), np.arange(120, 200)), (np.arange(80, 200), np.arange(30, 80))]
+    compare(GradientDescentRegressorCV(3, max_iters=3, cv=cv), X, y, weights=weights)
+    cv = [(np.arange(20, 120), np.arange(120, 200)), (np.r_[0:20, 80:200], np.arange(20, 80))]
+    compare(GradientDescentRegressorCV(3, max_iters=3, cv=cv), X, y, weights=weights)
+
+
 def test_a_diverging_candidate_is_infinite_and_never_chosen():
     stable = GradientDescentRegressor().fit(X, y).max_stable_learning_rate_
     model = GradientDescentRegressorCV([0.1 * stable, 2 * stable], max_iters=[1, 5]).fit(X, y)
