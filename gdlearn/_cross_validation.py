@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from ._blocks import Array, Rows
 from ._early_stopping import held_out_rows
+from ._held_out import HeldOutInModes
 from ._moments import Moments, grouped_moments, merged, moments_of
 from ._objective import Objective, Quadratic
 from ._problem import LARGEST_MATRIX, MomentProblem, WideProblem, row_objective
+from ._recurrence import Recurrence
 from ._scaling import ScalingName
 from ._solve import SMALL_MATRIX, sharpened
-from ._spectral import HeldOutInModes, Recurrence
 from ._step_size import largest_stable_rate
 
 GROUP_ELEMENTS = 2**21

@@ -12,6 +12,7 @@ the kernel (see `_wide`).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from scipy import linalg
@@ -25,6 +26,28 @@ EPS = float(np.finfo(np.float64).eps)
 
 RANK_TOLERANCE = 20 * EPS
 """A singular value this small beside the largest, times √p, is rounding: the direction is not in the data."""
+
+
+class ModalSpace(Protocol):
+    """What the closed form asks of the modes, however they were found."""
+
+    @property
+    def eigenvalues(self) -> Array:
+        """λ, of shape (m,)."""
+
+    @property
+    def optimum(self) -> Array:
+        """z*, of shape (m, t)."""
+
+    @property
+    def minimum(self) -> Array:
+        """J at the optimum, target by target."""
+
+    def coordinates(self, theta: Array) -> Array:
+        """Vᵀθ."""
+
+    def combine(self, z: Array) -> Array:
+        """Vz."""
 
 
 @dataclass(frozen=True, eq=False)

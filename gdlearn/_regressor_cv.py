@@ -17,8 +17,8 @@ from ._cross_validation import Fold, Stopping, folds, refuse_too_large, splits_o
 from ._modes import EPS
 from ._observers import with_callbacks
 from ._problem import MomentProblem, WideProblem
+from ._recurrence import FAR, Recurrence, first_step
 from ._solve import DivergenceError, Settings, pose
-from ._spectral import FAR, Recurrence, first_step
 from ._step_size import largest_stable_rate
 from ._validation import (
     boolean,

@@ -18,8 +18,9 @@ from ._early_stopping import HeldOut
 from ._modes import EPS
 from ._moments import moments_of
 from ._problem import LARGEST_MATRIX, MomentProblem, Problem, RowProblem, WideProblem
+from ._recurrence import FAR, Recurrence, first_step
 from ._scaling import Model, ScalingName
-from ._spectral import FAR, Recurrence, descend_spectrally, first_step, first_stop, gradient_square
+from ._spectral import descend_spectrally, first_stop, gradient_square
 from ._step_size import (
     Acceleration,
     MomentumRule,

@@ -24,6 +24,8 @@ ORDER = [
     "_modes",
     "_wide",
     "_limit",
+    "_recurrence",
+    "_held_out",
     "_spectral",
     "_problem",
     "_solve",
