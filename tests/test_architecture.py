@@ -36,9 +36,14 @@ ORDER = [
 ]
 
 
-def imports(path):
-    """(level, module, names) of every import of a file."""
-    for node in ast.walk(ast.parse(path.read_text())):
+def imports(path, *, at_import_time=False):
+    """(level, module, names) of every import of a file, or of those outside its functions alone."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    if at_import_time:
+        functions = (node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda))
+        later = {id(inner) for function in functions for inner in ast.walk(function)}
+        nodes = [node for node in nodes if id(node) not in later]
+    for node in nodes:
         if isinstance(node, ast.ImportFrom):
             yield node.level, node.module or "", [alias.name for alias in node.names]
         elif isinstance(node, ast.Import):
@@ -57,9 +62,13 @@ def test_imports_run_one_way():
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
 def test_only_public_names_and_core_dependencies(path):
+    core = {"numpy", "scipy", "sklearn", "threadpoolctl"}  # the last comes with sklearn
+    optional = {"matplotlib", "pandas"} if "inspection" in path.relative_to(PACKAGE).parts else set()
+    for level, module, _ in imports(path, at_import_time=True):
+        assert level or module.split(".")[0] in core | sys.stdlib_module_names, f"{path} imports {module} at once"
     for level, module, names in imports(path):
         if level == 0 and module.split(".")[0] not in sys.stdlib_module_names:
-            assert module.split(".")[0] in {"numpy", "scipy", "sklearn", "threadpoolctl"}  # the last comes with sklearn
+            assert module.split(".")[0] in core | optional
             assert not any(part.startswith("_") for part in [*module.split("."), *names])
 
 
@@ -70,7 +79,8 @@ def test_all_is_what_is_there():
 
 
 def test_importing_needs_no_extra():
-    code = "import sys, gdlearn; print([m for m in ('matplotlib', 'pandas', 'sympy', 'dask') if m in sys.modules])"
+    optional = ("matplotlib", "pandas", "sympy", "dask")
+    code = f"import sys, gdlearn, gdlearn.inspection; print([m for m in {optional} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     # scikit-learn itself imports pandas where it is installed; matplotlib and the rest it does not.
     assert result.stdout.strip() in ("[]", "['pandas']")
