@@ -71,7 +71,7 @@ class LearningRateDisplay:
      [19540.  3425.  3007.]
      [ 3277.  3007.  2994.]]
     >>> print(display.best_.get_xydata())
-    [[1.e-02 1.e+03]]
+    [[1.e-01 1.e+03]]
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class LearningRateDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; a new figure if None.
+            Where to draw, the legend below it (``layout="constrained"`` makes room); a new figure if None.
         vmin, vmax : float, default=None
             Where the colours begin and end. None is the least error, and that of the smallest rate and the fewest
             steps, which leave the model near zero: what is worse is not worth telling apart.
