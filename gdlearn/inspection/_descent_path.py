@@ -274,7 +274,8 @@ class DescentPathDisplay:
         Raises
         ------
         ValueError, TypeError
-            If a parameter or the data cannot be used, or y has several targets; `DivergenceError` (a ValueError) if J
+            If a parameter or the data cannot be used, y has several targets, or J does not depend on the two
+            parameters; `DivergenceError` (a ValueError) if J
             overflows within so many steps.
         ImportError
             If matplotlib is not installed.
@@ -291,7 +292,13 @@ class DescentPathDisplay:
         rows, target, weight = validate_rows(X, y, sample_weight)
         units = limit.feature_mean_, limit.feature_scale_
         J = MeanSquaredError.scaled(rows, target.astype(np.float64), weight, limit.fit_intercept, *units)
-        S = _restricted(J.hessian(), places, others)
+        H = J.hessian()
+        S = _restricted(H, places, others)
+        if np.abs(S).max() <= 1e-12 * np.abs(H[np.ix_(places, places)]).max():
+            raise ValueError(
+                f"J does not depend on features={features!r}: they are constant, or the other parameters make up for "
+                'them exactly. Choose others, or others="fixed".'
+            )
         optimum = _theta(limit, limit.coef_[:, None], np.atleast_1d(limit.intercept_))[places, 0]
 
         paths = []

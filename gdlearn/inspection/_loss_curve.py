@@ -120,7 +120,8 @@ class LossCurveDisplay:
         if most > FEW_STEPS:
             ax.set_xscale("symlog", linthresh=1, linscale=0.3)
         ax.set_xlim(0, most)
-        ax.set_yscale("log")
+        if any(np.any(np.asarray(line.get_ydata()) > 0) for line in self.lines_ + self.validation_lines_):
+            ax.set_yscale("log")
         ax.set_xlabel("step k")
         above = "" if self.minimum is None else " above its minimum"
         ax.set_ylabel(f"mean squared error{above}\n(units of y squared)")

@@ -85,6 +85,12 @@ def test_loss_curves_of_several_estimators():
     assert LossCurveDisplay.from_estimator(search).lines_[0].get_ydata()[-1] == search.loss_
 
 
+def test_loss_curve_of_nothing_to_fit():
+    display = LossCurveDisplay.from_estimator(GradientDescentRegressor(0.1, max_iter=3).fit(PAIR, 0 * Y))
+    display.figure_.canvas.draw()
+    np.testing.assert_array_equal(display.lines_[0].get_ydata(), np.zeros(4))
+
+
 def test_loss_above_the_minimum():
     model, minimum = GradientDescentRegressor(0.2, max_iter=10**6).fit(X, Y), GradientDescentRegressor().fit(X, Y).loss_
     display = LossCurveDisplay.from_estimator(model, minimum=minimum)
@@ -343,6 +349,13 @@ def test_sparse_rows_and_no_gap_to_descend():
     np.testing.assert_allclose(display.values, dense.values, rtol=1e-9)
     flat = DescentPathDisplay.from_estimator(GradientDescentRegressor(), PAIR, 0 * Y)  # it starts at its optimum
     flat.figure_.canvas.draw()
+
+
+def test_a_surface_without_height_is_refused():
+    twins = np.column_stack([PAIR, PAIR])
+    with pytest.raises(ValueError, match=r"J does not depend on features=\(0, 1\).*others=\"fixed\""):
+        DescentPathDisplay.from_estimator(GradientDescentRegressor(), twins, Y)
+    DescentPathDisplay.from_estimator(GradientDescentRegressor(), twins, Y, others="fixed")
 
 
 # -------------------------------------------------------------------------------------------------------------- of all
