@@ -22,6 +22,7 @@ from sklearn.model_selection import GridSearchCV, KFold, cross_val_score, train_
 from sklearn.preprocessing import PolynomialFeatures
 
 from gdlearn import GradientDescentRegressor, GradientDescentRegressorCV
+from gdlearn.inspection import LearningRateDisplay
 
 X, y = load_diabetes(return_X_y=True)
 X = PolynomialFeatures(2, interaction_only=True, include_bias=False).fit_transform(X)
@@ -70,30 +71,8 @@ print(f"\nGridSearchCV, {len(ratio)} candidates: largest relative difference {np
 # The map
 # -------
 # A valley runs along η·k = constant: half the rate needs twice the steps, and its floor is nearly level. Below it the
-# descent has not got far. Above it the noise of 150 rows is fitted; the colours end where the error is the standard
-# deviation of y, which predicting its mean would give.
+# descent has not got far. Above it the noise of 150 rows is fitted; the colours end near the variance of y, which
+# predicting its mean would give.
 
-
-def edges(centres):
-    """Where the cells of a map meet on a logarithmic axis."""
-    between = np.sqrt(centres[1:] * centres[:-1])
-    return np.concatenate([[centres[0] ** 2 / between[0]], between, [centres[-1] ** 2 / between[-1]]])
-
-
-figure, ax = plt.subplots(figsize=(8, 5.5), layout="constrained")
-ax.patch.set(facecolor="0.88", edgecolor="0.65", hatch="//")
-rmse = np.ma.masked_invalid(np.sqrt(mse.T))
-cells = ax.pcolormesh(edges(rates), edges(steps), rmse, cmap="viridis", vmax=np.std(y))
-figure.colorbar(cells, label="RMSE over five folds (score of disease progression)", extend="max")
-ax.axvline(stable, color="#D55E00", linewidth=3, label=f"max_stable_learning_rate_ = {stable:.3g}")
-best = f"best: η = {search.learning_rate_:.2g}, k = {search.max_iter_:,}"
-ax.plot(search.learning_rate_, search.max_iter_, "*", color="white", markeredgecolor="black", markersize=18, label=best)
-box = {"facecolor": "white", "edgecolor": "none"}
-ax.text(np.sqrt(stable * edges(rates)[-1]), 1e3, "diverges", rotation=90, ha="center", va="center", bbox=box)
-ax.set_xscale("log")
-ax.set_yscale("log")
-ax.set_xlabel("learning rate η")
-ax.set_ylabel("number of steps k")
-ax.set_title("Diabetes with products, 150 patients")
-figure.legend(loc="outside lower center", ncols=2)
+LearningRateDisplay.from_estimator(search).ax_.set_title("Diabetes with products, 150 patients")
 plt.show()

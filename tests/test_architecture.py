@@ -41,14 +41,16 @@ ORDER = [
 
 
 CORE = {"numpy", "scipy", "sklearn", "threadpoolctl"}  # the last comes with scikit-learn
-OPTIONAL = {"matplotlib", "pandas", "rich"}
+OPTIONAL = {"inspection": {"matplotlib", "pandas"}, "_observers.py": {"rich"}}
 
 
-def imports(path, *, only_in_functions=False):
-    """(level, module, names) of every import of a file, or of those inside its functions."""
+def imports(path, *, at_import_time=False):
+    """(level, module, names) of every import of a file, or of those outside its functions alone."""
     nodes = list(ast.walk(ast.parse(path.read_text())))
-    if only_in_functions:
-        nodes = [inner for node in nodes if isinstance(node, ast.FunctionDef) for inner in ast.walk(node)]
+    if at_import_time:
+        functions = (node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda))
+        later = {id(inner) for function in functions for inner in ast.walk(function)}
+        nodes = [node for node in nodes if id(node) not in later]
     for node in nodes:
         if isinstance(node, ast.ImportFrom):
             yield node.level, node.module or "", [alias.name for alias in node.names]
@@ -68,11 +70,12 @@ def test_imports_run_one_way():
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
 def test_only_public_names_and_core_dependencies(path):
-    lazy = {module for _, module, _ in imports(path, only_in_functions=True)}
+    optional = OPTIONAL.get(path.relative_to(PACKAGE).parts[0], set())
+    for level, module, _ in imports(path, at_import_time=True):
+        assert level or module.split(".")[0] in CORE | sys.stdlib_module_names, f"{path} imports {module} at once"
     for level, module, names in imports(path):
-        package = module.split(".")[0]
-        if level == 0 and package not in sys.stdlib_module_names:
-            assert package in CORE or (package in OPTIONAL and module in lazy)
+        if level == 0 and module.split(".")[0] not in sys.stdlib_module_names:
+            assert module.split(".")[0] in CORE | optional
             assert not any(part.startswith("_") for part in [*module.split("."), *names])
 
 
@@ -83,7 +86,8 @@ def test_all_is_what_is_there():
 
 
 def test_importing_needs_no_extra():
-    code = "import sys, gdlearn; print([m for m in ('matplotlib', 'pandas', 'sympy', 'dask') if m in sys.modules])"
+    optional = ("matplotlib", "pandas", "sympy", "dask")
+    code = f"import sys, gdlearn, gdlearn.inspection; print([m for m in {optional} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     # scikit-learn itself imports pandas where it is installed; matplotlib and the rest it does not.
     assert result.stdout.strip() in ("[]", "['pandas']")

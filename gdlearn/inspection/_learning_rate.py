@@ -1,0 +1,299 @@
+"""LearningRateDisplay: the error over learning rate and number of steps, as a map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+
+from .._blocks import Array
+from .._regressor_cv import GradientDescentRegressorCV
+from .._validation import InvalidParameterError, check_parameter, one_of, positive_integer, positive_real
+from ._style import COLOURS, pyplot
+
+NEAR = 10.0
+"""The largest stable rate is in the picture if it is at most so many times the largest rate tried."""
+
+
+class LearningRateDisplay:
+    r"""The error in cross-validation over learning rate η and number of steps k.
+
+    Small rates depend on the product ηk alone, so the map has a valley along ηk = constant; at and above the largest
+    stable rate there is no error to show, for the descent diverges.
+
+    Use `from_estimator` or `from_cv_results`; the constructor only stores.
+
+    Parameters
+    ----------
+    learning_rates : array-like of shape (n_learning_rates,)
+        Ascending.
+    iterations : array-like of shape (n_iterations,)
+        Ascending.
+    errors : array-like of shape (n_learning_rates, n_iterations)
+        The mean over the folds; not finite where the descent diverges or has failed.
+    best : tuple (learning rate, number of steps)
+        Which combination is marked.
+    max_stable_learning_rate : float, default=None
+        At and above which plain descent does not converge.
+    error_name : str, default="mean squared error (units of y squared)"
+        The label of the colour bar.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    mesh_ : matplotlib QuadMesh
+        The map; its array is ``errors.T``, masked where not finite.
+    colorbar_ : matplotlib Colorbar
+    limit_line_ : matplotlib Line2D or None
+        At the largest stable learning rate.
+    best_ : matplotlib Line2D
+        The mark of the best.
+
+    See Also
+    --------
+    gdlearn.GradientDescentRegressorCV : Computes the errors, for about the cost of one fit.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from sklearn.datasets import load_diabetes
+    >>> from gdlearn import GradientDescentRegressorCV
+    >>> from gdlearn.inspection import LearningRateDisplay
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> search = GradientDescentRegressorCV([0.001, 0.01, 0.1], max_iters=[10, 100, 1000]).fit(X, y)
+    >>> display = LearningRateDisplay.from_estimator(search, ax=Figure().subplots())
+    >>> print(display.errors.round())
+    [[27856. 19621.  3441.]
+     [19540.  3425.  3007.]
+     [ 3277.  3007.  2994.]]
+    >>> print(display.best_.get_xydata())
+    [[1.e-01 1.e+03]]
+    """
+
+    def __init__(
+        self,
+        *,
+        learning_rates: ArrayLike,
+        iterations: ArrayLike,
+        errors: ArrayLike,
+        best: tuple[float, int],
+        max_stable_learning_rate: float | None = None,
+        error_name: str = "mean squared error (units of y squared)",
+    ) -> None:
+        self.learning_rates = learning_rates
+        self.iterations = iterations
+        self.errors = errors
+        self.best = best
+        self.max_stable_learning_rate = max_stable_learning_rate
+        self.error_name = error_name
+
+    def plot(
+        self, ax: Any = None, *, vmin: float | None = None, vmax: float | None = None, **mesh_kw: Any
+    ) -> LearningRateDisplay:
+        """Draw the map on logarithmic axes, with most colours for the errors near the least.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw, the legend below it (``layout="constrained"`` makes room); a new figure if None.
+        vmin, vmax : float, default=None
+            Where the colours begin and end. None is the least error, and that of the smallest rate and the fewest
+            steps, which leave the model near zero: what is worse is not worth telling apart.
+        **mesh_kw
+            For `Axes.pcolormesh`, such as `cmap`.
+
+        Returns
+        -------
+        self : LearningRateDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        if ax is None:
+            _, ax = pyplot("LearningRateDisplay.plot").subplots(figsize=(6.4, 5.4), layout="constrained")
+        from matplotlib.colors import PowerNorm
+
+        self.ax_, self.figure_ = ax, ax.figure
+        x, y = _edges(np.asarray(self.learning_rates)), _edges(np.asarray(self.iterations))
+        errors = np.ma.masked_invalid(np.asarray(self.errors, dtype=np.float64).T)
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        ax.patch.set(facecolor="0.88", edgecolor="0.65", hatch="//", label="no finite error: diverges")
+        low = errors.min() if vmin is None else vmin
+        high = _worth_telling_apart(errors) if vmax is None else vmax
+        self.mesh_ = ax.pcolormesh(x, y, errors, **({"cmap": "viridis", "norm": PowerNorm(0.4, low, high)} | mesh_kw))
+        extend = "max" if errors.max() > high else "neither"
+        self.colorbar_ = self.figure_.colorbar(self.mesh_, ax=ax, label=self.error_name, extend=extend)
+
+        right, stable = x[-1], self.max_stable_learning_rate
+        self.limit_line_ = None
+        if stable is not None and stable <= NEAR * right:
+            line = {"color": COLOURS[1], "linewidth": 3, "label": f"largest stable rate {stable:.3g}"}
+            self.limit_line_ = ax.axvline(stable, **line)
+            if stable >= right:
+                ax.axvspan(right, stable, color="white", linewidth=0)  # not tried, which is not to diverge
+                right = stable * np.sqrt(right / x[-2])
+        ax.set_xlim(x[0], right)
+        ax.set_ylim(y[0], y[-1])
+        rate, steps = self.best
+        star = {"color": "white", "markeredgecolor": "black", "markersize": 16, "linestyle": "none", "clip_on": False}
+        (self.best_,) = ax.plot([rate], [steps], marker="*", label=f"best: η = {rate:.2g}, k = {steps:,}", **star)
+        ax.set_xlabel("learning rate η")
+        ax.set_ylabel("number of steps k")
+        shown = [self.best_, self.limit_line_, ax.patch if np.ma.is_masked(errors) or right > x[-1] else None]
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "borderaxespad": 4, "frameon": False, "ncols": 2}
+        ax.legend(handles=[artist for artist in shown if artist is not None], columnspacing=1.2, **below)
+        return self
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, *, ax: Any = None, **mesh_kw: Any) -> LearningRateDisplay:
+        """Draw the errors that a fitted `GradientDescentRegressorCV` has found.
+
+        Parameters
+        ----------
+        estimator : GradientDescentRegressorCV
+            Fitted; of a pipeline, its last step.
+        ax : matplotlib Axes, default=None
+        **mesh_kw
+            For `Axes.pcolormesh`.
+
+        Returns
+        -------
+        LearningRateDisplay
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError, TypeError
+            If it is another one.
+        ImportError
+            If matplotlib is not installed.
+        """
+        allowed = (
+            "a fitted GradientDescentRegressorCV (of a pipeline, its last step; for a GridSearchCV use from_cv_results)"
+        )
+        owner = "LearningRateDisplay.from_estimator"
+        check_parameter(owner, "estimator", estimator, allowed, lambda e: isinstance(e, GradientDescentRegressorCV))
+        check_is_fitted(estimator)
+        rates, row = np.unique(estimator.learning_rates_, return_index=True)
+        steps, column = np.unique(estimator.max_iters_, return_index=True)
+        return cls(
+            learning_rates=rates,
+            iterations=steps,
+            errors=estimator.mse_path_.mean(axis=-1)[np.ix_(row, column)],
+            best=(estimator.learning_rate_, estimator.max_iter_),
+            max_stable_learning_rate=estimator.max_stable_learning_rate_,
+        ).plot(ax, **mesh_kw)
+
+    @classmethod
+    def from_cv_results(
+        cls,
+        cv_results: Mapping[str, Any],
+        *,
+        prefix: str | None = None,
+        max_stable_learning_rate: float | None = None,
+        error_name: str = "mean squared error (units of y squared)",
+        ax: Any = None,
+        **mesh_kw: Any,
+    ) -> LearningRateDisplay:
+        """Draw the scores of a search over `learning_rate` and `max_iter`, such as a `GridSearchCV`.
+
+        Parameters
+        ----------
+        cv_results : dict
+            ``cv_results_`` of the search, with one score; the error is minus ``mean_test_score``. What the search has
+            not tried, or what failed, stays hatched.
+        prefix : str, default=None
+            Of the two parameters where the descent is in a pipeline, such as ``"gradientdescentregressor__"``. None
+            finds it.
+        max_stable_learning_rate : float > 0, default=None
+            ``search.best_estimator_.max_stable_learning_rate_``, to have it drawn.
+        error_name : str
+            The label of the colour bar; the default is right for ``scoring="neg_mean_squared_error"``.
+        ax : matplotlib Axes, default=None
+        **mesh_kw
+            For `Axes.pcolormesh`.
+
+        Returns
+        -------
+        LearningRateDisplay
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the results are not of a search over these two parameters alone.
+        ImportError
+            If matplotlib is not installed.
+        """
+        owner = "LearningRateDisplay.from_cv_results"
+        check_parameter(
+            owner,
+            "max_stable_learning_rate",
+            max_stable_learning_rate,
+            "None or a finite number > 0",
+            positive_real,
+            one_of(None),
+        )
+        rate, step, score = _columns(owner, cv_results, prefix)
+        rates, row = np.unique(rate, return_inverse=True)
+        steps, column = np.unique(step, return_inverse=True)
+        if len(set(zip(row, column, strict=True))) < len(score):
+            raise InvalidParameterError(
+                f"The 'cv_results' parameter of {owner} must have one score for each learning rate and number of "
+                f"steps. Got several, of a search over {sorted(k for k in cv_results if k.startswith('param_'))}: hand "
+                "over those with the other parameters fixed."
+            )
+        errors = np.full((len(rates), len(steps)), np.nan)
+        errors[row, column] = -score
+        best = np.unravel_index(int(np.nanargmin(errors)), errors.shape)
+        return cls(
+            learning_rates=rates,
+            iterations=steps,
+            errors=errors,
+            best=(float(rates[best[0]]), int(steps[best[1]])),
+            max_stable_learning_rate=max_stable_learning_rate,
+            error_name=error_name,
+        ).plot(ax, **mesh_kw)
+
+
+def _columns(owner: str, cv_results: Any, prefix: str | None) -> tuple[Array, Array, Array]:
+    """Learning rate, number of steps and mean score of each candidate."""
+    keys = list(cv_results) if isinstance(cv_results, Mapping) else []
+    ends = [k.removesuffix("learning_rate") for k in keys if k.startswith("param_") and k.endswith("learning_rate")]
+    start = f"param_{prefix}" if prefix is not None else ends[0] if len(ends) == 1 else "param_"
+    wanted = f"{start}learning_rate", f"{start}max_iter", "mean_test_score"
+    if any(key not in keys for key in wanted):
+        got = keys or type(cv_results).__name__
+        raise InvalidParameterError(
+            f"The 'cv_results' parameter of {owner} must be the cv_results_ of a search over learning_rate and "
+            f"max_iter with one score, with the keys {', '.join(map(repr, wanted))}; 'prefix' is what stands before "
+            f"the parameters in a pipeline, here {prefix!r}. Got {got} instead."
+        )
+    rate, step, score = (list(cv_results[key]) for key in wanted)
+    if not all(map(positive_real, rate)) or not all(map(positive_integer, step)) or not np.isfinite(score).any():
+        raise InvalidParameterError(
+            f"The 'cv_results' parameter of {owner} must have numbers as learning rates and as numbers of steps, and a "
+            f"finite score. Got learning rates {rate}, numbers of steps {step} and scores {score}."
+        )
+    return np.array(rate, dtype=np.float64), np.array(step, dtype=np.int64), np.array(score, dtype=np.float64)
+
+
+def _worth_telling_apart(errors: Any) -> float:
+    """The error of the smallest rate and fewest steps, which is nearly that of θ = 0; else the largest."""
+    nothing = errors[0, 0]
+    return float(errors.max() if nothing is np.ma.masked or nothing <= errors.min() else nothing)
+
+
+def _edges(centres: Array) -> Array:
+    """Where the cells of a map meet on a logarithmic axis."""
+    if len(centres) == 1:
+        return np.array([centres[0] / 2, centres[0] * 2])
+    between = np.sqrt(centres[1:] * centres[:-1])
+    return np.concatenate([[centres[0] ** 2 / between[0]], between, [centres[-1] ** 2 / between[-1]]])

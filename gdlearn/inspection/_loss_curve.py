@@ -1,0 +1,254 @@
+"""LossCurveDisplay: J over the steps of one descent or of several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+
+from .._blocks import Array
+from .._modes import EPS
+from .._regressor import GradientDescentRegressor
+from .._regressor_cv import GradientDescentRegressorCV
+from .._validation import InvalidParameterError, check_parameter, one_of, positive_real
+from ._style import COLOURS, name_of_rate, pyplot
+
+FEW_STEPS = 30
+"""Up to so many steps are shown on a linear axis."""
+
+
+class LossCurveDisplay:
+    r"""The mean squared error over the steps of a descent.
+
+    .. math::  J(\theta_k) = \frac1W \sum_n w_n (y_n - \hat y_n)^2 \quad\text{over}\quad k
+
+    Use `from_estimator` or `from_estimators`; the constructor only stores.
+
+    Parameters
+    ----------
+    iterations : list of array-like of shape (n_recorded,)
+        For each curve, the steps k at which J was recorded.
+    losses : list of array-like of shape (n_recorded,)
+        J there, in units of y squared.
+    validation_losses : list of array-like of shape (n_recorded,) or None, default=None
+        J on the rows held out, where a descent has stopped early.
+    n_iters : list of int, default=None
+        The step of each model, marked on its validation curve.
+    names : list of str, default=None
+        What the legend says.
+    minimum : float, default=None
+        J_min: the curves are J − J_min, and the validation curves, whose minimum it is not, are left out.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    lines_ : list of matplotlib Line2D
+        J, one line for each descent.
+    validation_lines_ : list of matplotlib Line2D
+        J on the rows held out, for the descents that have it.
+    markers_ : list of matplotlib Line2D
+        The step of the model on each validation curve.
+
+    See Also
+    --------
+    LearningRateDisplay : Errors in cross-validation over learning rate and number of steps.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from gdlearn import GradientDescentRegressor
+    >>> from gdlearn.inspection import LossCurveDisplay
+    >>> X, y = [[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0]
+    >>> rates = [0.01, 0.05]
+    >>> models = [GradientDescentRegressor(rate, scaling=None, max_iter=3).fit(X, y) for rate in rates]
+    >>> display = LossCurveDisplay.from_estimators(models, ax=Figure().subplots())
+    >>> for line in display.lines_:
+    ...     print(line.get_label(), line.get_xdata(), line.get_ydata().round(2))
+    η = 0.01 [0 1 2 3] [18.67 14.77 11.69  9.26]
+    η = 0.05 [0 1 2 3] [18.67  3.76  0.81  0.22]
+    """
+
+    def __init__(
+        self,
+        *,
+        iterations: Sequence[ArrayLike],
+        losses: Sequence[ArrayLike],
+        validation_losses: Sequence[ArrayLike | None] | None = None,
+        n_iters: Sequence[int] | None = None,
+        names: Sequence[str] | None = None,
+        minimum: float | None = None,
+    ) -> None:
+        self.iterations = iterations
+        self.losses = losses
+        self.validation_losses = validation_losses
+        self.n_iters = n_iters
+        self.names = names
+        self.minimum = minimum
+
+    def plot(self, ax: Any = None, **line_kw: Any) -> LossCurveDisplay:
+        """Draw the curves, J on a logarithmic axis and the steps on one that shows step 0 too.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; a new figure if None.
+        **line_kw
+            For `Axes.plot` of every line.
+
+        Returns
+        -------
+        self : LossCurveDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        if ax is None:
+            _, ax = pyplot("LossCurveDisplay.plot").subplots(layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+        self.lines_: list[Any] = []
+        self.validation_lines_: list[Any] = []
+        self.markers_: list[Any] = []
+        for i in range(len(self.losses)):
+            self._draw(i, line_kw)
+        most = max(int(np.max(steps)) for steps in self.iterations)
+        if most > FEW_STEPS:
+            ax.set_xscale("symlog", linthresh=1, linscale=0.3)
+        ax.set_xlim(0, most)
+        if any(np.any(np.asarray(line.get_ydata()) > 0) for line in self.lines_ + self.validation_lines_):
+            ax.set_yscale("log")
+        ax.set_xlabel("step k")
+        above = "" if self.minimum is None else " above its minimum"
+        ax.set_ylabel(f"mean squared error{above}\n(units of y squared)")
+        ax.legend()
+        return self
+
+    def _draw(self, i: int, line_kw: dict[str, Any]) -> None:
+        """Curve i, that of its held-out rows, and the step of its model."""
+        steps, loss = np.asarray(self.iterations[i]), np.asarray(self.losses[i], dtype=np.float64)
+        style = {"color": COLOURS[i % len(COLOURS)], "linewidth": 2} | line_kw
+        name = "J" if self.names is None else self.names[i]
+        if self.minimum is not None:
+            loss = _excess(loss, self.minimum)
+        self.lines_ += self.ax_.plot(steps, loss, **({"label": name} | style))
+        held_out = None if self.validation_losses is None else self.validation_losses[i]
+        if held_out is None or self.minimum is not None:
+            return
+        dashed = {"label": f"{name}, on rows held out", "linestyle": "--"} | style
+        self.validation_lines_ += self.ax_.plot(steps, held_out, **dashed)
+        if self.n_iters is not None:
+            best = self.n_iters[i]
+            at = float(np.interp(best, steps, np.asarray(held_out)))
+            dot = {"color": style["color"], "linestyle": "none", "markeredgecolor": "black", "markersize": 9}
+            self.markers_ += self.ax_.plot([best], [at], marker="o", label=f"least there: k = {best:,}", **dot)
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, *, name: str | None = None, minimum: float | None = None, ax: Any = None, **line_kw: Any
+    ) -> LossCurveDisplay:
+        """Draw the recorded curve of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : GradientDescentRegressor or GradientDescentRegressorCV
+            Fitted; of a pipeline, its last step.
+        name : str, default=None
+            What the legend says; None is the learning rate.
+        minimum : float > 0, default=None
+            J_min, to draw J − J_min: the `loss_` of ``GradientDescentRegressor().fit(X, y)`` on the same rows. What is
+            left of the difference after rounding is not drawn.
+        ax : matplotlib Axes, default=None
+        **line_kw
+            For `Axes.plot`.
+
+        Returns
+        -------
+        LossCurveDisplay
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError, TypeError
+            If a parameter is none of these.
+        ImportError
+            If matplotlib is not installed.
+        """
+        check_parameter("LossCurveDisplay.from_estimator", "estimator", estimator, ESTIMATORS, _is_descended)
+        names = None if name is None else [name]
+        return cls._of([estimator], names, "LossCurveDisplay.from_estimator", minimum).plot(ax, **line_kw)
+
+    @classmethod
+    def from_estimators(
+        cls,
+        estimators: Sequence[Any] | Mapping[str, Any],
+        *,
+        minimum: float | None = None,
+        ax: Any = None,
+        **line_kw: Any,
+    ) -> LossCurveDisplay:
+        """Draw the recorded curves of several fitted estimators, to compare them.
+
+        Parameters
+        ----------
+        estimators : list of estimators, or dict of them by name
+            As for `from_estimator`; those of a list are named by their learning rates.
+        minimum, ax, **line_kw
+            As for `from_estimator`.
+
+        Returns
+        -------
+        LossCurveDisplay
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError, ImportError
+            As `from_estimator`.
+        """
+        owner = "LossCurveDisplay.from_estimators"
+        names = [str(name) for name in estimators] if isinstance(estimators, Mapping) else None
+        some = list(estimators.values()) if isinstance(estimators, Mapping) else estimators
+        if not isinstance(some, list | tuple) or not some or not all(map(_is_descended, some)):
+            raise InvalidParameterError(
+                f"The 'estimators' parameter of {owner} must be a non-empty list or dict, each item {ESTIMATORS}. Got "
+                f"{estimators!r} instead."
+            )
+        return cls._of(some, names, owner, minimum).plot(ax, **line_kw)
+
+    @classmethod
+    def _of(
+        cls, estimators: Sequence[Any], names: list[str] | None, owner: str, minimum: float | None
+    ) -> LossCurveDisplay:
+        check_parameter(owner, "minimum", minimum, "None or a finite number > 0", positive_real, one_of(None))
+        for estimator in estimators:
+            check_is_fitted(estimator)
+        return cls(
+            iterations=[np.array(estimator.loss_curve_iterations_) for estimator in estimators],
+            losses=[np.array(estimator.loss_curve_) for estimator in estimators],
+            validation_losses=[getattr(estimator, "validation_loss_curve_", None) for estimator in estimators],
+            n_iters=[estimator.n_iter_ for estimator in estimators],
+            names=names or [_name(estimator) for estimator in estimators],
+            minimum=minimum,
+        )
+
+
+ESTIMATORS = "a fitted GradientDescentRegressor or GradientDescentRegressorCV (of a pipeline, its last step)"
+
+
+def _is_descended(estimator: Any) -> bool:
+    return isinstance(estimator, GradientDescentRegressor | GradientDescentRegressorCV)
+
+
+def _name(estimator: Any) -> str:
+    return name_of_rate(getattr(estimator, "learning_rate", None), estimator.learning_rate_)
+
+
+def _excess(loss: Array, minimum: float) -> Array:
+    """J − J_min, NaN where it is no more than rounding."""
+    above = loss - minimum
+    return np.where(above > 100 * EPS * minimum, above, np.nan)

@@ -1,0 +1,26 @@
+"""What the Displays share: matplotlib on demand, colours, and the name of a learning rate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""The palette of Okabe and Ito, which the colour-blind can tell apart."""
+
+
+def pyplot(caller: str) -> Any:
+    """matplotlib.pyplot, or an ImportError that says how to get it."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(f'{caller} needs matplotlib: pip install "gdlearn[plot]"') from error
+    return plt
+
+
+def name_of_rate(learning_rate: Any, rate: float) -> str:
+    """What a legend says of a descent: its parameter `learning_rate` and the number used."""
+    if callable(learning_rate):
+        return "η by schedule"
+    if isinstance(learning_rate, str) and learning_rate == "exact":
+        return "exact line search"
+    return f"η = {rate:.3g}"

@@ -1,0 +1,470 @@
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_diabetes
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import gdlearn.inspection
+from gdlearn import (
+    DivergenceError,
+    GradientDescentRegressor,
+    GradientDescentRegressorCV,
+    MeanSquaredError,
+    gradient_descent_path,
+)
+from gdlearn.inspection import DescentPathDisplay, LearningRateDisplay, LossCurveDisplay
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+plt = pytest.importorskip("matplotlib.pyplot")
+
+X, Y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
+PAIR, CENTRED = X[["s4", "s5"]] - X[["s4", "s5"]].mean(), Y - Y.mean()
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def parameters(display):
+    return [name for name in vars(display) if not name.endswith("_")]
+
+
+def test_all_is_what_is_there():
+    public = {name for name in vars(gdlearn.inspection) if not name.startswith("_")}
+    assert public == set(gdlearn.inspection.__all__)
+
+
+# ---------------------------------------------------------------------------------------------------------------- loss
+
+
+def test_loss_curve_shows_the_recorded_losses():
+    model = GradientDescentRegressor(0.1, max_iter=5000).fit(X, Y)
+    display = LossCurveDisplay.from_estimator(model)
+    (line,) = display.lines_
+    np.testing.assert_array_equal(line.get_xdata(), model.loss_curve_iterations_)
+    np.testing.assert_array_equal(line.get_ydata(), model.loss_curve_)
+    assert line.get_label() == "η = 0.1"
+    assert "units of y squared" in display.ax_.get_ylabel()
+    assert display.ax_.get_xscale() == "symlog"
+    assert display.ax_.get_xlim() == (0, 5000)
+    assert display.validation_lines_ == display.markers_ == []
+    assert display.figure_ is display.ax_.figure
+
+
+def test_loss_curve_of_early_stopping_marks_the_step_of_the_model():
+    model = GradientDescentRegressor(0.01, early_stopping=True, random_state=0).fit(X, CENTRED)
+    display = LossCurveDisplay.from_estimator(model, name="descent")
+    np.testing.assert_array_equal(display.validation_lines_[0].get_ydata(), model.validation_loss_curve_)
+    ((k, loss),) = display.markers_[0].get_xydata()
+    assert k == model.n_iter_ < model.loss_curve_iterations_[-1]
+    assert loss == min(model.validation_loss_curve_)
+    assert [text.get_text() for text in display.ax_.get_legend().get_texts()][:2] == [
+        "descent",
+        "descent, on rows held out",
+    ]
+
+
+def test_loss_curves_of_several_estimators():
+    models = [GradientDescentRegressor(rate, max_iter=9).fit(X, Y) for rate in (0.01, "auto", "exact", lambda k: 0.1)]
+    names = [line.get_label() for line in LossCurveDisplay.from_estimators(models).lines_]
+    assert names == ["η = 0.01", f"η = {models[1].learning_rate_:.3g}", "exact line search", "η by schedule"]
+    display = LossCurveDisplay.from_estimators({"slow": models[0], "fast": models[1]})
+    assert [line.get_label() for line in display.lines_] == ["slow", "fast"]
+    assert display.lines_[0].get_color() != display.lines_[1].get_color()
+    assert display.ax_.get_xscale() == "linear"
+    search = GradientDescentRegressorCV(3, max_iters=3).fit(X, Y)
+    assert LossCurveDisplay.from_estimator(search).lines_[0].get_ydata()[-1] == search.loss_
+
+
+def test_loss_curve_of_nothing_to_fit():
+    display = LossCurveDisplay.from_estimator(GradientDescentRegressor(0.1, max_iter=3).fit(PAIR, 0 * Y))
+    display.figure_.canvas.draw()
+    np.testing.assert_array_equal(display.lines_[0].get_ydata(), np.zeros(4))
+
+
+def test_loss_above_the_minimum():
+    model, minimum = GradientDescentRegressor(0.2, max_iter=10**6).fit(X, Y), GradientDescentRegressor().fit(X, Y).loss_
+    display = LossCurveDisplay.from_estimator(model, minimum=minimum)
+    shown, loss = display.lines_[0].get_ydata(), np.array(model.loss_curve_)
+    kept = np.isfinite(shown)
+    np.testing.assert_array_equal(shown[kept], loss[kept] - minimum)
+    assert (shown[kept] > 1e-14 * minimum).all()  # what remains is no rounding,
+    assert kept[0]
+    assert not kept[-1]  # which at the limit is all there is
+    assert "above its minimum" in display.ax_.get_ylabel()
+    np.testing.assert_array_equal(display.losses[0], loss)
+
+
+# ------------------------------------------------------------------------------------------------------- learning rate
+
+
+def test_map_shows_the_mean_errors():
+    rates, steps = [0.2, 0.001, 0.01, 0.01, 5.0], [100, 1, 10]
+    search = GradientDescentRegressorCV(rates, max_iters=steps).fit(X, Y)
+    display = LearningRateDisplay.from_estimator(search)
+    np.testing.assert_array_equal(display.learning_rates, [0.001, 0.01, 0.2, 5.0])
+    np.testing.assert_array_equal(display.iterations, [1, 10, 100])
+    mean = search.mse_path_.mean(axis=-1)
+    np.testing.assert_array_equal(display.errors, mean[np.ix_([1, 2, 0, 4], [1, 2, 0])])
+    shown = display.mesh_.get_array()
+    np.testing.assert_array_equal(shown.filled(np.inf), display.errors.T)
+    assert shown.mask[:, 3].all()
+    assert not shown.mask[:, :3].any()
+    assert display.limit_line_.get_xdata() == [search.max_stable_learning_rate_] * 2
+    np.testing.assert_array_equal(display.best_.get_xydata(), [[search.learning_rate_, search.max_iter_]])
+    assert display.colorbar_.ax.get_ylabel() == "mean squared error (units of y squared)"
+    assert display.ax_.get_xscale() == display.ax_.get_yscale() == "log"
+
+
+def test_the_limit_is_in_the_picture_where_it_is_near():
+    search = GradientDescentRegressorCV(4, max_iters=3).fit(X, Y)  # rates up to half of the limit
+    display = LearningRateDisplay.from_estimator(search)
+    assert search.learning_rates_[-1] < search.max_stable_learning_rate_ < display.ax_.get_xlim()[1]
+    far = GradientDescentRegressorCV([1e-5, 1e-4], max_iters=3).fit(X, Y)
+    display = LearningRateDisplay.from_estimator(far)
+    assert display.limit_line_ is None
+    assert display.ax_.get_xlim()[1] < 1e-3
+
+
+@pytest.mark.parametrize("rates", [[0.1], [0.1, 0.2]])
+def test_map_of_a_single_row_or_cell(rates):
+    search = GradientDescentRegressorCV(rates, max_iters=[7]).fit(X, Y)
+    display = LearningRateDisplay.from_estimator(search, cmap="cividis", vmax=1e4)
+    display.figure_.canvas.draw()
+    assert display.mesh_.get_array().shape == (1, len(rates))
+    assert display.mesh_.get_clim()[1] == 1e4
+
+
+def test_map_of_a_grid_search_over_a_pipeline():
+    pipe = make_pipeline(StandardScaler(), GradientDescentRegressor(scaling=None))
+    name, rates, steps = "gradientdescentregressor__", [0.001, 0.1], [1, 10, 100]
+    grid = {f"{name}learning_rate": rates, f"{name}max_iter": steps}
+    search = GridSearchCV(pipe, grid, scoring="neg_mean_squared_error").fit(X, Y)
+    stable = search.best_estimator_[-1].max_stable_learning_rate_
+    display = LearningRateDisplay.from_cv_results(search.cv_results_, max_stable_learning_rate=stable)
+    own = LearningRateDisplay.from_estimator(GradientDescentRegressorCV(rates, max_iters=steps).fit(X, Y))
+    np.testing.assert_allclose(display.errors, own.errors, rtol=1e-9)
+    assert display.best == own.best
+    assert display.limit_line_.get_xdata()[0] == stable
+    again = LearningRateDisplay.from_cv_results(search.cv_results_, prefix=name, error_name="MSE")
+    assert again.limit_line_ is None
+    assert again.colorbar_.ax.get_ylabel() == "MSE"
+
+
+def test_map_of_incomplete_results():
+    results = {
+        "param_learning_rate": [0.1, 0.2, 0.1],
+        "param_max_iter": [1, 1, 2],
+        "mean_test_score": [-3.0, np.nan, -2.0],
+    }
+    display = LearningRateDisplay.from_cv_results(results)
+    np.testing.assert_array_equal(display.errors, [[3.0, 2.0], [np.nan, np.nan]])
+    assert display.best == (0.1, 2)
+    results["param_max_iter"][2] = 1
+    with pytest.raises(ValueError, match=r"'cv_results' .* Got several"):
+        LearningRateDisplay.from_cv_results(results)
+    with pytest.raises(ValueError, match=r"'cv_results' .* numbers as learning rates"):
+        LearningRateDisplay.from_cv_results(results | {"param_learning_rate": ["auto", 0.1, 0.2]})
+    with pytest.raises(TypeError, match=r"'cv_results' .* the keys 'param_x__learning_rate'.*here 'x__'"):
+        LearningRateDisplay.from_cv_results(results, prefix="x__")
+    with pytest.raises(TypeError, match=r"'cv_results' .* Got list"):
+        LearningRateDisplay.from_cv_results([1])
+
+
+# --------------------------------------------------------------------------------------------------------- descent path
+
+
+def scaled(model, coefs, intercepts):
+    """Coefficients in original units as θ in the coordinates of the descent."""
+    slopes = coefs * model.feature_scale_[:, None]
+    return np.vstack([intercepts + model.feature_mean_ @ coefs, slopes])
+
+
+@pytest.mark.parametrize("scaling", [None, "standard", "minmax", "maxabs"])
+@pytest.mark.parametrize(
+    ("features", "places"), [((0, 1), [1, 2]), (("bmi", "intercept"), [3, 0]), ((9, "age"), [10, 1])]
+)
+def test_path_points_are_the_iterates_in_scaled_coordinates(scaling, features, places):
+    model = GradientDescentRegressor(scaling=scaling).fit(X, Y)
+    rates = [0.3 * model.learning_rate_, "auto"]
+    display = DescentPathDisplay.from_estimator(model, X, Y, features=features, learning_rates=rates, iterations=7)
+    for rate, path, line in zip(rates, display.paths, display.lines_, strict=True):
+        _, coefs, intercepts, _ = gradient_descent_path(X, Y, learning_rate=rate, iterations=7, scaling=scaling)
+        expected = scaled(model, coefs, intercepts)[places].T
+        np.testing.assert_allclose(path, expected, rtol=1e-12, atol=1e-12)
+        np.testing.assert_array_equal(line.get_xydata(), path)
+    assert len(display.axes_) == 2
+    assert display.axes_[0] is display.ax_
+    assert "(units of y" in display.x_name
+    assert "(units of y" in display.y_name
+
+
+@pytest.mark.parametrize("scaling", [None, "standard", "minmax"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_with_two_parameters_the_surface_is_the_mean_squared_error(scaling, weighted):
+    weight = np.linspace(0, 3, len(Y)) if weighted else None
+    model = GradientDescentRegressor(scaling=scaling)
+    display = DescentPathDisplay.from_estimator(
+        model, X[["bmi"]], Y, features=("intercept", "bmi"), iterations=5, sample_weight=weight
+    )
+    model.fit(X[["bmi"]], Y, weight)
+    Z = (X[["bmi"]].to_numpy() - model.feature_mean_) / model.feature_scale_
+    J = MeanSquaredError(Z, Y, weight)
+    for i, j in (0, 0), (3, 400), (250, 17):
+        assert display.values[i, j] == pytest.approx(J.value([display.x[j], display.y[i]]), rel=1e-10)
+    for point, value, gradient in zip(display.paths[0], display.path_values[0], display.gradients[0], strict=True):
+        assert value == pytest.approx(J.value(point), rel=1e-10)
+        np.testing.assert_allclose(gradient, J.gradient(point), rtol=1e-7, atol=1e-9 * np.abs(Y).max())
+    assert J.gradient(display.optimum) == pytest.approx([0, 0], abs=1e-8)
+    assert display.minimum == pytest.approx(J.value(display.optimum), rel=1e-12)
+
+
+@pytest.mark.parametrize("others", ["optimum", "fixed"])
+def test_with_more_parameters_the_others_are_where_they_are_said_to_be(others):
+    display = DescentPathDisplay.from_estimator(
+        GradientDescentRegressor(), X, Y, features=("s1", "s2"), others=others, iterations=5
+    )
+    Z = StandardScaler().fit_transform(X)
+    best, rest = LinearRegression().fit(Z, Y), [0, 1, 2, 3, 6, 7, 8, 9]
+    for i, j in (0, 0), (3, 400), (250, 17):
+        left = Y - Z[:, [4, 5]] @ [display.x[j], display.y[i]]
+        if others == "optimum":
+            predicted = LinearRegression().fit(Z[:, rest], left).predict(Z[:, rest])
+        else:
+            predicted = best.intercept_ + Z[:, rest] @ best.coef_[rest]
+        assert display.values[i, j] == pytest.approx(np.mean((left - predicted) ** 2), rel=1e-10)
+    np.testing.assert_allclose(display.optimum, best.coef_[[4, 5]], rtol=1e-9)
+
+
+def angles(display):
+    """Degrees, on the picture, between each arrow and the drawn level set through its foot."""
+    display.figure_.set_dpi(100)
+    display.figure_.canvas.draw()
+    found = []
+    for ax, arrows, contours in zip(display.axes_, display.arrows_, display.arrow_contours_, strict=True):
+        on_picture = ax.transData.transform
+        feet = arrows.get_offsets()
+        tips = on_picture(feet + np.column_stack([arrows.U, arrows.V]))
+        curves = [path for path in contours.get_paths() if len(path.vertices)]
+        lines = [path.codes[1:] == path.LINETO for path in curves]
+        starts = on_picture(np.concatenate([p.vertices[:-1][line] for p, line in zip(curves, lines, strict=True)]))
+        ends = on_picture(np.concatenate([p.vertices[1:][line] for p, line in zip(curves, lines, strict=True)]))
+        for foot, tip in zip(on_picture(feet), tips, strict=True):
+            side = ends - starts
+            along = np.clip(np.sum((foot - starts) * side, axis=1) / np.maximum(np.sum(side**2, axis=1), 1e-30), 0, 1)
+            distance = np.linalg.norm(starts + along[:, None] * side - foot, axis=1)
+            nearest = np.argmin(np.where(np.linalg.norm(side, axis=1) > 1e-3, distance, np.inf))
+            assert distance[nearest] < 0.5, "the level set goes through the foot, to half a pixel"
+            a, b = tip - foot, side[nearest]
+            cosine = np.abs(a @ b) / np.linalg.norm(a) / np.linalg.norm(b)
+            found.append(np.degrees(np.arccos(cosine)))
+    return np.array(found)
+
+
+@pytest.mark.parametrize(
+    ("data", "features", "settings"),
+    [
+        (PAIR, ("s4", "s5"), {"fit_intercept": False}),
+        (X[["bmi"]], ("intercept", "bmi"), {}),
+        (X[["bmi"]] / 10, ("intercept", "bmi"), {"scaling": None}),
+        (X, ("s1", "s2"), {}),
+        (X, ("bmi", "s5"), {"momentum": 0.5}),
+    ],
+    ids=["two", "bowl", "valley", "collinear", "momentum"],
+)
+def test_arrows_meet_the_level_sets_at_right_angles_on_the_picture(data, features, settings):
+    stable = GradientDescentRegressor(**settings).fit(data, CENTRED).max_stable_learning_rate_
+    rates = [part * stable for part in (0.05, 0.45, 0.9, 1.05)]
+    model = GradientDescentRegressor(**settings)
+    display = DescentPathDisplay.from_estimator(model, data, CENTRED, features=features, learning_rates=rates)
+    off = np.abs(angles(display) - 90)
+    assert len(off) >= 4
+    assert off.max() < 1, off
+
+
+def test_arrows_go_downhill_and_along_the_steps():
+    model = GradientDescentRegressor(0.01, fit_intercept=False)
+    display = DescentPathDisplay.from_estimator(model, PAIR, CENTRED)
+    step = np.diff(display.paths[0], axis=0)
+    np.testing.assert_allclose(step, -0.01 * display.gradients[0][:-1], rtol=1e-6)
+    arrows = display.arrows_[0]
+    feet = arrows.get_offsets()
+    for foot, u, v in zip(feet, arrows.U, arrows.V, strict=True):
+        (k,) = np.flatnonzero((display.paths[0] == foot).all(axis=1))
+        assert display.gradients[0][k] @ [u, v] < 0
+
+
+def test_a_diverging_path_is_drawn_to_its_first_step_out_of_the_picture():
+    stable = GradientDescentRegressor(fit_intercept=False).fit(PAIR, CENTRED).max_stable_learning_rate_
+    model = GradientDescentRegressor(fit_intercept=False)
+    rates = [1.05 * stable, 1e6 * stable]
+    display = DescentPathDisplay.from_estimator(model, PAIR, CENTRED, learning_rates=rates, iterations=20)
+    display.figure_.canvas.draw()
+    assert all("diverges" in ax.get_title() for ax in display.axes_)
+    size = max(np.ptp(display.x), np.ptp(display.y))
+    for path, line in zip(display.paths, display.lines_, strict=True):
+        assert len(path) == 21
+        shown = line.get_xydata()
+        assert np.abs(shown).max() < 10 * size
+        inside = (shown >= [display.x[0], display.y[0]]) & (shown <= [display.x[-1], display.y[-1]])
+        assert inside[:-1].all()
+        assert not inside[-1].all()
+        np.testing.assert_array_equal(shown[:-1], path[: len(shown) - 1])
+    assert np.abs(display.paths[1]).max() > 1e100
+    with pytest.raises(DivergenceError):
+        DescentPathDisplay.from_estimator(model, PAIR, CENTRED, learning_rates=[1e200])
+
+
+def test_any_function_of_two_variables_may_have_a_domain():
+    x, y = np.linspace(-1, 3, 200), np.linspace(-2, 3, 200)
+    with np.errstate(invalid="ignore"):
+        values = x[None] - np.log(x[None]) + y[:, None] ** 2
+    path = np.array([[2.5, 2.0], [1.6, 0.5], [1.1, 0.1]])
+    gradient = np.column_stack([1 - 1 / path[:, 0], 2 * path[:, 1]])
+    height = path[:, 0] - np.log(path[:, 0]) + path[:, 1] ** 2
+    display = DescentPathDisplay(
+        x=x, y=y, values=values, paths=[path], path_values=[height], gradients=[gradient], value_name="f"
+    ).plot()
+    assert "f − min f" in display.ax_.get_legend_handles_labels()[1][0]
+    assert np.abs(angles(display) - 90).max() < 1
+    for path in display.contours_[0].get_paths():
+        assert not len(path.vertices) or path.vertices[:, 0].min() > 0
+
+
+def test_sparse_rows_and_no_gap_to_descend():
+    from scipy import sparse
+
+    rows = sparse.csr_matrix(PAIR.to_numpy())
+    display = DescentPathDisplay.from_estimator(GradientDescentRegressor(), rows, Y)
+    dense = DescentPathDisplay.from_estimator(GradientDescentRegressor(), PAIR, Y)
+    np.testing.assert_allclose(display.values, dense.values, rtol=1e-9)
+    flat = DescentPathDisplay.from_estimator(GradientDescentRegressor(), PAIR, 0 * Y)  # it starts at its optimum
+    flat.figure_.canvas.draw()
+
+
+def test_a_surface_without_height_is_refused():
+    twins = np.column_stack([PAIR, PAIR])
+    with pytest.raises(ValueError, match=r"J does not depend on features=\(0, 1\).*others=\"fixed\""):
+        DescentPathDisplay.from_estimator(GradientDescentRegressor(), twins, Y)
+    DescentPathDisplay.from_estimator(GradientDescentRegressor(), twins, Y, others="fixed")
+
+
+# -------------------------------------------------------------------------------------------------------------- of all
+
+
+def test_given_axes_are_drawn_on():
+    _, axes = plt.subplots(2, 2)
+    model = GradientDescentRegressor(0.01, max_iter=3).fit(PAIR, Y)
+    search = GradientDescentRegressorCV(3, max_iters=3).fit(PAIR, Y)
+    drawn = [
+        LossCurveDisplay.from_estimator(model, ax=axes[0, 0], linestyle=":"),
+        LearningRateDisplay.from_estimator(search, ax=axes[0, 1]),
+        DescentPathDisplay.from_estimator(model, PAIR, Y, ax=axes[1, 0], linewidth=3),
+    ]
+    for display, ax in zip(drawn, axes.ravel(), strict=False):
+        assert display.ax_ is ax
+        assert display.figure_ is axes[0, 0].figure
+    assert plt.get_fignums() == [1]
+    assert drawn[0].lines_[0].get_linestyle() == ":"
+    assert drawn[2].lines_[0].get_linewidth() == 3
+    two = DescentPathDisplay.from_estimator(model, PAIR, Y, learning_rates=[0.1, 0.2], ax=axes[1])
+    assert list(two.axes_) == list(axes[1])
+    with pytest.raises(ValueError, match=r"'ax' parameter .* each of the 2 paths"):
+        two.plot(axes[0, 0])
+
+
+def test_the_constructor_only_stores_and_plot_may_be_called_again():
+    model = GradientDescentRegressor(0.01, max_iter=3).fit(PAIR, Y)
+    display = LossCurveDisplay(iterations=[[0, 1]], losses=[[2.0, 1.0]])
+    assert parameters(display) == list(vars(display))
+    assert display.plot() is display
+    for one in (DescentPathDisplay.from_estimator(model, PAIR, Y), LossCurveDisplay.from_estimator(model)):
+        first = one.ax_
+        stored = {name: getattr(one, name) for name in parameters(one)}
+        assert one.plot().ax_ is not first
+        assert all(getattr(one, name) is value for name, value in stored.items())
+        assert len(one.lines_) == 1
+
+
+def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):
+    model = GradientDescentRegressor(0.01, max_iter=3).fit(PAIR, Y)
+    search = GradientDescentRegressorCV(3, max_iters=3).fit(PAIR, Y)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for draw in (
+        lambda: LossCurveDisplay.from_estimator(model),
+        lambda: LearningRateDisplay.from_estimator(search),
+        lambda: DescentPathDisplay.from_estimator(model, PAIR, Y),
+    ):
+        with pytest.raises(ImportError, match=r'Display\.plot needs matplotlib: pip install "gdlearn\[plot\]"'):
+            draw()
+
+
+def test_estimators_that_cannot_be_drawn():
+    for draw in (
+        lambda model: LossCurveDisplay.from_estimator(model),
+        lambda model: LossCurveDisplay.from_estimators([model]),
+        lambda model: LearningRateDisplay.from_estimator(model),
+        lambda model: DescentPathDisplay.from_estimator(model, PAIR, Y),
+    ):
+        for wrong in (LinearRegression(), make_pipeline(GradientDescentRegressor()), None, GradientDescentRegressor):
+            with pytest.raises(TypeError, match=r"'estimators?' parameter of .* must be .*GradientDescent.*Got"):
+                draw(wrong)
+    for draw, model in (
+        (LossCurveDisplay.from_estimator, GradientDescentRegressor()),
+        (LearningRateDisplay.from_estimator, GradientDescentRegressorCV()),
+    ):
+        with pytest.raises(NotFittedError, match=r"not fitted yet"):
+            draw(model)
+    with pytest.raises(ValueError, match=r"'estimators' .* Got \[\] instead"):
+        LossCurveDisplay.from_estimators([])
+    with pytest.raises(ValueError, match=r"draws one target; y has 2"):
+        DescentPathDisplay.from_estimator(GradientDescentRegressor(), PAIR, np.column_stack([Y, Y]))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("features", (0, 2), r"numbers from 0 to 1, names of columns \(s4, s5\), \"intercept\""),
+        ("features", (0, 0), "two different ones"),
+        ("features", ("s4", "bmi"), "names of columns"),
+        ("features", (0, 1, 1), "two different ones"),
+        ("features", (0, True), "two different ones"),
+        ("features", (-1, 0), "numbers from 0"),
+        ("features", "s4", "two different ones"),
+        ("learning_rates", [], "non-empty list"),
+        ("learning_rates", 0.1, "non-empty list"),
+        ("learning_rates", [0.1, -1], "finite numbers > 0"),
+        ("learning_rates", ["fast"], '"auto", "exact"'),
+        ("iterations", 0, "an integer >= 1"),
+        ("iterations", 2.5, "an integer >= 1"),
+        ("others", "zero", '"optimum" or "fixed"'),
+        ("names", ["a", "b"], "a list of 1 str"),
+    ],
+)
+def test_parameters_of_the_descent_path(name, value, allowed):
+    with pytest.raises(ValueError, match=rf"The '{name}' parameter of DescentPathDisplay.from_estimator .*{allowed}"):
+        DescentPathDisplay.from_estimator(GradientDescentRegressor(), PAIR, Y, **{name: value})
+
+
+def test_other_parameters():
+    model = GradientDescentRegressor(0.01, max_iter=3).fit(PAIR, Y)
+    with pytest.raises(
+        ValueError, match=r"The 'minimum' parameter of LossCurveDisplay.from_estimator .*Got -1 instead"
+    ):
+        LossCurveDisplay.from_estimator(model, minimum=-1)
+    with pytest.raises(ValueError, match=r"The 'max_stable_learning_rate' parameter of .*Got 'x' instead"):
+        LearningRateDisplay.from_cv_results({}, max_stable_learning_rate="x")
+    plain = pd.DataFrame(PAIR.to_numpy())
+    with pytest.raises(ValueError, match=r"numbers from 0 to 1. Got"):
+        DescentPathDisplay.from_estimator(
+            GradientDescentRegressor(fit_intercept=False), plain, Y, features=("intercept", 0)
+        )
