@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from .._blocks import Array
-from .._modes import modes_of
+from .._modes import Modes, modes_of
 from .._objective import Quadratic
 from .._problem import MomentProblem, WideProblem
 from .._scaling import ScalingName
@@ -231,7 +231,7 @@ def _remarks(case: Case) -> str:
         text += f"; {listed(constant)} {verb} constant, which the intercept already is: {rest}"
     modes, intercept = case.standard.modes, int(case.problem.fit_intercept)
     missing = len(case.names) - len(constant) - (len(modes.eigenvalues) - intercept)
-    if missing > 0 and case.n_rows > len(case.names) and isinstance(case.standard, MomentProblem):
+    if missing > 0 and case.n_rows > len(case.names) and isinstance(modes, Modes):
         held = (modes.vectors[intercept:] ** 2).sum(axis=1)
         part = np.where(case.constant, 0.0, 1.0 - held)
         names = [case.names[j] for j in np.argsort(-part, kind="stable") if part[j] > 1e-3]
@@ -266,7 +266,12 @@ def _descent(case: Case) -> str:
 
 
 def _steps(n: float) -> str:
-    return f"about {short(n)} step{'' if n == 1 else 's'}"
+    return f"about {counted(n)}"
+
+
+def counted(n: float) -> str:
+    """A number of steps."""
+    return f"{short(n)} step{'' if n == 1 else 's'}"
 
 
 def short(value: float, digits: int = 2) -> str:

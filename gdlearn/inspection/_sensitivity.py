@@ -2,7 +2,7 @@ r"""Sensitivity: which features and which modes make a descent slow, or make it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,6 +12,7 @@ from sklearn.base import clone
 
 from .._blocks import Array, Rows
 from .._modes import EPS
+from .._problem import refuse_overflow
 from .._regressor import GradientDescentRegressor
 from .._scaling import ScalingName
 from .._solve import Plan, Settings, pose
@@ -252,8 +253,8 @@ def _arguments(
     rate = estimator.learning_rate
     if not (positive_real(rate) or one_of("auto")(rate)):
         raise InvalidParameterError(
-            f"The 'learning_rate' of {owner} must be a finite number > 0 or \"auto\", for a rate that changes from step "
-            f'to step has no factor. Got {rate!r} instead: pass learning_rate="auto".'
+            f"The 'learning_rate' of {owner} must be a finite number > 0 or \"auto\", for a rate that changes from "
+            f'step to step has no factor. Got {rate!r} instead: pass learning_rate="auto".'
         )
     check_scaling_and_steps(owner, rate, estimator.momentum, estimator.nesterov, estimator.scaling)
     check_parameter(owner, "fit_intercept", estimator.fit_intercept, "a boolean", boolean)
@@ -264,6 +265,7 @@ def _posed(rows: Rows, name: ScalingName, fit_intercept: bool) -> Posed:
     """The problem whose closed form a fit to the limit takes."""
     with np.errstate(all="ignore"):  # what overflows is refused
         problem = cast(Posed, pose(rows, name, fit_intercept, Settings(solver="spectral")))
+        refuse_overflow(problem.feature_square)
         return problem.sharper_limit() or problem
 
 
@@ -378,7 +380,7 @@ def _table(columns: dict[str, list[Any]]) -> Any:
     return DataFrame(columns)
 
 
-def _text(table: Any, order: Sequence[int] | Array | None = None, most: int = 12) -> str:
+def _text(table: Any, order: Any = None, most: int = 12) -> str:
     """The table, aligned; of more than `most` rows the first and the last."""
     columns = {name: list(table[name]) for name in table}
     n = len(next(iter(columns.values())))

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._diagnosis import short
+from ._diagnosis import counted, short
 from ._sensitivity import Sensitivity, sensitivity
 from ._style import import_pyplot
 
 LOOKS = {
-    "explodes": ("#D55E00", "X"),
-    "stalls": ("#E69F00", "s"),
-    "converges": ("#0072B2", "o"),
+    "explodes": ("#D55E00", "X", "#A84A00"),
+    "stalls": ("#E69F00", "s", "#8A5F00"),
+    "converges": ("#0072B2", "o", "#0072B2"),
 }
-"""Colour (Okabe and Ito's palette, told apart by colour-blind readers) and marker of each verdict."""
+"""Colour (Okabe and Ito's palette, told apart by colour-blind readers), marker, and colour of text, by verdict."""
 
 MOST_BARS = 10
 
@@ -145,7 +145,7 @@ class SensitivityDisplay:
         for edge in (-1, 1):
             ax.axhline(edge, color="0.4", linewidth=0.8)
         self.points_ = {}
-        for name, (colour, marker) in LOOKS.items():
+        for name, (colour, marker, _) in LOOKS.items():
             some = verdict == name
             if some.any():
                 self.points_[name] = ax.scatter(
@@ -153,10 +153,13 @@ class SensitivityDisplay:
                 )
         lowest = float(factor.min(initial=0.0))
         if lowest < -3:
-            ax.set_yscale("symlog", linthresh=1, linscale=1.5)
-            ax.set_ylim(4 * lowest, 4)
-            ticks = [-(10.0**k) for k in _few(int(np.ceil(np.log10(-lowest))))]
-            ax.set_yticks([*ticks, -1, 0, 1], [*(f"$-10^{{{round(np.log10(-t))}}}$" for t in ticks), "-1", "0", "1"])
+            decades = np.log10(-lowest)
+            ax.set_yscale("symlog", linthresh=1, linscale=max(1.0, 0.4 * decades))
+            ax.set_ylim(10 * lowest, 10.0 ** max(0.5, 0.3 * decades))
+            powers = _few(int(np.ceil(decades)))
+            ax.set_yticks(
+                [-1, 0, 1, *(-(10.0**k) for k in powers)], ["−1", "0", "1", *(f"$-10^{{{k}}}$" for k in powers)]
+            )
             ax.minorticks_off()
         else:
             ax.set_ylim(min(1.25 * lowest, -1.3), 1.45)
@@ -172,25 +175,21 @@ class SensitivityDisplay:
         modes = self.sensitivity.modes
         leading, steps = list(modes["leading"]), np.asarray(modes["steps"], dtype=float)
         for name in self.points_:
-            colour = LOOKS[name][0]
             some = np.flatnonzero(verdict == name)
             which = some[0] if name == "explodes" else some[-1]
-            first = leading[which].split(", ")[0]
-            if name == "explodes":
-                text = f"explodes: mode of {first}"
-            else:
-                text = f"{name}: mode of {first}, {short(steps[which])} steps"
+            text = f"{name}: mode of {leading[which].split(', ')[0]}"
+            if name != "explodes":
+                text += f", {counted(steps[which])}"
             right = place[which] > len(place) / 2
-            above = name == "stalls"
-            ax.annotate(
-                text,
-                (place[which], factor[which]),
-                xytext=(-8 if right else 8, 12 if above else -16),
-                textcoords="offset points",
-                ha="right" if right else "left",
-                color=colour,
-                fontweight="bold",
-            )
+            side, point = (-1 if right else 1), (place[which], factor[which])
+            options = {"ha": "right" if right else "left", "color": LOOKS[name][2], "fontweight": "bold"}
+            if name == "converges":  # in the lower half of the band, where the fewest modes are
+                line = {"arrowstyle": "-", "color": LOOKS[name][0], "linewidth": 0.8}
+                ax.annotate(text, point, xytext=(point[0], -0.6), va="center", arrowprops=line, **options)
+            else:
+                offset = (8 * side, 10) if name == "stalls" else (10 * side, 0)
+                va = "bottom" if name == "stalls" else "center"
+                ax.annotate(text, point, xytext=offset, textcoords="offset points", va=va, **options)
 
     def _draw_features(self, ax: Any) -> Any:
         features = self.sensitivity.features
