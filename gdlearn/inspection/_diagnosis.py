@@ -276,6 +276,7 @@ def counted(n: float) -> str:
 
 def short(value: float, digits: int = 2) -> str:
     """A number as a sentence says it: 1.8, 420, 3e12."""
+    value = float(value)  # numbers of steps may be integers beyond any dtype
     text = f"{value:.{digits}g}"
     if not np.isfinite(value) or (1e-3 <= abs(float(text)) < 1e5):
         return f"{float(text):,.0f}" if "e" in text else text
