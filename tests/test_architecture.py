@@ -36,9 +36,17 @@ ORDER = [
 ]
 
 
-def imports(path):
+CORE = {"numpy", "scipy", "sklearn", "threadpoolctl"}  # the last comes with sklearn
+OPTIONAL = {"inspection": {"matplotlib", "pandas"}}  # by folder, and inside functions only
+
+
+def imports(path, *, inside_functions=True):
     """(level, module, names) of every import of a file."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    nodes = [ast.parse(path.read_text())]
+    while nodes:
+        node = nodes.pop()
+        if inside_functions or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            nodes.extend(ast.iter_child_nodes(node))
         if isinstance(node, ast.ImportFrom):
             yield node.level, node.module or "", [alias.name for alias in node.names]
         elif isinstance(node, ast.Import):
@@ -57,9 +65,12 @@ def test_imports_run_one_way():
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
 def test_only_public_names_and_core_dependencies(path):
+    allowed = CORE | OPTIONAL.get(path.parent.name, set())
+    at_import = [module.split(".")[0] for level, module, _ in imports(path, inside_functions=False) if level == 0]
+    assert set(at_import) <= CORE | sys.stdlib_module_names
     for level, module, names in imports(path):
         if level == 0 and module.split(".")[0] not in sys.stdlib_module_names:
-            assert module.split(".")[0] in {"numpy", "scipy", "sklearn", "threadpoolctl"}  # the last comes with sklearn
+            assert module.split(".")[0] in allowed
             assert not any(part.startswith("_") for part in [*module.split("."), *names])
 
 
@@ -69,11 +80,17 @@ def test_all_is_what_is_there():
     assert all(getattr(gdlearn, name).__doc__ for name in gdlearn.__all__)
 
 
-def test_importing_needs_no_extra():
-    code = "import sys, gdlearn; print([m for m in ('matplotlib', 'pandas', 'sympy', 'dask') if m in sys.modules])"
+@pytest.mark.parametrize("package", ["gdlearn", "gdlearn.inspection"])
+def test_importing_needs_no_extra(package):
+    code = f"import sys, {package}; print([m for m in ('matplotlib', 'pandas', 'sympy', 'dask') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     # scikit-learn itself imports pandas where it is installed; matplotlib and the rest it does not.
     assert result.stdout.strip() in ("[]", "['pandas']")
+
+
+def test_the_package_does_not_look_at_its_inspection():
+    for path in PACKAGE.glob("*.py"):
+        assert not any("inspection" in module for _, module, _ in imports(path))
 
 
 def test_the_version_is_in_the_changelog():

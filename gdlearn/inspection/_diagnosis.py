@@ -123,7 +123,7 @@ def _curable(case: Case) -> str:
         f'with scaling="{best}" {short(case.condition_numbers[best])} and {_steps(case.n_steps[best])}'
     )
     if case.condition_numbers[best] >= ILL_CONDITIONED:
-        text += f", for {_collinear(case)}"
+        text += f", because {_collinear(case)}"
     return text
 
 
@@ -205,12 +205,13 @@ def _too_large(case: Case) -> str:
     exploding = int(np.count_nonzero(explodes(plan, modes.eigenvalues)))
     largest = short(plan.stable_rate, 3)
     text = (
-        f"Learning rate {short(plan.rate, 3)} is too large: {exploding} of {len(modes.eigenvalues)} modes explode, for "
-        f'the largest stable rate is {largest}; use learning_rate="auto" or a rate below {largest}'
+        f"Learning rate {short(plan.rate, 3)} is too large: {exploding} of {len(modes.eigenvalues)} modes "
+        f"explode{'s' if exploding == 1 else ''}, and the largest stable rate is {largest}; use "
+        f'learning_rate="auto" or a rate below {largest}'
     )
     if case.curable:
         cause = _cause(case)
-        return f'{text}, or scaling="{case.remedy}", for {cause[0].lower()}{cause[1:]}'
+        return f'{text}, or scaling="{case.remedy}", because {cause[0].lower()}{cause[1:]}'
     return text
 
 

@@ -174,7 +174,7 @@ def test_all_is_well():
 def test_a_rate_too_large_is_named_with_the_largest_stable_one():
     X, y = diabetes()
     found = sensitivity(GradientDescentRegressor(learning_rate=0.5), X, y)
-    assert found.sentence.startswith("Learning rate 0.5 is too large: 1 of 11 modes explode")
+    assert found.sentence.startswith("Learning rate 0.5 is too large: 1 of 11 modes explodes, and")
     assert f"{found.max_stable_learning_rate:.3g}" in found.sentence
     assert "scale" not in found.sentence
     raw = sensitivity(X, y, learning_rate=0.5)
@@ -409,7 +409,7 @@ def test_display_on_given_axes(plt):
     _, two = plt.subplots(1, 2)
     assert display.plot(ax=two).feature_ax_ is two[1]
     _, three = plt.subplots(1, 3)
-    with pytest.raises(ValueError, match="'ax'.*Got 3"):
+    with pytest.raises(ValueError, match=r"'ax'.*Got 3"):
         display.plot(ax=three)
 
 
