@@ -9,8 +9,11 @@ repeats another. :func:`~gdlearn.inspection.sensitivity` says which it is, and w
 # %%
 # A feature in other units
 # ------------------------
-# The diabetes data, with the body mass index in g/m² rather than kg/m². Its curvature, twice its mean square, is a
-# million times what it was. The learning rate must suit the steepest direction, and every other one then waits.
+# The diabetes data, with the body mass index in mg/m² rather than kg/m²: a million times the number, 10¹² times the
+# curvature. The learning rate must suit the steepest direction, and every other one then waits.
+#
+# The share of a feature is its part in the logarithm of the condition number. At the flat end stands the intercept: the
+# other columns have means far from zero, and what one column more of ones adds to them is little.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,8 +23,8 @@ from gdlearn import GradientDescentRegressor
 from gdlearn.inspection import SensitivityDisplay, sensitivity
 
 X, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
-grams = X.assign(bmi=1000 * X["bmi"])
-found = sensitivity(grams, y)
+milligrams = X.assign(bmi=1e6 * X["bmi"])
+found = sensitivity(milligrams, y)
 print(found)
 
 # %%
@@ -31,7 +34,7 @@ print(found)
 
 print(f"\n{'scaling':<10}{'condition number':>18}{'predicted steps':>18}{'n_iter_':>18}")
 for scaling, steps in found.n_steps.items():
-    model = GradientDescentRegressor(scaling=scaling).fit(grams, y)
+    model = GradientDescentRegressor(scaling=scaling).fit(milligrams, y)
     print(f"{scaling!s:<10}{found.condition_numbers[scaling]:>18.3g}{steps:>18.3g}{model.n_iter_:>18.3g}")
 
 # %%
@@ -51,9 +54,11 @@ print(f"\n{sensitivity(model, twins, y).sentence}")
 # Each step multiplies the error of a mode by 1 − 2ηλ. Where that is outside the band from −1 to 1, the mode explodes;
 # where it is next to 1, the mode stalls.
 
-print(f"\n{sensitivity(grams, y, learning_rate=1e-7).sentence}")
+print(f"\n{sensitivity(milligrams, y, learning_rate=1e-13).sentence}")
 figure, axes = plt.subplots(2, 2, figsize=(13, 8), layout="constrained")
-SensitivityDisplay.from_estimator(GradientDescentRegressor(scaling=None, learning_rate=1e-7), grams, y, ax=axes[:, 0])
-SensitivityDisplay.from_estimator(model, grams, y, ax=axes[:, 1])
-figure.suptitle("Diabetes, bmi in g/m²: a rate too large without scaling, and the default")
+SensitivityDisplay.from_estimator(
+    GradientDescentRegressor(scaling=None, learning_rate=1e-13), milligrams, y, ax=axes[:, 0]
+)
+SensitivityDisplay.from_estimator(model, milligrams, y, ax=axes[:, 1])
+figure.suptitle("Diabetes, bmi in mg/m²: a rate too large without scaling, and the default")
 plt.show()

@@ -210,17 +210,25 @@ def _too_large(case: Case) -> str:
         f'learning_rate="auto" or a rate below {largest}'
     )
     if case.curable:
-        cause = _cause(case)
-        return f'{text}, or scaling="{case.remedy}", because {cause[0].lower()}{cause[1:]}'
+        return f'{text}, or scaling="{case.remedy}", because {_because(case)}'
     return text
 
 
 def _too_small(case: Case) -> str:
     rate, auto = short(case.plan.rate, 3), short(case.plan.stable_rate / 2, 3)
-    return (
+    text = (
         f"Learning rate {rate} is small: {_descent(case)} needs {_steps(case.steps)}; "
         f'with learning_rate="auto" ({auto}) {_steps(case.n_steps[case.scaling])}'
     )
+    if case.curable:
+        best = case.remedy
+        return f'{text}, and with scaling="{best}" too {_steps(case.n_steps[best])}, because {_because(case)}'
+    return text
+
+
+def _because(case: Case) -> str:
+    cause = _cause(case)
+    return cause[0].lower() + cause[1:]
 
 
 def _remarks(case: Case) -> str:
@@ -243,7 +251,7 @@ def _remarks(case: Case) -> str:
 
 def explodes(plan: Plan, eigenvalues: Array) -> Any:
     """Which modes grow: the largest stable rate of mode i is λ_max/λ_i times that of the descent."""
-    return plan.rate * eigenvalues >= plan.stable_rate * eigenvalues.max(initial=0.0)
+    return plan.rate * (eigenvalues / eigenvalues.max(initial=0.0)) >= plan.stable_rate
 
 
 def leading(loading: Array, enough: float = 0.9) -> list[int]:

@@ -39,7 +39,7 @@ STALLS = 1_000_000
 INTERCEPT = "(intercept)"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sensitivity:
     """What :func:`sensitivity` finds; printed, it is the sentence above the tables.
 
@@ -79,6 +79,9 @@ class Sensitivity:
     max_stable_learning_rate: float
     momentum: float
     steps: float
+
+    def __repr__(self) -> str:
+        return f"<Sensitivity: {self.sentence}>"
 
     def __str__(self) -> str:
         by_share = np.argsort(-np.asarray(self.features["share"]), kind="stable")
@@ -146,7 +149,8 @@ def sensitivity(
     -----
     Directions that the data do not hold (exactly collinear features) are no modes: descent never moves along them.
     With momentum β the factor is the root of largest modulus of each mode's recurrence, with the sign of its real part.
-    Where modes share an eigenvalue their eigenvectors, and so the shares, are not unique.
+    Where modes share an eigenvalue their eigenvectors, and so the shares, are not unique. It takes a fit under each
+    scaling, and room for d · min(N, d) numbers.
 
     References
     ----------
@@ -162,8 +166,8 @@ def sensitivity(
     >>> X, y = [[100, 1], [100, -1], [-100, 1], [-100, -1]], [1, 2, 3, 5]
     >>> found = sensitivity(X, y, fit_intercept=False)
     >>> print(found.sentence)
-    `feature 0` is 100 times the scale of `feature 1`: condition number 1e4, plain descent needs about 3.5e5 steps;
-    with scaling="standard" 1 and about 1 step.
+    `feature 0` is 100 times the scale of `feature 1`: condition number 10,000, plain descent needs about 3.5e5
+    steps; with scaling="standard" 1 and about 1 step.
     >>> [round(factor, 6) for factor in found.modes["factor"]]
     [0.0, 0.9999]
 
@@ -238,14 +242,15 @@ def _arguments(
             f"{type(estimator_or_X).__name__} instead: of a pipeline, pass its last step and the X that reaches it."
         )
     else:
-        if y is not None:
+        if X_or_y is not None and y is not None:
             raise TypeError(
                 "sensitivity(X, y) takes two arrays; with three arguments the first must be a "
                 f"GradientDescentRegressor. Got {type(estimator_or_X).__name__} instead."
             )
-        if X_or_y is None:
+        y = X_or_y if y is None else y
+        if y is None:
             raise TypeError("sensitivity(X, y) needs y. Got None instead.")
-        estimator, X, y = GradientDescentRegressor(scaling=None), estimator_or_X, X_or_y
+        estimator, X = GradientDescentRegressor(scaling=None), estimator_or_X
     unknown = sorted(set(settings) - set(SETTINGS))
     if unknown:
         raise TypeError(f"sensitivity has no setting {unknown[0]!r}. Allowed: {', '.join(SETTINGS)}, sample_weight.")

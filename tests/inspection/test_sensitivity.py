@@ -188,6 +188,35 @@ def test_a_rate_too_small():
     assert 'learning_rate="auto"' in found.sentence
 
 
+def test_a_rate_too_small_for_features_of_unequal_scale():
+    X, y = diabetes()
+    sentence = sensitivity(X, y, learning_rate=1e-9).sentence
+    assert sentence.startswith("Learning rate 1e-9 is small")
+    assert 'with scaling="standard" too about 15,000 steps, because `s1` is 120 times the scale of `sex`' in sentence
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize(
+    ("X", "y"),
+    [([[0.0], [0.0]], [1.0, 2.0]), ([[2.0]], [3.0]), ([[1.0], [2.0]], [0.0, 0.0]), ([[5.0, 5.0]] * 3, [1.0, 2.0, 4.0])],
+    ids=["zeros", "one row", "y = 0", "constants"],
+)
+def test_what_has_nothing_to_say(X, y, scaling, fit_intercept):
+    found = sensitivity(X, y, scaling=scaling, fit_intercept=fit_intercept)
+    model = GradientDescentRegressor(scaling=scaling, fit_intercept=fit_intercept).fit(X, y)
+    assert found.steps == model.n_iter_
+    assert found.sentence.startswith("Condition number ")
+    assert str(found)
+
+
+def test_keywords():
+    assert sensitivity(SQUARE, y=Y4).steps == sensitivity(SQUARE, Y4).steps
+    model = GradientDescentRegressor(scaling=None)
+    assert sensitivity(model, SQUARE, y=Y4).sentence == sensitivity(SQUARE, Y4).sentence
+    assert repr(sensitivity(SQUARE, Y4)).startswith("<Sensitivity: `feature 0` is")
+
+
 def test_an_offset():
     pd = pytest.importorskip("pandas")
     random = np.random.default_rng(0)
