@@ -166,8 +166,10 @@ class SensitivityDisplay:
         ax.set_xlim(0.5, len(place) + 0.5)
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set_xlabel("mode, from steep to flat")
-        ax.set_ylabel("factor of its error per step, 1 − 2ηλ")
-        ax.set_title(f"scaling={found.scaling!r}, η = {short(found.learning_rate, 3)}", loc="left")
+        momentum = f", momentum {found.momentum:g}" if found.momentum else ""
+        ax.set_ylabel("factor of its error per step" + ("" if momentum else ", 1 − 2ηλ"))
+        ax.set_title(f"scaling={found.scaling!r}, η = {short(found.learning_rate, 3)}{momentum}", loc="left")
+        ax.text(0.99, 0.02, "outside the band: explodes", transform=ax.transAxes, ha="right", va="bottom", color="0.35")
         self._label_verdicts(ax, place, factor, verdict)
 
     def _label_verdicts(self, ax: Any, place: Any, factor: Any, verdict: Any) -> None:
