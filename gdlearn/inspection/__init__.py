@@ -1,7 +1,19 @@
-"""Pictures of descents, as scikit-learn's Displays; drawing needs matplotlib: ``pip install "gdlearn[plot]"``."""
+"""Inspection: what a descent does to your data, as sentences, tables and pictures.
+
+The pictures are scikit-learn's Displays; drawing needs matplotlib: ``pip install "gdlearn[plot]"``.
+"""
 
 from ._descent_path import DescentPathDisplay
 from ._learning_rate import LearningRateDisplay
 from ._loss_curve import LossCurveDisplay
+from ._sensitivity import Sensitivity, sensitivity
+from ._sensitivity_display import SensitivityDisplay
 
-__all__ = ["DescentPathDisplay", "LearningRateDisplay", "LossCurveDisplay"]
+__all__ = [
+    "DescentPathDisplay",
+    "LearningRateDisplay",
+    "LossCurveDisplay",
+    "Sensitivity",
+    "SensitivityDisplay",
+    "sensitivity",
+]

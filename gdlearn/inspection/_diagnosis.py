@@ -1,0 +1,295 @@
+r"""Diagnosis: one sentence that says what slows or breaks a descent, which feature is at fault, and what to do.
+
+The number of steps grows with the condition number κ of ∇²J, and κ has three causes. Unequal scales are what is gone
+when every feature is divided by its root mean square; offsets what is gone when every feature is centred; near
+collinearity is what neither removes. The two remedies overlap, so each is credited with the mean, over both orders, of
+what it takes off log κ (Shapley's value).
+
+References
+----------
+Belsley, Kuh, Welsch (1980), *Regression Diagnostics*, chapter 3. https://doi.org/10.1002/0471725153
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .._blocks import Array
+from .._modes import Modes, modes_of
+from .._objective import Quadratic
+from .._problem import MomentProblem, WideProblem
+from .._scaling import ScalingName
+from .._solve import Plan
+from .._wide import KernelModes
+
+Posed = MomentProblem | WideProblem
+
+ILL_CONDITIONED = 900.0
+"""κ from which a design is called ill-conditioned: a condition index √κ of 30 (Belsley, Kuh, Welsch)."""
+
+WORTH_SCALING = 10.0
+"""By how much a scaling must divide κ to be called the remedy."""
+
+MANY_STEPS = 10.0
+"""How many times the steps of the automatic rate a rate may take before it is called small."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """What is known of a descent when it is to be judged.
+
+    Attributes
+    ----------
+    names : list of str
+        Of the features.
+    problem, standard : MomentProblem or WideProblem
+        In the coordinates of the descent, and in those of scaling="standard".
+    plan : Plan
+        Rate and momentum.
+    n_rows : int
+    steps : float
+        To the limit; infinite where there is none.
+    condition_numbers, n_steps : dict
+        By scaling: κ, and the steps of plain descent at the automatic rate.
+    scaling : str or None
+    """
+
+    names: list[str]
+    problem: Posed
+    standard: Posed
+    plan: Plan
+    n_rows: int
+    steps: float
+    condition_numbers: dict[ScalingName, float]
+    n_steps: dict[ScalingName, float]
+    scaling: ScalingName
+
+    @property
+    def condition_number(self) -> float:
+        """κ in the coordinates of the descent."""
+        return self.condition_numbers[self.scaling]
+
+    @property
+    def remedy(self) -> ScalingName:
+        """The scaling to recommend; without an intercept "standard" does not centre, and another may do better."""
+        if self.problem.fit_intercept:
+            return "standard"
+        return min(self.condition_numbers, key=lambda name: (self.condition_numbers[name], name is None))
+
+    @property
+    def unresolved(self) -> bool:
+        """Whether scales are so unequal that float64 loses directions which the data hold."""
+        return len(self.problem.modes.eigenvalues) < len(self.standard.modes.eigenvalues)
+
+    @property
+    def curable(self) -> bool:
+        """Whether scaling is the remedy."""
+        return self.condition_number >= WORTH_SCALING * self.condition_numbers[self.remedy]
+
+    @property
+    def constant(self) -> Any:
+        """Which features are constant."""
+        return self.standard.feature_square == 0
+
+
+def diagnose(case: Case) -> str:
+    """The sentence."""
+    if case.plan.unstable:
+        return _too_large(case) + "."
+    if case.steps > MANY_STEPS * case.n_steps[case.scaling] and not case.plan.momentum:
+        return _too_small(case) + "."
+    if case.condition_number < ILL_CONDITIONED:
+        text = f"Condition number {short(case.condition_number)}: {_descent(case)} needs {_steps(case.steps)}"
+    elif case.curable:
+        text = _curable(case)
+    else:
+        text = (
+            f"{_collinear(case)}: condition number {short(case.condition_number)}"
+            f"{' whatever the scaling' if case.scaling is None else ' in spite of scaling'}, {_descent(case)} needs "
+            f"{_steps(case.steps)}; drop or combine one of them, or stop early"
+        )
+    return text + _remarks(case) + "."
+
+
+def _curable(case: Case) -> str:
+    best = case.remedy
+    needs = "beyond what float64 resolves" if case.unresolved else f"{_descent(case)} needs {_steps(case.steps)}"
+    text = (
+        f"{_cause(case)}: condition number {short(case.condition_number)}, {needs}; "
+        f'with scaling="{best}" {short(case.condition_numbers[best])} and {_steps(case.n_steps[best])}'
+    )
+    if case.condition_numbers[best] >= ILL_CONDITIONED:
+        text += f", because {_collinear(case)}"
+    return text
+
+
+def _cause(case: Case) -> str:
+    scale, offset = causes(case)
+    return _offset(case) if offset > scale else _unequal(case)
+
+
+def causes(case: Case) -> tuple[float, float]:
+    """How much of log κ unequal scales and offsets account for; without an intercept nothing is centred."""
+    problem = case.problem
+    if not problem.fit_intercept or case.unresolved:
+        return 1.0, 0.0
+    shift, scale, mean = problem.scaling.shift, problem.scaling.scale, case.standard.scaling.shift
+    rms = scale * np.sqrt(np.where(problem.feature_square > 0, problem.feature_square, 1.0))
+    now, both = np.log(case.condition_number), np.log(case.condition_numbers["standard"])
+    centred = np.log(modes_in(problem, mean, scale).condition_number)
+    equal = np.log(modes_in(problem, shift, rms).condition_number)
+    return float((now - equal) + (centred - both)) / 2, float((now - centred) + (equal - both)) / 2
+
+
+def modes_in(problem: Posed, shift: Array, scale: Array) -> Any:
+    """The modes of the same rows in the coordinates (x − shift)/scale."""
+    scaling = replace(problem.scaling, shift=shift, scale=scale)
+    if isinstance(problem, MomentProblem):
+        return modes_of(Quadratic.of(problem.moments, scaling, problem.fit_intercept), problem.moments, scaling)
+    columns = replace(problem.columns, scaling=scaling, centred=False)
+    return KernelModes.of(columns, root=problem.from_root)
+
+
+def _unequal(case: Case) -> str:
+    """The largest and the smallest feature, or the intercept (a column of ones) where it is far beyond them."""
+    square = np.where(case.problem.feature_square > 0, case.problem.feature_square, np.nan)
+    large, small = int(np.nanargmax(square)), int(np.nanargmin(square))
+    root = np.sqrt(square)
+    if case.problem.fit_intercept and root[small] > WORTH_SCALING:
+        return f"`{case.names[large]}` is {short(float(root[large]))} times the scale of the intercept's column of ones"
+    if case.problem.fit_intercept and root[large] < 1 / WORTH_SCALING:
+        ratio = short(float(1 / root[small]))
+        return f"The intercept's column of ones is {ratio} times the scale of `{case.names[small]}`"
+    ratio = short(float(root[large] / root[small]))
+    return f"`{case.names[large]}` is {ratio} times the scale of `{case.names[small]}`"
+
+
+def _offset(case: Case) -> str:
+    """The feature whose mean is furthest from zero, in units of its spread."""
+    chart, spread = case.problem.scaling, case.standard.scaling.scale
+    offset = np.abs(case.standard.scaling.shift - chart.shift)
+    ratio = np.where(case.constant, 0.0, offset / spread)
+    worst = int(np.argmax(ratio))
+    if ratio[worst] < WORTH_SCALING and case.constant.any():
+        large = int(np.argmax(np.where(case.constant, offset / chart.scale, 0.0)))
+        if offset[large] / chart.scale[large] > WORTH_SCALING:
+            return f"`{case.names[large]}` is constant and far from zero"
+    return (
+        f"The mean of `{case.names[worst]}` is {short(float(ratio[worst]))} times its spread, which couples it to the "
+        "intercept"
+    )
+
+
+def _collinear(case: Case) -> str:
+    """Which features take part in the mode that is most at fault once scales and offsets are gone."""
+    modes = case.standard.modes
+    if not case.problem.fit_intercept:
+        standard = case.standard
+        square = np.where(standard.feature_square > 0, standard.feature_square, 1.0)
+        modes = modes_in(standard, standard.scaling.shift, standard.scaling.scale * np.sqrt(square))
+    values = modes.eigenvalues
+    steep = np.log(values[0]) > -np.log(values[-1])
+    unit = np.zeros((len(values), 1))
+    unit[0 if steep else -1] = 1.0
+    loading = modes.combine(unit)[int(case.problem.fit_intercept) :, 0] ** 2
+    names = listed([case.names[j] for j in leading(loading)])
+    return f"{names} are {'strongly correlated' if steep else 'nearly collinear'}"
+
+
+def _too_large(case: Case) -> str:
+    plan, modes = case.plan, case.problem.modes
+    exploding = int(np.count_nonzero(explodes(plan, modes.eigenvalues)))
+    largest = short(plan.stable_rate, 3)
+    text = (
+        f"Learning rate {short(plan.rate, 3)} is too large: {exploding} of {len(modes.eigenvalues)} modes "
+        f"explode{'s' if exploding == 1 else ''}, and the largest stable rate is {largest}; use "
+        f'learning_rate="auto" or a rate below {largest}'
+    )
+    if case.curable:
+        return f'{text}, or scaling="{case.remedy}", because {_because(case)}'
+    return text
+
+
+def _too_small(case: Case) -> str:
+    rate, auto = short(case.plan.rate, 3), short(case.plan.stable_rate / 2, 3)
+    text = (
+        f"Learning rate {rate} is small: {_descent(case)} needs {_steps(case.steps)}; "
+        f'with learning_rate="auto" ({auto}) {_steps(case.n_steps[case.scaling])}'
+    )
+    if case.curable:
+        best = case.remedy
+        return f'{text}, and with scaling="{best}" too {_steps(case.n_steps[best])}, because {_because(case)}'
+    return text
+
+
+def _because(case: Case) -> str:
+    cause = _cause(case)
+    return cause[0].lower() + cause[1:]
+
+
+def _remarks(case: Case) -> str:
+    """Constant and exactly collinear features cost no steps, and are worth a word."""
+    text = ""
+    constant = [name for name, is_constant in zip(case.names, case.constant, strict=True) if is_constant]
+    if constant and case.problem.fit_intercept:
+        verb, rest = ("is", "leave it out") if len(constant) == 1 else ("are", "leave them out")
+        text += f"; {listed(constant)} {verb} constant, which the intercept already is: {rest}"
+    modes, intercept = case.standard.modes, int(case.problem.fit_intercept)
+    missing = len(case.names) - len(constant) - (len(modes.eigenvalues) - intercept)
+    if missing > 0 and case.n_rows > len(case.names) and isinstance(modes, Modes):
+        held = (modes.vectors[intercept:] ** 2).sum(axis=1)
+        part = np.where(case.constant, 0.0, 1.0 - held)
+        names = [case.names[j] for j in np.argsort(-part, kind="stable") if part[j] > 1e-3]
+        if names:
+            text += f"; {listed(names)} are exactly collinear, which costs no steps but leaves their coefficients open"
+    return text
+
+
+def explodes(plan: Plan, eigenvalues: Array) -> Any:
+    """Which modes grow: the largest stable rate of mode i is λ_max/λ_i times that of the descent."""
+    return plan.rate * (eigenvalues / eigenvalues.max(initial=0.0)) >= plan.stable_rate
+
+
+def leading(loading: Array, enough: float = 0.9) -> list[int]:
+    """The fewest entries that make up `enough` of the sum of squared loadings, the largest first."""
+    order = np.argsort(-loading, kind="stable")
+    total = np.cumsum(loading[order])
+    count = int(np.searchsorted(total, enough * total[-1])) + 1 if len(total) and total[-1] > 0 else 0
+    return [int(j) for j in order[:count]]
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Names as a reader lists them."""
+    quoted = [f"`{name}`" for name in names]
+    if len(quoted) > most + 1:
+        return f"{', '.join(quoted[:most])} and {len(quoted) - most} others"
+    return " and ".join(filter(None, [", ".join(quoted[:-1]), quoted[-1]]))
+
+
+def _descent(case: Case) -> str:
+    return f"descent with momentum {case.plan.momentum:g}" if case.plan.momentum else "plain descent"
+
+
+def _steps(n: float) -> str:
+    return f"about {counted(n)}"
+
+
+def counted(n: float) -> str:
+    """A number of steps."""
+    return f"{short(n)} step{'' if n == 1 else 's'}"
+
+
+def short(value: float, digits: int = 2) -> str:
+    """A number as a sentence says it: 1.8, 420, 3e12."""
+    value = float(value)  # numbers of steps may be integers beyond any dtype
+    text = f"{value:.{digits}g}"
+    if not np.isfinite(value) or (1e-3 <= abs(float(text)) < 1e5):
+        return f"{float(text):,.0f}" if "e" in text else text
+    mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    return "0" if value == 0 else f"{mantissa}e{int(exponent)}"

@@ -1,0 +1,401 @@
+r"""Sensitivity: which features and which modes make a descent slow, or make it explode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import clone
+
+from .._blocks import Array, Rows
+from .._modes import EPS
+from .._problem import refuse_overflow
+from .._regressor import GradientDescentRegressor
+from .._scaling import ScalingName
+from .._solve import Plan, Settings, pose
+from .._recurrence import FAR, Recurrence, first_step
+from .._validation import (
+    InvalidParameterError,
+    boolean,
+    check_parameter,
+    check_scaling_and_steps,
+    one_of,
+    positive_real,
+    validate_fit,
+)
+from ._diagnosis import Case, Posed, diagnose, explodes, leading, short
+
+SCALINGS: tuple[ScalingName, ...] = (None, "standard", "minmax", "maxabs")
+
+SETTINGS = ("scaling", "fit_intercept", "learning_rate", "momentum", "nesterov")
+"""What of an estimator says how it descends; the rest says when it stops, which is not asked here."""
+
+STALLS = 1_000_000
+"""Steps beyond which a mode is said to stall."""
+
+INTERCEPT = "(intercept)"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Sensitivity:
+    """What :func:`sensitivity` finds; printed, it is the sentence above the tables.
+
+    The tables are pandas DataFrames where pandas is installed, and otherwise dicts of lists with the same columns.
+
+    Attributes
+    ----------
+    features : DataFrame or dict of list
+        One row a parameter, the intercept first where there is one: `feature`, `scale` and `original_scale` (root mean
+        square in the coordinates of the descent and in original units), `partial` (∂J/∂θ at θ = 0; of several targets
+        the root of the sum of squares), `curvature` (∂²J/∂θ², twice the mean square), `share` (of log κ).
+    modes : DataFrame or dict of list
+        One row a mode, from steep to flat: `eigenvalue` (λ of ∇²J/2), `factor` (of its error in each step), `verdict`
+        ("explodes", "stalls" or "converges"), `steps` (until it has reached its limit), `leading` (the features in it).
+    condition_numbers : dict
+        κ = λ_max/λ_min of ∇²J under each scaling: None, "standard", "minmax" and "maxabs".
+    n_steps : dict
+        Under each scaling: the steps of plain descent at the automatic rate 1/L to its limit, the `n_iter_` of
+        ``GradientDescentRegressor(scaling=...)``.
+    sentence : str
+        What is wrong, and what to do.
+    scaling : str or None
+        That of the descent.
+    learning_rate, max_stable_learning_rate, momentum : float
+        η, the rate at and above which the descent does not converge, and β.
+    steps : float
+        Steps of this descent, at its own rate, to its limit; infinite where it does not converge.
+    """
+
+    features: Any
+    modes: Any
+    condition_numbers: dict[ScalingName, float]
+    n_steps: dict[ScalingName, float]
+    sentence: str
+    scaling: ScalingName
+    learning_rate: float
+    max_stable_learning_rate: float
+    momentum: float
+    steps: float
+
+    def __repr__(self) -> str:
+        return f"<Sensitivity: {self.sentence}>"
+
+    def __str__(self) -> str:
+        by_share = np.argsort(-np.asarray(self.features["share"]), kind="stable")
+        scalings = {
+            "scaling": [str(name) + (" *" if name == self.scaling else "") for name in SCALINGS],
+            "condition number": [self.condition_numbers[name] for name in SCALINGS],
+            "steps": [self.n_steps[name] for name in SCALINGS],
+        }
+        return "\n\n".join(
+            [
+                self.sentence,
+                f"Scalings, at the automatic rate (* this descent)\n{_text(scalings)}",
+                f"Features, by their share of log κ\n{_text(self.features, by_share)}",
+                f"Modes, from steep to flat, at η = {short(self.learning_rate, 3)}\n{_text(self.modes)}",
+            ]
+        )
+
+
+def sensitivity(
+    estimator_or_X: Any, X_or_y: Any = None, y: Any = None, *, sample_weight: ArrayLike | None = None, **settings: Any
+) -> Sensitivity:
+    r"""Which features and modes make gradient descent slow or make it explode, and what to do.
+
+    ``sensitivity(X, y)`` judges descent on the features as given, and ``sensitivity(estimator, X, y)`` the descent of
+    an estimator. In the eigenvectors v of ∇²J/2 each step multiplies the error of mode i by
+
+    .. math::  \rho_i = 1 - 2\eta\lambda_i ,
+
+    so the mode explodes where :math:`|\rho_i| \ge 1` and takes the longer the nearer :math:`\rho_i` is to 1. The
+    condition number κ = λ_max/λ_min says how far the steepest and the flattest mode are apart. With λ̄ the median
+    mean square, on a log scale, of the features (1 for the intercept), the share of feature j in log κ is
+
+    .. math::
+        s_j = \frac{v_{j,\max}^2 \log(\lambda_{\max}/\bar\lambda) + v_{j,\min}^2 \log(\bar\lambda/\lambda_{\min})}
+        {\log\kappa} .
+
+    The shares are nonnegative and sum to 1. A feature of extreme scale is an extreme mode almost by itself, far from λ̄,
+    and has nearly all of log κ; of two nearly collinear features each has half of the flattest mode.
+
+    Parameters
+    ----------
+    estimator_or_X : GradientDescentRegressor, or array-like or CSR/CSC matrix of shape (n_samples, n_features)
+        The estimator, fitted or not, gives the settings; it stays as it is.
+    X_or_y : array-like
+        X after an estimator, y after X.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+        After an estimator and X.
+    sample_weight : array-like of shape (n_samples,), default=None
+    **settings
+        `scaling`, `fit_intercept`, `learning_rate` (a number or "auto"), `momentum` and `nesterov`, as for
+        :class:`~gdlearn.GradientDescentRegressor`, instead of those of the estimator. After X they default to
+        ``scaling=None``, ``fit_intercept=True`` and ``learning_rate="auto"``.
+
+    Returns
+    -------
+    Sensitivity
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a parameter or the data cannot be used, or if the learning rate changes from step to step ("exact" or a
+        callable), for then there is no factor.
+
+    Notes
+    -----
+    Directions that the data do not hold (exactly collinear features) are no modes: descent never moves along them.
+    With momentum β the factor is the root of largest modulus of each mode's recurrence, with the sign of its real part.
+    Where modes share an eigenvalue their eigenvectors, and so the shares, are not unique. It takes a fit under each
+    scaling, and room for d · min(N, d) numbers.
+
+    References
+    ----------
+    Belsley, Kuh, Welsch (1980), *Regression Diagnostics*, chapter 3, for condition indices and the decomposition by
+    eigenvectors. https://doi.org/10.1002/0471725153
+
+    Examples
+    --------
+    Two centred features, at right angles, one a hundred times larger: λ = 100² and 1, and the largest stable rate is
+    1/λ_max.
+
+    >>> from gdlearn.inspection import sensitivity
+    >>> X, y = [[100, 1], [100, -1], [-100, 1], [-100, -1]], [1, 2, 3, 5]
+    >>> found = sensitivity(X, y, fit_intercept=False)
+    >>> print(found.sentence)
+    `feature 0` is 100 times the scale of `feature 1`: condition number 10,000, plain descent needs about 3.5e5
+    steps; with scaling="standard" 1 and about 1 step.
+    >>> [round(factor, 6) for factor in found.modes["factor"]]
+    [0.0, 0.9999]
+
+    The default scaling of the estimator cures it:
+
+    >>> from gdlearn import GradientDescentRegressor
+    >>> print(sensitivity(GradientDescentRegressor(), X, y).sentence)
+    Condition number 1: plain descent needs about 1 step.
+    """
+    estimator, X, y = _arguments(estimator_or_X, X_or_y, y, settings)
+    X, y, weight, later = validate_fit(estimator, X, y, sample_weight)
+    rows = Rows.of(X, y, weight, unchecked=type(estimator).__name__ if later else None)
+    names = [str(name) for name in getattr(estimator, "feature_names_in_", ())]
+    names = names or [f"feature {j}" for j in range(rows.n_features)]
+
+    scaling, fit_intercept = estimator.scaling, estimator.fit_intercept
+    problem = _posed(rows, scaling, fit_intercept)
+    standard = _posed(rows, "standard", fit_intercept)
+    plan = Plan.of(problem, Settings(estimator.learning_rate, estimator.momentum, estimator.nesterov))
+    condition_numbers: dict[ScalingName, float] = {}
+    n_steps: dict[ScalingName, float] = {}
+    for name in SCALINGS:
+        try:
+            there = {scaling: problem, "standard": standard}.get(name) or _posed(rows, name, fit_intercept)
+        except ValueError:  # the squares of the features overflow in these coordinates
+            condition_numbers[name], n_steps[name] = np.inf, np.inf
+            continue
+        condition_numbers[name] = _condition_number(there, standard)
+        n_steps[name] = _steps(there, Plan.of(there, Settings()))
+
+    case = Case(
+        names=names,
+        problem=problem,
+        standard=standard,
+        plan=plan,
+        n_rows=rows.n_used,
+        steps=_steps(problem, plan),
+        condition_numbers=condition_numbers,
+        n_steps=n_steps,
+        scaling=scaling,
+    )
+    vectors = problem.modes.combine(np.eye(len(problem.modes.eigenvalues)))
+    return Sensitivity(
+        features=_table(_features(case, vectors)),
+        modes=_table(_modes(case, vectors)),
+        condition_numbers=condition_numbers,
+        n_steps=n_steps,
+        sentence=diagnose(case),
+        scaling=scaling,
+        learning_rate=plan.rate,
+        max_stable_learning_rate=plan.stable_rate,
+        momentum=plan.momentum,
+        steps=case.steps,
+    )
+
+
+def _arguments(
+    estimator_or_X: Any, X_or_y: Any, y: Any, settings: Mapping[str, Any]
+) -> tuple[GradientDescentRegressor, Any, Any]:
+    """An estimator that may be changed, X and y."""
+    owner = "sensitivity"
+    if isinstance(estimator_or_X, GradientDescentRegressor):
+        estimator, X = clone(estimator_or_X), X_or_y
+        if X is None or y is None:
+            missing = "X and y" if X is None else "y"
+            raise TypeError(
+                f"{owner}(estimator, X, y) needs {missing}, also of a fitted estimator, which does not keep its data."
+            )
+    elif hasattr(estimator_or_X, "get_params"):
+        raise TypeError(
+            "The 'estimator_or_X' parameter of sensitivity must be a GradientDescentRegressor or X. Got "
+            f"{type(estimator_or_X).__name__} instead: of a pipeline, pass its last step and the X that reaches it."
+        )
+    else:
+        if X_or_y is not None and y is not None:
+            raise TypeError(
+                "sensitivity(X, y) takes two arrays; with three arguments the first must be a "
+                f"GradientDescentRegressor. Got {type(estimator_or_X).__name__} instead."
+            )
+        y = X_or_y if y is None else y
+        if y is None:
+            raise TypeError("sensitivity(X, y) needs y. Got None instead.")
+        estimator, X = GradientDescentRegressor(scaling=None), estimator_or_X
+    unknown = sorted(set(settings) - set(SETTINGS))
+    if unknown:
+        raise TypeError(f"sensitivity has no setting {unknown[0]!r}. Allowed: {', '.join(SETTINGS)}, sample_weight.")
+    estimator.set_params(**settings)
+    rate = estimator.learning_rate
+    if not (positive_real(rate) or one_of("auto")(rate)):
+        raise InvalidParameterError(
+            f"The 'learning_rate' of {owner} must be a finite number > 0 or \"auto\", for a rate that changes from "
+            f'step to step has no factor. Got {rate!r} instead: pass learning_rate="auto".'
+        )
+    check_scaling_and_steps(owner, rate, estimator.momentum, estimator.nesterov, estimator.scaling)
+    check_parameter(owner, "fit_intercept", estimator.fit_intercept, "a boolean", boolean)
+    return estimator, X, y
+
+
+def _posed(rows: Rows, name: ScalingName, fit_intercept: bool) -> Posed:
+    """The problem whose closed form a fit to the limit takes."""
+    with np.errstate(all="ignore"):  # what overflows is refused
+        problem = cast(Posed, pose(rows, name, fit_intercept, Settings(solver="spectral")))
+        refuse_overflow(problem.feature_square)
+        return problem.sharper_limit() or problem
+
+
+def _condition_number(problem: Posed, standard: Posed) -> float:
+    """κ; where float64 loses directions to unequal scales alone, at least what the mean squares say."""
+    modes = problem.modes
+    if len(modes.eigenvalues) >= len(standard.modes.eigenvalues):
+        return float(modes.condition_number)
+    square = _with_intercept(problem, problem.feature_square)
+    return max(float(modes.condition_number), float(square.max() / square[square > 0].min()))
+
+
+def _steps(problem: Posed, plan: Plan) -> float:
+    """Steps to the limit, counted as `n_iter_` is."""
+    if plan.unstable:
+        return np.inf
+    return first_step(_fit_weight(problem), EPS * problem.target_scale, plan.recurrence(problem.modes), FAR)
+
+
+def _fit_weight(problem: Posed) -> Array:
+    """What each mode has to add to the fit, in mean square."""
+    modes = problem.modes
+    weight: Array = modes.eigenvalues[:, None] * modes.optimum**2
+    return weight
+
+
+def _with_intercept(problem: Posed, values: Array, of_intercept: float = 1.0) -> Array:
+    return np.concatenate([[of_intercept] * problem.fit_intercept, values])
+
+
+def _features(case: Case, vectors: Array) -> dict[str, list[Any]]:
+    problem, modes = case.problem, case.problem.modes
+    chart = problem.scaling
+    square = _with_intercept(problem, problem.feature_square)
+    standard, there = case.standard.scaling, case.standard.feature_square
+    original = np.ldexp(  # of x = shift + scale·x̃, where x̃ has mean zero or the shift is zero
+        np.sqrt(standard.scale**2 * there + standard.shift**2), standard.exponent
+    )
+    partial = np.linalg.norm if problem.target_scale.size > 1 else np.sum
+    gradient = -2.0 * vectors @ (modes.eigenvalues[:, None] * modes.optimum)
+    return {
+        "feature": [INTERCEPT] * problem.fit_intercept + case.names,
+        "scale": np.sqrt(square).tolist(),
+        "original_scale": _with_intercept(problem, original).tolist(),
+        "partial": np.ldexp(partial(gradient, axis=1), chart.target_exponent).tolist(),
+        "curvature": (2.0 * square).tolist(),
+        "share": shares(modes.eigenvalues, vectors, square).tolist(),
+    }
+
+
+def shares(eigenvalues: Array, vectors: Array, square: Array) -> Array:
+    r"""The share of each parameter in log κ; zero for all where κ = 1.
+
+    Parameters
+    ----------
+    eigenvalues : ndarray of shape (m,)
+        Descending.
+    vectors : ndarray of shape (p, m)
+    square : ndarray of shape (p,)
+        Mean squares of the features, of which the median on a log scale is λ̄.
+    """
+    if len(eigenvalues) == 0 or eigenvalues[0] == eigenvalues[-1]:
+        return np.zeros(len(vectors))
+    logs = np.log([eigenvalues[0], eigenvalues[-1]])
+    typical = np.clip(np.median(np.log(square[square > 0])), logs[1], logs[0])
+    steep, flat = logs[0] - typical, typical - logs[1]
+    share: Array = (steep * vectors[:, 0] ** 2 + flat * vectors[:, -1] ** 2) / (logs[0] - logs[1])
+    return share
+
+
+def _modes(case: Case, vectors: Array) -> dict[str, list[Any]]:
+    problem, plan = case.problem, case.plan
+    values, bound = problem.modes.eigenvalues, EPS * problem.target_scale
+    grows = explodes(plan, values)
+    recurrence = plan.recurrence(problem.modes)
+    steps = []
+    for weight, h, without_end in zip(_fit_weight(problem), recurrence.h, grows, strict=True):
+        alone = Recurrence(np.array([h]), plan.momentum, plan.nesterov)
+        steps.append(np.inf if without_end else float(first_step(weight[None], bound, alone, FAR)))
+    names = [INTERCEPT] * problem.fit_intercept + case.names
+    leaders = [leading(vector**2)[:3] for vector in vectors.T]
+    return {
+        "eigenvalue": values.tolist(),
+        "factor": _factors(recurrence).tolist(),
+        "verdict": [
+            "explodes" if explodes_ else "stalls" if k > STALLS else "converges"
+            for explodes_, k in zip(grows, steps, strict=True)
+        ],
+        "steps": steps,
+        "leading": [", ".join(names[j] for j in some) for some in leaders],
+    }
+
+
+def _factors(recurrence: Recurrence) -> Array:
+    """1 − 2ηλ; with momentum the root of x² − (1 + β − h(1 + γβ))x + β(1 − γh), γ = 1 for Nesterov's."""
+    h, beta = recurrence.h, recurrence.beta
+    if not beta:
+        return 1.0 - h
+    pull = beta * h if recurrence.nesterov else np.zeros_like(h)
+    half = (1.0 + beta - h - pull) / 2.0
+    sign = np.where(half < 0, -1.0, 1.0)
+    factor: Array = sign * np.abs(half + sign * np.sqrt(half**2 - (beta - pull) + 0j))
+    return factor
+
+
+def _table(columns: dict[str, list[Any]]) -> Any:
+    """A DataFrame where pandas is installed."""
+    try:
+        from pandas import DataFrame
+    except ImportError:
+        return columns
+    return DataFrame(columns)
+
+
+def _text(table: Any, order: Any = None, most: int = 12) -> str:
+    """The table, aligned; of more than `most` rows the first and the last."""
+    columns = {name: list(table[name]) for name in table}
+    n = len(next(iter(columns.values())))
+    rows = list(range(n)) if order is None else [int(i) for i in order]
+    cells = [list(columns)] + [[_cell(column[i]) for column in columns.values()] for i in rows]
+    if n > most:
+        cells[most - 1 : -2] = [["..."] * len(columns)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join("  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in cells)
+
+
+def _cell(value: Any) -> str:
+    return value if isinstance(value, str) else short(float(value), 3)
