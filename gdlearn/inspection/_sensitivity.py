@@ -13,10 +13,10 @@ from sklearn.base import clone
 from .._blocks import Array, Rows
 from .._modes import EPS
 from .._problem import refuse_overflow
+from .._recurrence import FAR, Recurrence, first_step
 from .._regressor import GradientDescentRegressor
 from .._scaling import ScalingName
 from .._solve import Plan, Settings, pose
-from .._recurrence import FAR, Recurrence, first_step
 from .._validation import (
     InvalidParameterError,
     boolean,
