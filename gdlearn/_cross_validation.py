@@ -23,7 +23,7 @@ from ._objective import Objective, Quadratic
 from ._problem import LARGEST_MATRIX, MomentProblem, WideProblem, row_objective
 from ._recurrence import Recurrence
 from ._scaling import ScalingName
-from ._solve import SMALL_MATRIX, sharpened
+from ._solve import is_wide, sharpened
 from ._step_size import largest_stable_rate
 
 GROUP_ELEMENTS = 2**21
@@ -191,14 +191,16 @@ class Fold:
         if self.held_out is not None:
             watched = HeldOutInModes.of(self.held_out.objective(problem), modes, start)
 
+        candidates = []
+        for rate in used.tolist():
+            recurrence = Recurrence(2.0 * rate * modes.eigenvalues, momentum, nesterov)
+            chosen = steps
+            if watched is not None:
+                chosen = [watched.watch(recurrence, patience, last).best for last in steps]
+            candidates.append((recurrence, chosen))
+
         def evaluate(test: HeldOutInModes) -> Array:
-            displacements = []
-            for rate in used.tolist():
-                recurrence = Recurrence(2.0 * rate * modes.eigenvalues, momentum, nesterov)
-                chosen = steps
-                if watched is not None:
-                    chosen = [watched.watch(recurrence, patience, last).best for last in steps]
-                displacements.append(test.displacement(recurrence, chosen))
+            displacements = [test.displacement(*candidate) for candidate in candidates]
             errors = np.full((len(rates), len(steps)), np.inf)
             if displacements:
                 errors[rates < stable] = test.values(np.concatenate(displacements)).reshape(len(used), -1)
@@ -221,12 +223,6 @@ def refuse_too_large(rows: Rows, fit_intercept: bool) -> None:
             f"X of shape {rows.X.shape} is too large both ways for the closed form of a grid (at most "
             f"{LARGEST_MATRIX:,} rows or columns): use GridSearchCV over GradientDescentRegressor."
         )
-
-
-def is_wide(rows: Rows, fit_intercept: bool) -> bool:
-    """Whether the kernel is smaller than the moments."""
-    p = rows.n_features + fit_intercept
-    return rows.n_used < p and p > SMALL_MATRIX
 
 
 def folds(

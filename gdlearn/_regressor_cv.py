@@ -14,11 +14,11 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from ._base import Data, DescendedModel
 from ._blocks import Array, Rows
 from ._cross_validation import Fold, Stopping, folds, refuse_too_large, splits_of
-from ._modes import EPS
 from ._observers import with_callbacks
 from ._problem import MomentProblem, WideProblem
-from ._recurrence import FAR, Recurrence, first_step
+from ._recurrence import Recurrence
 from ._solve import DivergenceError, Settings, pose
+from ._spectral import steps_to_limit
 from ._step_size import largest_stable_rate
 from ._validation import (
     boolean,
@@ -314,6 +314,5 @@ class GradientDescentRegressorCV(DescendedModel):
         fastest = float(rates[rates < stable].max(initial=0.0)) or FASTEST * bound
         modes = problem.modes
         recurrence = Recurrence(2.0 * fastest * modes.eigenvalues, self.momentum, self.nesterov)
-        fit_weight = modes.eigenvalues[:, None] * modes.optimum**2
-        last = min(first_step(fit_weight, EPS * problem.target_scale, recurrence, FAR), MOST_STEPS)
+        last = min(steps_to_limit(modes, modes.optimum, recurrence, problem.target_scale), MOST_STEPS)
         return rates, np.unique(np.rint(np.geomspace(1, last, int(self.max_iters)))).astype(np.int64)

@@ -85,6 +85,12 @@ class Solution:
     solver: str
 
 
+def is_wide(rows: Rows, fit_intercept: bool) -> bool:
+    """Whether the kernel is smaller than the moments."""
+    p = rows.n_features + fit_intercept
+    return rows.n_used < p and p > SMALL_MATRIX
+
+
 def pose(rows: Rows, scaling: ScalingName, fit_intercept: bool, settings: Settings) -> Problem:
     """The problem in the form that is cheapest to descend; every form gives the same iterates."""
     n, p = rows.n_used, rows.n_features + fit_intercept
@@ -98,7 +104,7 @@ def pose(rows: Rows, scaling: ScalingName, fit_intercept: bool, settings: Settin
             on_rows = 4 * entries * (settings.max_iter + PRODUCTS_FOR_L)
             if on_rows < n * p * side + 10 * side**3:
                 return RowProblem.of(rows, scaling, fit_intercept)
-    if n < p and p > SMALL_MATRIX:
+    if is_wide(rows, fit_intercept):
         return WideProblem.of(rows, scaling, fit_intercept)
     extremes = scaling in ("minmax", "maxabs")
     return MomentProblem.of(moments_of(rows, extremes=extremes), rows, scaling, fit_intercept)

@@ -24,6 +24,17 @@ def gradient_square(modes: ModalSpace, gap: Array) -> Array:
     return (2.0 * modes.eigenvalues[:, None] * gap) ** 2
 
 
+def fit_square(modes: ModalSpace, gap: Array) -> Array:
+    """The weights of e² in what J is above its least, of shape (m, t), after a start that misses it by `gap`."""
+    weight: Array = modes.eigenvalues[:, None] * gap**2
+    return weight
+
+
+def steps_to_limit(modes: ModalSpace, gap: Array, recurrence: Recurrence, target_scale: Array) -> int:
+    """The first k after which the fit differs from the limit by less than rounding."""
+    return first_step(fit_square(modes, gap), EPS * target_scale, recurrence, FAR)
+
+
 def descend_spectrally(
     modes: ModalSpace,
     theta: Array,
@@ -64,7 +75,7 @@ def descend_spectrally(
         `last.gradient` is in the coordinates of the modes, where its norm is the same.
     """
     gap = modes.optimum - modes.coordinates(theta)
-    fit_weight = modes.eigenvalues[:, None] * gap**2
+    fit_weight = fit_square(modes, gap)
 
     if threshold is not None:
         most = FAR if max_iter is None else max_iter
@@ -74,7 +85,7 @@ def descend_spectrally(
     elif max_iter is not None:
         n_steps, status = max_iter, Status.STEPS_DONE
     else:
-        n_steps, status = first_step(fit_weight, EPS * target_scale, recurrence, FAR), Status.LIMIT
+        n_steps, status = steps_to_limit(modes, gap, recurrence, target_scale), Status.LIMIT
 
     end, in_modes = n_steps, None
     if held_out is not None:
@@ -112,7 +123,7 @@ def first_stop(
 ) -> int | None:
     """The first of the steps at which the observer asks to stop; None where it never does."""
     gap = modes.optimum - modes.coordinates(theta)
-    minimum, weight = float(modes.minimum.sum()), (modes.eigenvalues[:, None] * gap**2).sum(axis=1)
+    minimum, weight = float(modes.minimum.sum()), fit_square(modes, gap).sum(axis=1)
     for k in steps:
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             left, done = (part[0] for part in recurrence.powers([k]))

@@ -17,6 +17,7 @@ from .._recurrence import FAR, Recurrence, first_step
 from .._regressor import GradientDescentRegressor
 from .._scaling import ScalingName
 from .._solve import Plan, Settings, pose
+from .._spectral import fit_square, steps_to_limit
 from .._validation import (
     InvalidParameterError,
     boolean,
@@ -287,14 +288,8 @@ def _steps(problem: Posed, plan: Plan) -> float:
     """Steps to the limit, counted as `n_iter_` is."""
     if plan.unstable:
         return np.inf
-    return first_step(_fit_weight(problem), EPS * problem.target_scale, plan.recurrence(problem.modes), FAR)
-
-
-def _fit_weight(problem: Posed) -> Array:
-    """What each mode has to add to the fit, in mean square."""
     modes = problem.modes
-    weight: Array = modes.eigenvalues[:, None] * modes.optimum**2
-    return weight
+    return steps_to_limit(modes, modes.optimum, plan.recurrence(modes), problem.target_scale)
 
 
 def _with_intercept(problem: Posed, values: Array, of_intercept: float = 1.0) -> Array:
@@ -347,7 +342,9 @@ def _modes(case: Case, vectors: Array) -> dict[str, list[Any]]:
     grows = explodes(plan, values)
     recurrence = plan.recurrence(problem.modes)
     steps = []
-    for weight, h, without_end in zip(_fit_weight(problem), recurrence.h, grows, strict=True):
+    for weight, h, without_end in zip(
+        fit_square(problem.modes, problem.modes.optimum), recurrence.h, grows, strict=True
+    ):
         alone = Recurrence(np.array([h]), plan.momentum, plan.nesterov)
         steps.append(np.inf if without_end else float(first_step(weight[None], bound, alone, FAR)))
     names = [INTERCEPT] * problem.fit_intercept + case.names
