@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import reduce
 from typing import Any
 
 import sympy
 from sympy.printing.str import StrPrinter
 
-from ._functions import CONSTANTS, FUNCTIONS, real_abs, real_sign
+from ._functions import CONSTANTS, FUNCTIONS, real_abs, real_sign, unordered_max, unordered_min
 from ._parser import ExpressionError, Node
 
 NOT_FINITE = {sympy.zoo, sympy.oo, -sympy.oo, sympy.nan}
+MAX_TIDIED = 100
+"""Operations up to which the terms of a partial derivative are put over a common denominator, where that is shorter."""
 CHOICES = ("abs", "sign", "min", "max")
 
 
@@ -52,18 +55,26 @@ def _assemble(node: Node, parts: list[Any], evaluate: bool) -> Any:
     if node.kind == "name":
         return symbol(node.head) if node.value is None else CONSTANTS[node.head]
     if node.kind == "negative":
-        return sympy.Mul(-1, parts[0], evaluate=evaluate)
+        return _negative(parts[0], evaluate)
     if node.kind == "power":
         return sympy.Pow(*parts, evaluate=evaluate)
     if node.kind == "sum":
-        minus = (p if s == "+" else sympy.Mul(-1, p, evaluate=evaluate) for s, p in zip(node.head, parts, strict=True))
-        return sympy.Add(*minus, evaluate=evaluate)
+        terms = (p if s == "+" else _negative(p, evaluate) for s, p in zip(node.head, parts, strict=True))
+        return sympy.Add(*terms, evaluate=evaluate)
     if node.kind == "product":
-        over = (p if s == "*" else sympy.Pow(p, -1, evaluate=evaluate) for s, p in zip(node.head, parts, strict=True))
-        return sympy.Mul(*over, evaluate=evaluate)
+        factors = (p if s == "*" else _inverse(p, evaluate) for s, p in zip(node.head, parts, strict=True))
+        return sympy.Mul(*factors, evaluate=evaluate)
     if evaluate and node.value is not None and node.head in CHOICES:
         return _chosen(node, parts)
     return FUNCTIONS[node.head].build(*parts, evaluate=evaluate)
+
+
+def _negative(part: Any, evaluate: bool) -> Any:
+    return sympy.Mul(-1, part, evaluate=evaluate or part.is_Number)
+
+
+def _inverse(part: Any, evaluate: bool) -> Any:
+    return sympy.Pow(part, -1, evaluate=evaluate or part.is_Number)
 
 
 def _chosen(node: Node, parts: list[Any]) -> Any:
@@ -124,6 +135,31 @@ class _Direction(sympy.Function):  # type: ignore[misc]
         return sympy.S.Zero
 
 
+class _Larger(sympy.Function):  # type: ignore[misc]
+    """max(u, v) with derivative 1 by the larger one, and 1/2 by both where they meet."""
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        u, v = self.args if argindex == 1 else self.args[::-1]
+        return (1 + _Direction(u - v)) / 2
+
+
+class _Smaller(sympy.Function):  # type: ignore[misc]
+    """min(u, v) in the same sense."""
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        u, v = self.args if argindex == 1 else self.args[::-1]
+        return (1 - _Direction(u - v)) / 2
+
+
+TO_REAL = {
+    sympy.Abs: _Magnitude,
+    sympy.sign: _Direction,
+    sympy.Max: lambda *values: reduce(_Larger, values),
+    sympy.Min: lambda *values: reduce(_Smaller, values),
+}
+FROM_REAL = {_Magnitude: real_abs, _Direction: real_sign, _Larger: unordered_max, _Smaller: unordered_min}
+
+
 def differentiate(expression: Any, variable: Any) -> Any:
     r"""The partial derivative of a real function, moderately simplified.
 
@@ -131,9 +167,13 @@ def differentiate(expression: Any, variable: Any) -> Any:
         |u|' = \operatorname{sign}(u)\,u', \qquad
         \max(u, v)' = \tfrac{1 + \operatorname{sign}(u - v)}{2}\,u' + \tfrac{1 + \operatorname{sign}(v - u)}{2}\,v'
     """
-    swapped = expression.replace(sympy.Abs, _Magnitude).replace(sympy.sign, _Direction)
-    partial = swapped.diff(variable).replace(sympy.Heaviside, lambda u, *_: (1 + _Direction(u)) / 2)
-    partial = partial.replace(_Magnitude, real_abs).replace(_Direction, real_sign)
+    for sympys, ours in TO_REAL.items():
+        expression = expression.replace(sympys, ours)
+    partial = expression.diff(variable)
+    for ours, sympys in FROM_REAL.items():
+        partial = partial.replace(ours, sympys)
+    if partial.count_ops() > MAX_TIDIED:
+        return partial
     together = sympy.together(partial)
     is_quotient = bool(sympy.fraction(together)[1].free_symbols)
     return together if is_quotient and together.count_ops() < partial.count_ops() else partial

@@ -70,6 +70,16 @@ def real_sign(u: Any, evaluate: bool = True) -> Any:
     return sympy.sign(u, evaluate=evaluate and bool(u.is_extended_real))
 
 
+def unordered_max(*values: Any, evaluate: bool = True) -> Any:
+    """The largest of the values, not compared with each other beforehand, which takes SymPy minutes."""
+    return sympy.Max(*values, evaluate=False)
+
+
+def unordered_min(*values: Any, evaluate: bool = True) -> Any:
+    """The smallest in the same sense."""
+    return sympy.Min(*values, evaluate=False)
+
+
 def _sqrt(x: Any, evaluate: bool = True) -> Any:
     return sympy.Pow(x, sympy.S.Half, evaluate=evaluate)
 
@@ -118,14 +128,14 @@ KERNELS: dict[Any, Callable[..., Any]] = {
 }
 """SymPy class → NumPy kernel."""
 
-ANY_NUMBER = 50
+MANY = 10
 ALIASES = {"ln": sympy.log, "arcsin": sympy.asin, "arccos": sympy.acos, "arctan": sympy.atan}
-VARIADIC = {"min": sympy.Min, "max": sympy.Max}
 
 FUNCTIONS: dict[str, Callee] = {
     **{kind.__name__: Callee(kind, kernel) for kind, kernel in KERNELS.items() if kind.__name__.islower()},
     **{name: Callee(kind, KERNELS[kind]) for name, kind in ALIASES.items()},
-    **{name: Callee(kind, KERNELS[kind], ANY_NUMBER) for name, kind in VARIADIC.items()},
+    "min": Callee(unordered_min, _smallest, MANY),
+    "max": Callee(unordered_max, _largest, MANY),
     "abs": Callee(real_abs, np.abs),
     "sign": Callee(real_sign, np.sign),
     "sqrt": Callee(_sqrt, np.sqrt),
