@@ -36,10 +36,12 @@ ORDER = [
     "_cross_validation",
     "_regressor_cv",
 ]
+SYMBOLIC_ORDER = ["_functions", "_parser", "_expression", "_numbers", "_symbolic_function", "__init__"]
 
 
 CORE = {"numpy", "scipy", "sklearn", "threadpoolctl"}  # the last comes with scikit-learn
 OPTIONAL = {"matplotlib", "pandas", "rich"}
+WINGS = {"symbolic": {"sympy"}}  # packages that are imported only when met, and what they may import
 
 
 def imports(path, *, only_in_functions=False):
@@ -62,6 +64,12 @@ def test_imports_run_one_way():
         for level, module, _ in imports(PACKAGE / f"{room}.py"):
             if level:
                 assert ORDER.index(module) < ORDER.index(room), f"{room} imports {module}"
+    symbolic = {path.stem for path in (PACKAGE / "symbolic").glob("*.py")}
+    assert symbolic == set(SYMBOLIC_ORDER)
+    for room in symbolic:
+        for level, module, _ in imports(PACKAGE / "symbolic" / f"{room}.py"):
+            if level == 1:
+                assert SYMBOLIC_ORDER.index(module) < SYMBOLIC_ORDER.index(room), f"{room} imports {module}"
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
@@ -70,7 +78,8 @@ def test_only_public_names_and_core_dependencies(path):
     for level, module, names in imports(path):
         package = module.split(".")[0]
         if level == 0 and package not in sys.stdlib_module_names:
-            assert package in CORE or (package in OPTIONAL and module in lazy)
+            allowed = CORE | WINGS.get(path.parent.name, set())
+            assert package in allowed or (package in OPTIONAL and module in lazy)
             assert not any(part.startswith("_") for part in [*module.split("."), *names])
 
 
