@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -52,6 +54,22 @@ class Program:
             for _, kernel, places in self.steps:
                 slots.append(kernel(*[slots[place] for place in places]))
         return slots
+
+    def smooth_piece(self, point: Sequence[float]) -> Program:
+        """The program without its kinks: |u|, sign, min and max continued as they are next to a point."""
+        slots = self.run([np.float64(x) for x in point])
+        piece = Program([], self.variables)
+        piece.outputs = self.outputs
+        for expression, kernel, places in self.steps:
+            values = [float(slots[place]) for place in places]
+            if expression.func in (sympy.Abs, sympy.sign):
+                side = 1.0 if values[0] >= 0 else -1.0
+                kernel = _constant(side) if expression.func is sympy.sign else partial(operator.mul, side)
+            elif expression.func in (sympy.Min, sympy.Max):
+                chosen = int(np.argmin(values) if expression.func is sympy.Min else np.argmax(values))
+                kernel = partial(_argument, chosen)
+            piece.steps.append((expression, kernel, places))
+        return piece
 
     def reason(self, output: int, point: Sequence[float]) -> str:
         """Why an output is not finite at a point: the innermost part that has no value, and what it needs."""
@@ -123,8 +141,12 @@ def _kernel(expression: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     return _constant(np.nan), ()  # what SymPy writes where nothing is real: I, zoo, nan, arg
 
 
-def _constant(value: float) -> Callable[[], Any]:
-    return lambda: np.float64(value)
+def _constant(value: float) -> Callable[..., Any]:
+    return lambda *_: np.float64(value)
+
+
+def _argument(place: int, *values: Any) -> Any:
+    return values[place]
 
 
 def _ratio(p: int, q: int) -> float:

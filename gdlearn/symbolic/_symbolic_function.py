@@ -152,8 +152,7 @@ class SymbolicFunction:
         DomainError
             Where f has no finite value; the message names the part of the text and the condition.
         """
-        inputs = self._inputs(theta)
-        return _plain(self._evaluate(self._value_program, inputs, outside)[0])
+        return _plain(self._evaluate(self._value_program, theta, outside)[0])
 
     def gradient_at(self, theta: ArrayLike | Mapping[str, ArrayLike], *, outside: Outside = "raise") -> Array:
         """The gradient ∇f(θ), of shape (..., d), by the formulas of `partials`.
@@ -168,18 +167,21 @@ class SymbolicFunction:
         DomainError
             Where f or a partial derivative has no finite value.
         """
-        inputs = self._inputs(theta)
-        value, *partials = self._evaluate(self._gradient_program, inputs, outside)
+        value, *partials = self._evaluate(self._gradient_program, theta, outside)
         if not partials:
             return np.empty((*value.shape, 0))
         gradient: Array = np.stack(partials, axis=-1)
         return gradient
 
     def check(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> GradientCheck:
-        """The symbolic gradient against finite differences at one point: see `gdlearn.check_gradient`."""
+        """The symbolic gradient against finite differences at one point: see `gdlearn.check_gradient`.
+
+        The differences are those of the smooth piece on which theta lies: |u| is continued as u, or −u, beyond its kink.
+        """
         point = self._point(theta)
         self(point)
-        return check_gradient(lambda t: self(t, outside="nan"), self.gradient_at, point)
+        piece = self._value_program.smooth_piece(point.tolist())
+        return check_gradient(lambda t: piece.run(t)[piece.outputs[0]], self.gradient_at, point)
 
     def directional_derivative(self, theta: ArrayLike | Mapping[str, ArrayLike], direction: ArrayLike) -> Any:
         r"""The slope of f at θ along a direction, ∇f(θ)·u with u the direction scaled to length 1.
@@ -276,12 +278,12 @@ class SymbolicFunction:
     def _gradient_program(self) -> Program:
         return Program([self.as_typed, *self.partials.values()], self._symbols)
 
-    def _evaluate(self, program: Program, inputs: list[Array], outside: Outside) -> list[Array]:
+    def _evaluate(self, program: Program, theta: Any, outside: Outside) -> list[Array]:
         """The outputs of a program, all NaN where one of them is not finite."""
         if outside not in ("raise", "nan"):
             raise ValueError(f'outside must be "raise" or "nan", got {outside!r}.')
+        inputs, shape = self._inputs(theta)
         slots = program.run(inputs)
-        shape = np.broadcast_shapes(*(x.shape for x in inputs))
         results = [np.broadcast_to(slots[output], shape) for output in program.outputs]
         finite = np.logical_and.reduce([np.isfinite(result) for result in results])
         if finite.all():
@@ -293,27 +295,28 @@ class SymbolicFunction:
         bad = next(i for i, result in enumerate(results) if not np.isfinite(result[first]))
         raise DomainError(explain(program, program.outputs[bad], point))
 
-    def _inputs(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> list[Array]:
-        """One array for each variable, all of one shape."""
+    def _inputs(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> tuple[list[Array], tuple[int, ...]]:
+        """One array for each variable, all of one shape, which comes second."""
         names = self.variables
         if isinstance(theta, Mapping):
             if set(theta) != set(names):
                 raise ValueError(f"theta must name the variables {', '.join(names)}, got {', '.join(map(str, theta))}.")
             arrays = [_real(theta[name]) for name in names]
-            return [np.asarray(x) for x in np.broadcast_arrays(*arrays)]
+            shape = np.broadcast_shapes(*(x.shape for x in arrays))
+            return [np.broadcast_to(x, shape) for x in arrays], shape
         array = _real(theta)
         if array.ndim == 0 and len(names) == 1:
-            return [array]
+            return [array], ()
         if array.shape[-1:] != (len(names),):
             raise ValueError(
                 f"theta must have {len(names)} entries on its last axis, for {', '.join(names) or 'no variables'}; "
                 f"its shape is {array.shape}."
             )
-        return [array[..., i] for i in range(len(names))] or [np.zeros(array.shape[:-1])]
+        return [array[..., i] for i in range(len(names))], array.shape[:-1]
 
     def _point(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Array:
-        inputs = self._inputs(theta)[: len(self.variables)]
-        if any(x.ndim for x in inputs):
+        inputs, shape = self._inputs(theta)
+        if shape:
             raise ValueError("theta must be a single point here.")
         return np.array([float(x) for x in inputs])
 
