@@ -44,7 +44,8 @@ def to_sympy(node: Node, text: str, *, evaluate: bool = True) -> Any:
     evaluate = evaluate or node.value is not None
     parts = [to_sympy(child, text, evaluate=evaluate) for child in node.children]
     result = _assemble(node, parts, evaluate)
-    if evaluate and (result in NOT_FINITE or result.has(sympy.I)):
+    is_unreal = result.has(sympy.I) or (result.is_number and result.is_extended_real is False)
+    if evaluate and (result in NOT_FINITE or is_unreal):
         raise ExpressionError("This part is not a finite real number, whatever its variables", text, node.position)
     return result
 

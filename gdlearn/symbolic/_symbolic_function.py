@@ -176,12 +176,12 @@ class SymbolicFunction:
     def check(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> GradientCheck:
         """The symbolic gradient against finite differences at one point: see `gdlearn.check_gradient`.
 
-        The differences are those of the smooth piece on which theta lies: |u| is continued as u, or −u, beyond its kink.
+        The differences are those of the smooth piece on which theta lies: beyond its kink |u| goes on as u, or −u.
         """
         point = self._point(theta)
         self(point)
         piece = self._value_program.smooth_piece(point.tolist())
-        return check_gradient(lambda t: piece.run(t)[piece.outputs[0]], self.gradient_at, point)
+        return check_gradient(lambda t: piece.run(list(t))[piece.outputs[0]], self.gradient_at, point)
 
     def directional_derivative(self, theta: ArrayLike | Mapping[str, ArrayLike], direction: ArrayLike) -> Any:
         r"""The slope of f at θ along a direction, ∇f(θ)·u with u the direction scaled to length 1.
