@@ -12,7 +12,7 @@ from sympy.printing.str import StrPrinter
 from ._functions import CONSTANTS, FUNCTIONS, real_abs, real_sign, unordered_max, unordered_min
 from ._parser import ExpressionError, Node
 
-NOT_FINITE = {sympy.zoo, sympy.oo, -sympy.oo, sympy.nan}
+NOT_REAL = (sympy.I, sympy.zoo, sympy.oo, -sympy.oo, sympy.nan)
 MAX_TIDIED = 100
 """Operations up to which the terms of a partial derivative are put over a common denominator, where that is shorter."""
 CHOICES = ("abs", "sign", "min", "max")
@@ -44,8 +44,7 @@ def to_sympy(node: Node, text: str, *, evaluate: bool = True) -> Any:
     evaluate = evaluate or node.value is not None
     parts = [to_sympy(child, text, evaluate=evaluate) for child in node.children]
     result = _assemble(node, parts, evaluate)
-    is_unreal = result.has(sympy.I) or (result.is_number and result.is_extended_real is False)
-    if evaluate and (result in NOT_FINITE or is_unreal):
+    if evaluate and (result.has(*NOT_REAL) or (result.is_number and result.is_extended_real is False)):
         raise ExpressionError("This part is not a finite real number, whatever its variables", text, node.position)
     return result
 
