@@ -38,10 +38,12 @@ ORDER = [
     "_cross_validation",
     "_regressor_cv",
 ]
+SYMBOLIC_ORDER = ["_functions", "_parser", "_expression", "_numbers", "_symbolic_function", "__init__"]
 
 
 CORE = {"numpy", "scipy", "sklearn", "threadpoolctl"}  # the last comes with scikit-learn
 OPTIONAL = {"inspection": {"matplotlib", "pandas"}, "_observers.py": {"rich"}}
+WINGS = {"symbolic": {"sympy"}}  # packages that are imported only when met, and what they need
 
 
 def imports(path, *, at_import_time=False):
@@ -66,16 +68,23 @@ def test_imports_run_one_way():
         for level, module, _ in imports(PACKAGE / f"{room}.py"):
             if level:
                 assert ORDER.index(module) < ORDER.index(room), f"{room} imports {module}"
+    symbolic = {path.stem for path in (PACKAGE / "symbolic").glob("*.py")}
+    assert symbolic == set(SYMBOLIC_ORDER)
+    for room in symbolic:
+        for level, module, _ in imports(PACKAGE / "symbolic" / f"{room}.py"):
+            if level == 1:
+                assert SYMBOLIC_ORDER.index(module) < SYMBOLIC_ORDER.index(room), f"{room} imports {module}"
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
 def test_only_public_names_and_core_dependencies(path):
-    optional = OPTIONAL.get(path.relative_to(PACKAGE).parts[0], set())
+    place = path.relative_to(PACKAGE).parts[0]
+    core, optional = CORE | WINGS.get(place, set()), OPTIONAL.get(place, set())
     for level, module, _ in imports(path, at_import_time=True):
-        assert level or module.split(".")[0] in CORE | sys.stdlib_module_names, f"{path} imports {module} at once"
+        assert level or module.split(".")[0] in core | sys.stdlib_module_names, f"{path} imports {module} at once"
     for level, module, names in imports(path):
         if level == 0 and module.split(".")[0] not in sys.stdlib_module_names:
-            assert module.split(".")[0] in CORE | optional
+            assert module.split(".")[0] in core | optional
             assert not any(part.startswith("_") for part in [*module.split("."), *names])
 
 

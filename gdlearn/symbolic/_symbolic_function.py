@@ -1,0 +1,351 @@
+"""SymbolicFunction: a text in, its partial derivatives in symbols and in numbers out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import sympy
+from numpy.typing import ArrayLike
+
+from .._gradient_check import GradientCheck, check_gradient
+from ._expression import differentiate, symbol, to_sympy
+from ._numbers import Array, DomainError, Program
+from ._parser import is_variable_name, names_in, parse
+
+Outside = Literal["raise", "nan"]
+
+
+class DifferenceQuotients(NamedTuple):
+    """The definition of a partial derivative at work: (f(θ + h·eᵢ) − f(θ))/h as h shrinks.
+
+    Attributes
+    ----------
+    h : ndarray
+        The steps, 1 to 1e-15.
+    quotient : ndarray
+        NaN where θ + h·eᵢ is outside the domain.
+    error : ndarray
+        The distance from the partial derivative. It falls with h, as the derivative's definition says, until the
+        rounding of f, divided by h, takes over.
+    partial : float
+        The partial derivative itself.
+    best : int
+        The row of the smallest error: below it rounding rules.
+    """
+
+    h: Array
+    quotient: Array
+    error: Array
+    partial: float
+    best: int
+
+    def __str__(self) -> str:
+        lines = [f"{'h':>8}  {'quotient':>22}  {'error':>9}"]
+        for i, (h, quotient, error) in enumerate(zip(self.h, self.quotient, self.error, strict=True)):
+            mark = "  smallest: from here on rounding takes over" if i == self.best else ""
+            lines.append(f"{h:8.0e}  {quotient:22.15g}  {error:9.1e}{mark}")
+        return "\n".join([*lines, f"{'partial':>8}  {self.partial:22.15g}"])
+
+
+class SymbolicFunction:
+    r"""A function of real variables, typed as text.
+
+    .. math::  \nabla f = \Bigl(\frac{\partial f}{\partial x_1}, \dots, \frac{\partial f}{\partial x_d}\Bigr)^T
+
+    The text is read by a small grammar and never executed: numbers, names, ``+ - * / ** ^``, parentheses, products
+    such as ``2x`` and ``3(x + 1)``, the functions exp, ln (log), log10, sqrt, cbrt, abs, sign, min, max, erf, the
+    trigonometric and hyperbolic ones with their inverses, and the constants ``pi`` and ``e``. Every other name is a
+    real variable. ``x**(1/3)`` is defined for x ≥ 0; ``cbrt(x)`` for every x.
+
+    Parameters
+    ----------
+    expression : str
+    variables : iterable of str, optional
+        The variables in the order of theta's entries, also those that the text does not use. Without it they are the
+        names of the text in the order in which they appear. ``pi`` and ``e`` are variables if they are named here.
+
+    Attributes
+    ----------
+    text : str
+        As typed.
+    variables : tuple of str
+    expression : SymPy expression
+    as_typed : SymPy expression
+        Not even x/x is simplified in it: what the function's domain is read off.
+
+    Raises
+    ------
+    ExpressionError
+        If the text cannot be read; it points at the column.
+
+    Examples
+    --------
+    >>> from gdlearn.symbolic import SymbolicFunction
+    >>> f = SymbolicFunction("x**2*y + sin(x*y)")
+    >>> f.partials
+    {'x': 2*x*y + y*cos(x*y), 'y': x**2 + x*cos(x*y)}
+    >>> f([1.0, 0.0]), f.gradient_at([1.0, 0.0])
+    (0.0, array([0., 2.]))
+    >>> f.check([1.0, 2.0]).passed
+    True
+    >>> SymbolicFunction("ln(x)")(-1.0)
+    Traceback (most recent call last):
+        ...
+    gdlearn.symbolic._numbers.DomainError: log(x) needs x > 0, and x = -1.
+    """
+
+    def __init__(self, expression: str, variables: Iterable[str] | None = None) -> None:
+        if not isinstance(expression, str):
+            raise TypeError(f"expression must be a text such as 'x**2*y', got {type(expression).__name__}.")
+        declared = None if variables is None else _names(variables)
+        self._tree = parse(expression, declared)
+        self.text = expression
+        self.variables = tuple(names_in(self._tree)) if declared is None else declared
+        self.expression = to_sympy(self._tree, expression)
+        self.as_typed = to_sympy(self._tree, expression, evaluate=False)
+        self._symbols = tuple(symbol(name) for name in self.variables)
+
+    def __str__(self) -> str:
+        return str(self._tree)
+
+    def __repr__(self) -> str:
+        return f"SymbolicFunction({str(self)!r}, variables={list(self.variables)!r})"
+
+    @cached_property
+    def partials(self) -> dict[str, Any]:
+        """Name of a variable → partial derivative by it, a SymPy expression, moderately simplified."""
+        return {s.name: differentiate(self.expression, s) for s in self._symbols}
+
+    @property
+    def gradient(self) -> Any:
+        """The partial derivatives as a SymPy column."""
+        return sympy.Matrix(len(self.variables), 1, list(self.partials.values()))
+
+    def latex(self) -> str:
+        """The function and its gradient in LaTeX."""
+        of = ", ".join(sympy.latex(s) for s in self._symbols)
+        return rf"f({of}) = {sympy.latex(self.expression)}, \quad \nabla f({of}) = {sympy.latex(self.gradient)}"
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle {self.latex()}$"
+
+    def __call__(self, theta: ArrayLike | Mapping[str, ArrayLike], *, outside: Outside = "raise") -> Any:
+        """The value f(θ).
+
+        Parameters
+        ----------
+        theta : array-like of shape (..., d), or mapping from name to array-like
+            One entry on the last axis for each variable, in the order of `variables`; or by name, broadcast against
+            each other. Of a single variable a plain number will do.
+        outside : {"raise", "nan"}, default="raise"
+            What becomes of points where f is not defined.
+
+        Returns
+        -------
+        float, or ndarray of shape (...)
+
+        Raises
+        ------
+        DomainError
+            Where f has no finite value; the message names the part of the text and the condition.
+        """
+        return _plain(self._evaluate(self._value_program, theta, outside)[0])
+
+    def gradient_at(self, theta: ArrayLike | Mapping[str, ArrayLike], *, outside: Outside = "raise") -> Array:
+        """The gradient ∇f(θ), of shape (..., d), by the formulas of `partials`.
+
+        Parameters
+        ----------
+        theta, outside
+            As for the value.
+
+        Raises
+        ------
+        DomainError
+            Where f or a partial derivative has no finite value.
+        """
+        value, *partials = self._evaluate(self._gradient_program, theta, outside)
+        if not partials:
+            return np.empty((*value.shape, 0))
+        gradient: Array = np.stack(partials, axis=-1)
+        return gradient
+
+    def check(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> GradientCheck:
+        """The symbolic gradient against finite differences at one point: see `gdlearn.check_gradient`.
+
+        The differences are those of the smooth piece on which theta lies: beyond its kink |u| goes on as u, or −u.
+        """
+        point = self._point(theta)
+        self(point)
+        piece = self._value_program.smooth_piece(point.tolist())
+        return check_gradient(lambda t: piece.run(list(t))[piece.outputs[0]], self.gradient_at, point)
+
+    def directional_derivative(self, theta: ArrayLike | Mapping[str, ArrayLike], direction: ArrayLike) -> Any:
+        r"""The slope of f at θ along a direction, ∇f(θ)·u with u the direction scaled to length 1.
+
+        Parameters
+        ----------
+        theta : array-like of shape (..., d) or mapping
+        direction : array-like of shape (d,) or (..., d)
+
+        Raises
+        ------
+        ValueError
+            If the direction is zero, not finite, or of another dimension.
+
+        Examples
+        --------
+        >>> from gdlearn.symbolic import SymbolicFunction
+        >>> SymbolicFunction("x**2 + y**2").directional_derivative([3.0, 4.0], [1.0, 0.0])
+        6.0
+        """
+        u = np.asarray(direction, dtype=np.float64)
+        if u.shape[-1:] != (len(self.variables),):
+            raise ValueError(f"direction must have {len(self.variables)} entries on its last axis, got {u.shape}.")
+        largest = np.abs(u).max(axis=-1, keepdims=True, initial=0.0)
+        if not (np.isfinite(u).all() and (largest > 0).all()):
+            raise ValueError("direction must be finite and not zero.")
+        u = u / largest
+        u = u / np.linalg.norm(u, axis=-1, keepdims=True)
+        return _plain((self.gradient_at(theta) * u).sum(axis=-1))
+
+    def steepest_ascent(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> tuple[Array, Any]:
+        """The unit direction in which f rises fastest, ∇f/‖∇f‖, and its rate, ‖∇f‖.
+
+        Where ∇f = 0 there is no such direction: it is given as zero, with rate 0.
+
+        Examples
+        --------
+        >>> from gdlearn.symbolic import SymbolicFunction
+        >>> SymbolicFunction("3x + 4y").steepest_ascent([0.0, 0.0])
+        (array([0.6, 0.8]), 5.0)
+        """
+        gradient = self.gradient_at(theta)
+        largest = np.abs(gradient).max(axis=-1, keepdims=True, initial=0.0)
+        scaled = gradient / np.where(largest > 0, largest, 1.0)
+        length = np.linalg.norm(scaled, axis=-1, keepdims=True)
+        direction: Array = scaled / np.where(length > 0, length, 1.0)
+        return direction, _plain((length * largest)[..., 0])
+
+    def difference_quotients(
+        self, theta: ArrayLike | Mapping[str, ArrayLike], variable: str | None = None
+    ) -> DifferenceQuotients:
+        r"""The definition of the partial derivative, in numbers.
+
+        .. math::  \frac{\partial f}{\partial x_i} = \lim_{h \to 0} \frac{f(\theta + h e_i) - f(\theta)}{h}
+
+        Parameters
+        ----------
+        theta : array-like of shape (d,) or mapping
+        variable : str, optional
+            By which variable; it may be left out if there is one only.
+
+        Returns
+        -------
+        DifferenceQuotients
+            Its text is a table.
+
+        Examples
+        --------
+        >>> from gdlearn.symbolic import SymbolicFunction
+        >>> table = SymbolicFunction("exp(x)").difference_quotients(0.0)
+        >>> table.quotient[:3].round(4), table.h[table.best]
+        (array([1.7183, 1.0517, 1.005 ]), np.float64(1e-08))
+        """
+        if variable is None and len(self.variables) == 1:
+            variable = self.variables[0]
+        if variable not in self.variables:
+            raise ValueError(f"variable must be one of {', '.join(self.variables)}, got {variable!r}.")
+        i = self.variables.index(variable)
+        point = self._point(theta)
+        partial = float(self.gradient_at(point)[i])
+        h = np.array([float(f"1e-{k}") for k in range(16)])
+        moved = np.repeat(point[np.newaxis], len(h), axis=0)
+        moved[:, i] += h
+        quotient = (self(moved, outside="nan") - self(point)) / h
+        error = np.abs(quotient - partial)
+        best = int(np.argmin(np.where(np.isfinite(error), error, np.inf)))
+        return DifferenceQuotients(h, quotient, error, partial, best)
+
+    @cached_property
+    def _value_program(self) -> Program:
+        return Program([self.as_typed], self._symbols)
+
+    @cached_property
+    def _gradient_program(self) -> Program:
+        return Program([self.as_typed, *self.partials.values()], self._symbols)
+
+    def _evaluate(self, program: Program, theta: Any, outside: Outside) -> list[Array]:
+        """The outputs of a program, all NaN where one of them is not finite."""
+        if outside not in ("raise", "nan"):
+            raise ValueError(f'outside must be "raise" or "nan", got {outside!r}.')
+        inputs, shape = self._inputs(theta)
+        slots = program.run(inputs)
+        results = [np.broadcast_to(slots[output], shape) for output in program.outputs]
+        finite = np.logical_and.reduce([np.isfinite(result) for result in results])
+        if finite.all():
+            return results
+        if outside == "nan":
+            return [np.where(finite, result, np.nan) for result in results]
+        first = np.unravel_index(int(np.argmin(finite)), shape)
+        point = [float(x[first]) for x in inputs]
+        bad = next(i for i, result in enumerate(results) if not np.isfinite(result[first]))
+        raise DomainError(explain(program, program.outputs[bad], point))
+
+    def _inputs(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> tuple[list[Array], tuple[int, ...]]:
+        """One array for each variable, all of one shape, which comes second."""
+        names = self.variables
+        if isinstance(theta, Mapping):
+            if set(theta) != set(names):
+                raise ValueError(f"theta must name the variables {', '.join(names)}, got {', '.join(map(str, theta))}.")
+            arrays = [_real(theta[name]) for name in names]
+            shape = np.broadcast_shapes(*(x.shape for x in arrays))
+            return [np.broadcast_to(x, shape) for x in arrays], shape
+        array = _real(theta)
+        if array.ndim == 0 and len(names) == 1:
+            return [array], ()
+        if array.shape[-1:] != (len(names),):
+            raise ValueError(
+                f"theta must have {len(names)} entries on its last axis, for {', '.join(names) or 'no variables'}; "
+                f"its shape is {array.shape}."
+            )
+        return [array[..., i] for i in range(len(names))], array.shape[:-1]
+
+    def _point(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Array:
+        inputs, shape = self._inputs(theta)
+        if shape:
+            raise ValueError("theta must be a single point here.")
+        return np.array([float(x) for x in inputs])
+
+
+explain: Callable[[Program, int, list[float]], str] = Program.reason
+"""Why an output of a program is not finite at a point: the sentence of a `DomainError`."""
+
+
+def _names(variables: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(variables, str):
+        raise ValueError(f"variables must be a list of names, such as {[*variables][:2]}; got the text {variables!r}.")
+    names = tuple(variables)
+    for name in names:
+        if not is_variable_name(name):
+            raise ValueError(f"{name!r} cannot be the name of a variable.")
+    if len(set(names)) < len(names):
+        raise ValueError(f"variables must differ from each other, got {', '.join(names)}.")
+    return names
+
+
+def _real(values: ArrayLike) -> Array:
+    array = np.asarray(values)
+    if array.dtype.kind not in "biufO":
+        raise ValueError(f"theta must hold real numbers, got dtype {array.dtype}.")
+    array = array.astype(np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError("theta must be finite.")
+    return array
+
+
+def _plain(result: Any) -> Any:
+    return float(result) if np.ndim(result) == 0 else result

@@ -1,0 +1,220 @@
+"""Texts are read by the grammar, or refused at once with the place; nothing of them is executed."""
+
+import importlib.util
+import pickle
+import random
+import time
+from pathlib import Path
+
+import pytest
+import sympy
+from grammar import DATA, texts
+from hypothesis import HealthCheck, given, settings
+
+from gdlearn.symbolic import ExpressionError, SymbolicFunction
+from gdlearn.symbolic._expression import text_of, to_sympy
+from gdlearn.symbolic._parser import MAX_DEPTH, MAX_NODES, is_variable_name, parse
+
+spec = importlib.util.spec_from_file_location("hostile_texts", DATA / "hostile_texts.py")
+hostile = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(hostile)
+SECONDS = 1.0  # what takes milliseconds, on the busiest of machines
+
+
+def read(text):
+    try:
+        return SymbolicFunction(text)
+    except ExpressionError as error:
+        return error
+
+
+@pytest.mark.parametrize(("expected", "text"), [case[1:] for case in hostile.TEXTS], ids=[c[0] for c in hostile.TEXTS])
+def test_hostile_texts(expected, text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = text.replace(hostile.M, str(tmp_path / "marker"))
+    begin = time.perf_counter()
+    outcome = read(text)
+    assert time.perf_counter() - begin < SECONDS
+    assert not list(tmp_path.iterdir())
+    if isinstance(outcome, ExpressionError):
+        assert "R" in expected
+        assert outcome.reason in str(outcome)
+        assert 0 <= outcome.position <= len(text)
+        assert len(str(outcome)) < 700
+        lines = str(outcome).splitlines()
+        assert len(lines) == 3
+        assert lines[2].strip() == "^"
+    else:
+        assert "A" in expected
+        assert all(isinstance(s, sympy.Symbol) and s.is_real for s in outcome.expression.free_symbols)
+        assert {s.name for s in outcome.as_typed.free_symbols} <= set(outcome.variables)
+
+
+@pytest.mark.parametrize("name", ["E", "I", "S", "N", "Q", "O", "beta", "gamma", "zeta", "lambda", "oo", "test", "Abs"])
+def test_names_are_the_users(name):
+    f = SymbolicFunction(f"{name}*x + {name}**2")
+    assert f.variables == (name, "x")
+    assert f([3.0, 2.0]) == 15.0
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("2x", "2*x"),
+        ("3(x + 1)", "3*(x + 1)"),
+        ("2x^2", "2*(x**2)"),
+        ("-x**2", "-(x**2)"),
+        ("x**2**3", "x**(2**3)"),
+        ("2**-x", "2**(-x)"),
+        ("x - y - z", "(x - y) - z"),
+        ("x/y/z", "(x/y)/z"),
+        ("x/y*z", "(x/y)*z"),
+        ("(x + 1)(x - 1)", "(x + 1)*(x - 1)"),
+        ("sin(x)cos(x)", "sin(x)*cos(x)"),
+        ("+x", "x"),
+        ("2e", "2*e"),
+        ("2e3", "2000"),
+        (".5x", "x/2"),
+        ("ln(x)", "log(x)"),
+        ("arctan(x)", "atan(x)"),
+        ("e**x", "exp(x)"),
+        ("log10(100)", "2"),
+        ("sqrt(x)", "x**(1/2)"),
+    ],
+)
+def test_reading(text, same):
+    assert SymbolicFunction(text).expression == SymbolicFunction(same).expression
+
+
+@pytest.mark.parametrize(
+    ("text", "position"),
+    [
+        ("x + )", 4),
+        ("x + y $", 6),
+        ("sin(x, y)", 0),
+        ("foo(x)", 0),
+        ("2*(x", 4),
+        ("x + 1/0", 4),
+        ("x*log(0)", 2),
+        ("x + sqrt(-1)", 4),
+        ("x + tan(pi/2)", 4),
+        ("x + 1/(y - y)", 4),
+        ("x/(x - x)", 0),
+        ("y + asin(2 - x + x)", 4),
+        ("9**9**9**9", 3),
+        ("x*9**400*9**400", 2),
+        ("1/2x", 3),
+        ("x**2y", 4),
+        ("x**1001", 3),
+        ("0x", 0),
+        ("2j", 0),
+        ("x y", 2),
+        ("(x)2", 3),
+        ("1e-400*x", 0),
+        ("x*" + "1" * 41, 2),
+        ("(123456789x)**1000", 0),
+        ("True", 0),
+        ("NaN*x", 0),
+        ("", 0),
+        ("max(" + ",".join(["x"] * 11) + ")", 0),
+    ],
+)
+def test_errors_name_the_place(text, position):
+    with pytest.raises(ExpressionError) as caught:
+        SymbolicFunction(text)
+    assert caught.value.position == position
+    assert f"(column {position + 1})" in caught.value.reason
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_limits():
+    assert parse("(" * (MAX_DEPTH - 1) + "x" + ")" * (MAX_DEPTH - 1)) == parse("x")
+    for text in ("(" * MAX_DEPTH + "x" + ")" * MAX_DEPTH, "+".join(["x"] * MAX_NODES), "-" * MAX_DEPTH + "x"):
+        with pytest.raises(ExpressionError, match="more than"):
+            parse(text)
+
+
+def test_declared_variables():
+    assert SymbolicFunction("e*pi", variables=["pi", "e", "z"])([2.0, 3.0, 0.0]) == 6.0
+    with pytest.raises(ExpressionError, match='"y" is not one of the variables: x'):
+        SymbolicFunction("x*y", variables=["x"])
+    with pytest.raises(ExpressionError, match='"x" is a variable'):
+        SymbolicFunction("x(2)", variables=["x"])
+    with pytest.raises(ExpressionError, match="not one of the variables"):
+        SymbolicFunction("x", variables=[])
+    for wrong in (["sin"], ["x", "x"], "xy", ["__class__"], [3], ["x + 1"], ["nan"], ["if"]):
+        with pytest.raises(ValueError, match="variable"):
+            SymbolicFunction("1", variables=wrong)
+    with pytest.raises(TypeError, match="must be a text"):
+        SymbolicFunction(sympy.Symbol("x"))
+    assert not is_variable_name("x\n")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(texts)
+def test_parse_print_parse_is_the_identity(text):
+    try:
+        tree = parse(text)
+    except ExpressionError:
+        return
+    assert parse(str(tree)) == tree
+    assert str(parse(str(tree))) == str(tree)
+    try:
+        expression = to_sympy(tree, text)
+    except ExpressionError:
+        return
+    assert to_sympy(parse(str(tree)), str(tree)) == expression
+    if not expression.has(sympy.Float, sympy.Min, sympy.Max, sympy.Abs, sympy.sign):  # more is simplified in them
+        assert to_sympy(parse(text_of(expression)), "") == expression
+
+
+GOOD = [text for _, expected, text in hostile.TEXTS if len(text) < 2_000]
+PIECES = [
+    *"xye0123456789.+-*/^(),_ \t\n[]{}'\"\\;:@#!=<>é\u200b\x00",
+    "**",
+    "sin(",
+    "max(",
+    "1e",
+    "9**9**9",
+    "pi",
+    "__",
+    "-1",
+]
+
+
+def mutated(random_state):
+    """One of the texts with a few characters taken out, put in, doubled or exchanged."""
+    text = random_state.choice(GOOD)
+    for _ in range(random_state.randint(1, 5)):
+        i, j = sorted(random_state.randint(0, len(text)) for _ in range(2))
+        other = random_state.choice(GOOD)
+        text = random_state.choice(
+            [
+                text[:i] + random_state.choice(PIECES) + text[i:],
+                text[:i] + text[i + 1 :],
+                text[:i] + random_state.choice(PIECES) + text[j:],
+                text[:j] + text[i:j] * random_state.randint(1, 9) + text[j:],
+                text[:i] + other[: random_state.randint(0, len(other))] + text[i:],
+                f"{text}{random_state.choice('*+/^-')}({other})",
+            ]
+        )
+    return text
+
+
+def slowest_of_mutated(seed, n_texts):
+    """Read so many mutated texts, and return how long the slowest took; any other exception than ours comes out."""
+    random_state, slowest, n_read = random.Random(seed), (0.0, ""), 0
+    for _ in range(n_texts):
+        text = mutated(random_state)
+        begin = time.perf_counter()
+        n_read += isinstance(read(text), SymbolicFunction)
+        slowest = max(slowest, (time.perf_counter() - begin, text))
+    return slowest, n_read
+
+
+def test_mutated_texts():
+    before = set(Path.cwd().iterdir())
+    (seconds, text), n_read = slowest_of_mutated(0, 3_000)
+    assert seconds < SECONDS, text
+    assert n_read > 100
+    assert set(Path.cwd().iterdir()) == before

@@ -1,0 +1,317 @@
+"""Gradients in symbols and in numbers: against mpmath, complex steps, finite differences, and calculus itself."""
+
+import json
+import subprocess
+import sys
+
+import mpmath
+import numpy as np
+import pytest
+import sympy
+from grammar import NIST, OutsideError, complex_value, reference, texts
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from gdlearn import GradientCheck
+from gdlearn.symbolic import DomainError, ExpressionError, SymbolicFunction
+from gdlearn.symbolic._expression import text_of
+
+relaxed = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+WORKED = "x**2*y + sin(x*y)"
+
+
+def test_the_worked_example():
+    f = SymbolicFunction(WORKED)
+    x, y = (sympy.Symbol(name, real=True) for name in "xy")
+    assert f.partials == {"x": 2 * x * y + y * sympy.cos(x * y), "y": x**2 + x * sympy.cos(x * y)}
+    assert [text_of(p) for p in f.partials.values()] == ["2*x*y + y*cos(x*y)", "x**2 + x*cos(x*y)"]
+    assert f.gradient == sympy.Matrix(list(f.partials.values()))
+    a, b = 1.3, -0.7
+    assert f([a, b]) == pytest.approx(a**2 * b + np.sin(a * b), rel=1e-15)
+    by_hand = [2 * a * b + b * np.cos(a * b), a**2 + a * np.cos(a * b)]
+    np.testing.assert_allclose(f.gradient_at([a, b]), by_hand, rtol=1e-14)
+    assert str(f) == WORKED
+    assert r"2 x y + y \cos{\left(x y \right)}" in f.latex()
+    assert f._repr_latex_().startswith("$")
+    assert eval(repr(f), {"SymbolicFunction": SymbolicFunction}).expression == f.expression
+
+
+def test_shapes_and_broadcasting():
+    f = SymbolicFunction(WORKED)
+    grid = np.random.default_rng(0).normal(size=(4, 3, 2))
+    assert f(grid).shape == (4, 3)
+    assert f.gradient_at(grid).shape == (4, 3, 2)
+    assert f(grid)[2, 1] == f(grid[2, 1])
+    np.testing.assert_array_equal(f.gradient_at(grid)[2, 1], f.gradient_at(grid[2, 1]))
+    by_name = {"y": np.linspace(0, 1, 5)[:, np.newaxis], "x": np.linspace(1, 2, 4)}
+    assert f(by_name).shape == (5, 4)
+    assert f.gradient_at(by_name).shape == (5, 4, 2)
+    assert isinstance(f([1, 2]), float)
+    constant = SymbolicFunction("3", variables=["x"])
+    np.testing.assert_array_equal(constant([[1.0], [2.0]]), [3.0, 3.0])
+    np.testing.assert_array_equal(constant.gradient_at([[1.0], [2.0]]), [[0.0], [0.0]])
+    assert SymbolicFunction("3")([]) == 3.0
+    assert SymbolicFunction("3").gradient_at([]).shape == (0,)
+    assert SymbolicFunction("x**2")(3) == 9.0
+    assert f(np.empty((0, 2))).shape == (0,)
+    with pytest.raises(ValueError, match="2 entries on its last axis"):
+        f([1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match="must name the variables"):
+        f({"x": 1.0})
+    with pytest.raises(ValueError, match="finite"):
+        f([np.nan, 1.0])
+    with pytest.raises(ValueError, match="real numbers"):
+        f(["1", "2"])
+    with pytest.raises(ValueError, match='outside must be "raise" or "nan"'):
+        f([1.0, 2.0], outside="zero")
+
+
+@pytest.mark.parametrize(
+    ("text", "theta", "message"),
+    [
+        ("ln(x)", -1.0, "log(x) needs x > 0, and x = -1."),
+        ("x/x", 0.0, "1/x needs x != 0, and x = 0."),
+        ("x**(1/3)", -8.0, "x**(1/3) needs x >= 0, and x = -8."),
+        ("sqrt(x - 2)*y", [1.0, 2.0], "sqrt(x - 2) needs x - 2 >= 0, and x - 2 = -1 at x = 1, y = 2."),
+        ("1/(x*y)", [0.0, 2.0], "needs x*y != 0"),
+        ("asin(2x)", 1.0, "asin(2*x) needs 2*x between -1 and 1, and 2*x = 2"),
+        ("acosh(x)", 0.5, "acosh(x) needs x >= 1"),
+        ("atanh(x)", 1.0, "strictly between -1 and 1"),
+        ("x**y", [-1.0, 2.0], "x**y needs x > 0"),
+        ("exp(x)", 1000.0, "exp(x) is too large for float64 at x = 1000."),
+        ("exp(ln(x))", -1.0, "log(x) needs x > 0"),
+        ("0*ln(x)", -1.0, "log(x) needs x > 0"),
+        ("sqrt(x)**2", -1.0, "sqrt(x) needs x >= 0"),
+        ("cot(x)", 0.0, "cot(x) needs x != 0"),
+        ("(-2)**x", 2.0, "needs -2 > 0"),
+    ],
+)
+def test_outside_the_domain(text, theta, message):
+    f = SymbolicFunction(text)
+    for call in (f, f.gradient_at, f.check):
+        with pytest.raises(DomainError) as caught:
+            call(theta)
+        assert message in str(caught.value)
+    assert np.isnan(f(theta, outside="nan"))
+    assert np.isnan(f.gradient_at(theta, outside="nan")).all()
+
+
+def test_where_only_the_gradient_is_missing():
+    root = SymbolicFunction("sqrt(x)")
+    assert root(0.0) == 0.0
+    with pytest.raises(DomainError, match="needs x > 0"):
+        root.gradient_at(0.0)
+    np.testing.assert_array_equal(root([[-1.0], [4.0]], outside="nan"), [np.nan, 2.0])
+
+
+def test_cube_roots():
+    root = SymbolicFunction("cbrt(x)")
+    assert root(-8.0) == -2.0
+    assert root.gradient_at(-8.0) == pytest.approx(1 / 12)
+    assert SymbolicFunction("cbrt(-8)").expression == -2
+    assert SymbolicFunction("cbrt(x)").expression.subs(symbol_of("x"), -5).evalf() == pytest.approx(-(5 ** (1 / 3)))
+    assert r"\sqrt[3]{x}" in root.latex()
+
+
+def symbol_of(name):
+    return sympy.Symbol(name, real=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "partial"),
+    [
+        ("abs(ln(x))", "sign(log(x))/x"),
+        ("abs(x)**3", "3*x**2*sign(x)"),
+        ("x/(1 + x)", "(x + 1)**(-2)"),
+        ("log10(x)", "1/(x*log(10))"),
+        ("cbrt(x)", "1/(3*cbrt(x)**2)"),
+        ("max(x, 1)", "sign(x - 1)/2 + 1/2"),
+        ("min(x, 1)", "1/2 - sign(x - 1)/2"),
+        ("erf(x)", "2*exp(-x**2)/sqrt(pi)"),
+        ("2**x", "2**x*log(2)"),
+    ],
+)
+def test_partials_that_sympy_alone_would_not_give(text, partial):
+    expected = SymbolicFunction(partial).expression
+    found = SymbolicFunction(text).partials["x"]
+    assert found == expected or sympy.simplify(found - expected) == 0 or abs_cubed(found)
+
+
+def abs_cubed(found):
+    """|x|³ has 3·x·|x| as derivative, which SymPy may write otherwise."""
+    x = symbol_of("x")
+    return all(found.subs(x, v) == 3 * v * abs(v) for v in (-2, -1, 1, 2))
+
+
+POINT = {"x": 0.37, "y": 1.61, "lambda": -0.83, "E": 2.3, "beta": 0.71, "x_1": -1.9}
+
+
+@relaxed
+@given(texts)
+def test_partials_equal_numeric_derivatives(text):
+    try:
+        f = SymbolicFunction(text)
+    except ExpressionError:
+        assume(False)
+    with mpmath.workdps(60):
+        values = {name: mpmath.mpf(POINT[name]) for name in f.variables}
+        distances = [mpmath.mpf(1)]
+        try:
+            value = reference(f._tree, values, distances)
+            assume(all(d > 1e-3 for d in distances) and 1e-30 < abs(value) < 1e30)
+            h = mpmath.mpf(10) ** -15
+            numeric = []
+            for name in f.variables:
+                up, down = ({**values, name: values[name] + s * h} for s in (1, -1))
+                numeric.append((reference(f._tree, up, []) - reference(f._tree, down, [])) / (2 * h))
+        except (OutsideError, OverflowError, ZeroDivisionError):
+            assume(False)
+    numeric = np.array([float(v) for v in numeric])
+    assume((np.abs(numeric) < 1e100).all())
+    theta = [POINT[name] for name in f.variables]
+    try:
+        found = f.gradient_at(theta)
+    except DomainError as error:
+        assert "too large" in str(error)  # noqa: PT017
+        return
+    scale = np.maximum(np.abs(numeric), 1e-6 * max(1.0, float(abs(value))))
+    assert f(theta) == pytest.approx(float(value), rel=1e-8)
+    np.testing.assert_array_less(np.abs(found - numeric), 1e-8 * scale + 1e-300)
+
+
+def model_of(name):
+    """A NIST model: f, the columns of its data by name, and the names of its parameters."""
+    data = NIST[name]
+    columns = dict(zip(data["vars"], np.array(data["rows"]).T, strict=True))
+    parameters = [f"b{i + 1}" for i in range(len(data["certified"]))]
+    inputs = [v for v in data["vars"] if v != "y"]
+    return SymbolicFunction(data["formula_ascii"], variables=[*parameters, *inputs]), columns, parameters
+
+
+@pytest.mark.parametrize("name", NIST)
+def test_nist_partials_equal_complex_steps(name):
+    f, columns, parameters = model_of(name)
+    for point in ("start1", "start2", "certified"):
+        theta = {**dict(zip(parameters, NIST[name][point], strict=True)), **columns}
+        theta = {v: theta[v] for v in f.variables}
+        gradient = f.gradient_at(theta)
+        np.testing.assert_allclose(f(theta), complex_value(f._tree, theta), rtol=1e-12)
+        for i, parameter in enumerate(parameters):
+            stepped = {v: np.asarray(value, dtype=complex) for v, value in theta.items()}
+            stepped[parameter] = stepped[parameter] + 1e-200j
+            expected = np.broadcast_to(complex_value(f._tree, stepped), len(gradient)).imag / 1e-200
+            size = np.abs(expected).max()
+            np.testing.assert_allclose(gradient[:, i], expected, rtol=1e-12, atol=1e-12 * size)
+
+
+@pytest.mark.parametrize("name", NIST)
+def test_nist_gradient_vanishes_at_the_certified_parameters(name):
+    f, columns, parameters = model_of(name)
+    theta = {**dict(zip(parameters, NIST[name]["certified"], strict=True)), **columns}
+    theta = {v: theta[v] for v in f.variables}
+    y = np.log(columns["y"]) if NIST[name]["lhs"] == "log(y)" else columns["y"]
+    residual = y - f(theta)
+    if name != "Lanczos1":  # its residuals are smaller than eleven printed digits resolve
+        assert residual @ residual == pytest.approx(float(NIST[name]["rss_text"]), rel=1e-5)
+    gradient = f.gradient_at(theta)[:, : len(parameters)]
+    cosines = residual @ gradient / np.linalg.norm(residual) / np.linalg.norm(gradient, axis=0)
+    assert np.abs(cosines).max() < (1.01 if name == "Lanczos1" else 1e-3)
+
+
+smooth = st.sampled_from(["x**2*y", "sin(x*y)", "exp(x - y)", "x/(2 + y**2)", "sqrt(1 + x**2)", "atan(y)*x", "cos(x)"])
+points = st.tuples(*[st.floats(-2, 2, allow_subnormal=False)] * 2).map(np.array)
+XY = ["x", "y"]
+
+
+def close(a, b):
+    np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
+
+
+@relaxed
+@given(smooth, smooth, st.integers(-5, 5), points)
+def test_linearity_product_and_quotient_rule(f_text, g_text, c, theta):
+    f, g = SymbolicFunction(f_text, XY), SymbolicFunction(g_text, XY)
+    df, dg, f0, g0 = f.gradient_at(theta), g.gradient_at(theta), f(theta), g(theta)
+    close(SymbolicFunction(f"({f_text}) + {c}*({g_text})".replace("+ -", "- "), XY).gradient_at(theta), df + c * dg)
+    close(SymbolicFunction(f"({f_text})*({g_text})", XY).gradient_at(theta), f0 * dg + g0 * df)
+    over = 2 + g0**2
+    quotient = SymbolicFunction(f"({f_text})/(2 + ({g_text})**2)", XY).gradient_at(theta)
+    close(quotient, (df * over - f0 * 2 * g0 * dg) / over**2)
+
+
+@relaxed
+@given(st.sampled_from(["sin(u)", "u**3", "exp(-u**2)", "tanh(u)", "ln(1 + u**2)"]), smooth, points)
+def test_chain_rule(outer, inner, theta):
+    f, g = SymbolicFunction(outer, ["u"]), SymbolicFunction(inner, XY)
+    composed = SymbolicFunction(outer.replace("u", f"({inner})"), XY) if "tanh" not in outer else None
+    composed = composed or SymbolicFunction(f"tanh({inner})", XY)
+    close(composed.gradient_at(theta), f.gradient_at(g(theta))[0] * g.gradient_at(theta))
+
+
+@relaxed
+@given(smooth, points, st.floats(0, 2 * np.pi))
+def test_steepest_ascent(text, theta, angle):
+    f = SymbolicFunction(text, XY)
+    gradient = f.gradient_at(theta)
+    direction, rate = f.steepest_ascent(theta)
+    assert rate == pytest.approx(np.linalg.norm(gradient), rel=1e-12)
+    if rate == 0:
+        assert not direction.any()
+        return
+    assert f.directional_derivative(theta, gradient) == pytest.approx(rate, rel=1e-12)
+    assert f.directional_derivative(theta, [np.cos(angle), np.sin(angle)]) <= rate * (1 + 1e-12)
+    along_the_level_set = [-gradient[1], gradient[0]]
+    assert abs(f.directional_derivative(theta, along_the_level_set)) <= 1e-12 * rate
+    h = 1e-4 * min(1.0, rate)
+    assert f(theta - h * direction) <= f(theta) + 4 * np.spacing(abs(f(theta)))
+
+
+def test_directions():
+    f = SymbolicFunction("x**2 + y**2")
+    assert f.directional_derivative([3.0, 4.0], [100.0, 0.0]) == 6.0
+    assert f.directional_derivative([[3.0, 4.0], [0.0, 1.0]], [0.0, 1e-300]).tolist() == [8.0, 2.0]
+    direction, rate = f.steepest_ascent([[3.0, 4.0], [0.0, 0.0]])
+    np.testing.assert_allclose(direction, [[0.6, 0.8], [0.0, 0.0]], rtol=1e-15)
+    np.testing.assert_allclose(rate, [10.0, 0.0], rtol=1e-15)
+    for wrong in ([0.0, 0.0], [np.inf, 1.0], [1.0]):
+        with pytest.raises(ValueError, match="direction must"):
+            f.directional_derivative([1.0, 1.0], wrong)
+
+
+@pytest.mark.parametrize("text", [WORKED, "ln(x)*sqrt(y)", "1e6*x/y", "abs(x - 3y)", "max(x, y**2)", "cbrt(x*y)"])
+def test_check(text):
+    found = SymbolicFunction(text).check({"x": 1.3, "y": 0.4})
+    assert isinstance(found, GradientCheck)
+    assert found.passed
+
+
+def test_check_finds_a_wrong_partial():
+    f = SymbolicFunction(WORKED)
+    f.partials["x"] = f.partials["x"] * sympy.Rational(1001, 1000)
+    assert not f.check([1.3, 0.4]).passed
+
+
+def test_difference_quotients_show_where_rounding_takes_over():
+    table = SymbolicFunction(WORKED).difference_quotients([1.0, 2.0], "x")
+    assert table.partial == pytest.approx(4 + 2 * np.cos(2.0))
+    assert 1e-10 < table.h[table.best] < 1e-6  # about the root of the machine precision
+    assert (np.diff(table.error[:6]) < 0).all()
+    assert table.error[-1] > 100 * table.error[table.best]
+    assert "rounding takes over" in str(table)
+    assert len(str(table).splitlines()) == 18
+    at_the_edge = SymbolicFunction("sqrt(2 - x)").difference_quotients(1.5)
+    assert np.isnan(at_the_edge.quotient[0])
+    assert np.isfinite(at_the_edge.quotient[1:]).all()
+    with pytest.raises(ValueError, match="variable must be one of x, y"):
+        SymbolicFunction(WORKED).difference_quotients([1.0, 2.0])
+    with pytest.raises(ValueError, match="single point"):
+        SymbolicFunction(WORKED).difference_quotients([[1.0, 2.0]], "x")
+
+
+def test_without_sympy_the_error_names_the_extra():
+    code = (
+        "import sys, json; sys.modules['sympy'] = None; import gdlearn\n"
+        "try:\n    import gdlearn.symbolic\nexcept ImportError as error:\n    print(json.dumps(str(error)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(result.stdout) == 'gdlearn.symbolic needs SymPy: pip install "gdlearn[symbolic]"'
