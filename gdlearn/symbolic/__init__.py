@@ -1,0 +1,1 @@
+"""Functions as formulas: partial derivatives with their steps, and the domain."""
