@@ -40,6 +40,7 @@ ORDER = [
 
 CORE = {"numpy", "scipy", "sklearn", "threadpoolctl"}  # the last comes with scikit-learn
 OPTIONAL = {"matplotlib", "pandas", "rich"}
+ANNEXES = {"symbolic": {"sympy"}}  # folders that nothing else imports, and what their files may import at the top
 
 
 def imports(path, *, only_in_functions=False):
@@ -64,13 +65,20 @@ def test_imports_run_one_way():
                 assert ORDER.index(module) < ORDER.index(room), f"{room} imports {module}"
 
 
+def test_nobody_imports_an_annex():
+    for path in PACKAGE.glob("*.py"):
+        for level, module, names in imports(path):
+            assert level == 0 or not ANNEXES.keys() & {module.split(".")[0], *names}, path.stem
+
+
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
 def test_only_public_names_and_core_dependencies(path):
     lazy = {module for _, module, _ in imports(path, only_in_functions=True)}
+    core = CORE | ANNEXES.get(path.parent.name, set())
     for level, module, names in imports(path):
         package = module.split(".")[0]
         if level == 0 and package not in sys.stdlib_module_names:
-            assert package in CORE or (package in OPTIONAL and module in lazy)
+            assert package in core or (package in OPTIONAL and module in lazy)
             assert not any(part.startswith("_") for part in [*module.split("."), *names])
 
 

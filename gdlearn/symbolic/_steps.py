@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import sympy
@@ -18,8 +19,8 @@ from ._text import latex, text
 Rewrite = tuple[str, sympy.Expr, list[sympy.Expr]]
 """A rule's name, what it makes of the derivative, and the parts that are still to be differentiated."""
 
-TIDY_UP_TO = 400
-"""Operations up to which quotients are searched for common factors; beyond, SymPy's own collecting must do."""
+TIDY_UP_TO = 300
+"""Nodes up to which quotients are searched for common factors; beyond, SymPy's own collecting must do."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class _Calculus:
 
     def depends(self, u: sympy.Basic) -> bool:
         if u not in self._depends:
-            self._depends[u] = u == self.x or any([self.depends(argument) for argument in u.args])
+            self._depends[u] = u == self.x or any(map(self.depends, u.args))
         return self._depends[u]
 
     def rewrite(self, f: sympy.Expr) -> Rewrite:
@@ -216,7 +217,7 @@ class _Calculus:
     def _extremum(self, f: sympy.Max | sympy.Min) -> Rewrite:
         """The derivative of max(u, v) is u' where u > v, else v'."""
         first, *others = f.args
-        rest = f.func(*others)
+        rest = f.func(*others, evaluate=False) if len(others) > 1 else others[0]
         larger = sympy.Gt if isinstance(f, sympy.Max) else sympy.Lt
         after = sympy.Piecewise(
             (self.derivative(first), larger(first, rest, evaluate=False)),
@@ -250,11 +251,13 @@ def _is_reciprocal(factor: sympy.Expr) -> bool:
 
 def _tidy(expression: sympy.Expr) -> sympy.Expr:
     """The expression with common factors of quotients' numerators and denominators cancelled; light, so not always."""
-    if expression.count_ops() > TIDY_UP_TO:
+    if next(islice(sympy.preorder_traversal(expression), TIDY_UP_TO, None), None) is not None:
         return expression
     return expression.replace(
-        lambda node: isinstance(node, sympy.Mul)
-        and any(isinstance(factor, sympy.Add) for factor in node.args)
-        and any(_is_reciprocal(factor) for factor in node.args),
+        lambda node: (
+            isinstance(node, sympy.Mul)
+            and any(isinstance(factor, sympy.Add) for factor in node.args)
+            and any(_is_reciprocal(factor) for factor in node.args)
+        ),
         sympy.factor_terms,
     )

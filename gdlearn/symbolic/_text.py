@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Any
+
 import sympy
 from sympy.printing import StrPrinter
+from sympy.printing.latex import LatexPrinter
 
 
-class _Plain(StrPrinter):
+class _Remembering:
+    """A printer that knows the texts of the nodes printed last, for steps repeat each other's subexpressions."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(settings)  # type: ignore[call-arg]
+        self._print_once = lru_cache(maxsize=1024)(super()._print)
+
+    def _print(self, expr: Any, **kwargs: Any) -> Any:
+        return super()._print(expr, **kwargs) if kwargs else self._print_once(expr)
+
+
+class _Latex(_Remembering, LatexPrinter):
+    pass
+
+
+class _Plain(_Remembering, StrPrinter):
     """SymPy's own text, but for the names that a reader types differently."""
 
     def _call(self, name: str, expr: sympy.Basic) -> str:
@@ -38,6 +57,10 @@ class _Plain(StrPrinter):
         return "{" + ", ".join(cases) + "}"
 
 
+_PLAIN = _Plain()
+_LATEX = _Latex(ln_notation=True)
+
+
 def text(expression: sympy.Basic) -> str:
     """Plain text of an expression.
 
@@ -48,9 +71,9 @@ def text(expression: sympy.Basic) -> str:
     >>> text(sympy.log(abs(x)) + sympy.E)
     'ln(abs(x)) + e'
     """
-    return str(_Plain().doprint(expression))
+    return str(_PLAIN.doprint(expression))
 
 
 def latex(expression: sympy.Basic) -> str:
     """LaTeX of an expression, with ln for the natural logarithm."""
-    return str(sympy.latex(expression, ln_notation=True))
+    return str(_LATEX.doprint(expression))
