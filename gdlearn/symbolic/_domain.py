@@ -36,6 +36,9 @@ IMPLIED = {">": {">", ">=", "!="}, "<": {"<", "<=", "!="}}
 
 FLIPPED = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "!=": "!="}
 
+SIGNS = {">": "positive", ">=": "nonnegative", "<": "negative", "<=": "nonpositive", "!=": "nonzero"}
+"""What a relation to 0 says, in SymPy's words."""
+
 EVERYWHERE = {
     *(sympy.Add, sympy.Mul, sympy.exp, sympy.sin, sympy.cos, sympy.atan, sympy.sinh, sympy.cosh, sympy.tanh),
     *(sympy.sech, sympy.asinh, sympy.erf, sympy.erfc),
@@ -320,15 +323,16 @@ class _Real:
         if isinstance(condition.left, sympy.Abs) and isinstance(condition.left.args[0], sympy.sin | sympy.cos):
             return condition.relation == "<=" and condition.right == 1
         difference = self.stand_in(condition.left - condition.right)
-        sign = {">": "positive", ">=": "nonnegative", "<": "negative", "<=": "nonpositive", "!=": "nonzero"}
-        return bool(getattr(difference, f"is_{sign[condition.relation]}"))
+        return bool(getattr(difference, f"is_{SIGNS[condition.relation]}"))
 
     def stand_in(self, u: sympy.Basic) -> sympy.Basic:
-        """The expression with a real symbol for every part that SymPy does not know to be real, such as sqrt(x)."""
+        """A real symbol with the sign of u, as far as it follows from the signs of u's parts; atoms stay."""
+        if not u.args:
+            return u
         if u not in self._stand_ins:
-            arguments = tuple(map(self.stand_in, u.args))
-            made = u if arguments == u.args else u.func(*arguments)
-            if not made.is_real:
-                made = sympy.Dummy(real=True, nonnegative=isinstance(u, sympy.Pow | sympy.acos | sympy.acosh) or None)
-            self._stand_ins[u] = made
+            made = u.func(*map(self.stand_in, u.args))
+            known = {sign: True for sign in SIGNS.values() if getattr(made, f"is_{sign}")}
+            if isinstance(u, sympy.Pow | sympy.acos | sympy.acosh) and not made.is_real:
+                known["nonnegative"] = True  # sqrt(x)
+            self._stand_ins[u] = sympy.Dummy(real=True, **known)
         return self._stand_ins[u]
