@@ -1,0 +1,230 @@
+"""Steps of differentiation: every rule in its words, and together they reach the derivative."""
+
+import random
+import time
+from functools import reduce
+
+import mpmath
+import pytest
+import sympy
+from sympy import (
+    Abs,
+    Derivative,
+    Max,
+    Min,
+    Mul,
+    Pow,
+    Rational,
+    acos,
+    acosh,
+    asin,
+    asinh,
+    atan,
+    cos,
+    cosh,
+    erf,
+    exp,
+    log,
+    pi,
+    sign,
+    sin,
+    sqrt,
+    tan,
+    tanh,
+)
+
+from gdlearn.symbolic._steps import steps
+
+x, y, z, a = sympy.symbols("x y z a", real=True)
+
+
+def cbrt(u):
+    return sign(u) * Abs(u) ** Rational(1, 3)
+
+
+SMOOTH = [  # expression, rules that must occur
+    (sympy.Integer(7), {"constant"}),
+    (y, {"constant"}),
+    (x, {"identity"}),
+    (x**2 * y + sin(x * y), {"linearity: sum", "linearity: constant factor", "power rule", "chain rule"}),
+    (x**3 - 4 * x + 7, {"linearity: sum", "power rule", "constant"}),
+    (x**2 * sin(x), {"product rule", "power rule", "table entry"}),
+    (x * exp(x) * cos(x), {"product rule"}),
+    (sin(x) / x**3, {"quotient rule"}),
+    (exp(x**2) / (1 + x**2), {"quotient rule", "chain rule"}),
+    ((x - y) / (x + y), {"quotient rule"}),
+    (1 / (x * sin(x)), {"quotient rule", "product rule"}),
+    (a / x, {"linearity: constant factor", "power rule"}),
+    (sqrt(x), {"power rule"}),
+    (sqrt(x**2 + y**2), {"chain rule"}),
+    ((2 * x + 1) ** 5, {"chain rule"}),
+    (x**a, {"power rule"}),
+    (a**x, {"table entry"}),
+    (2 ** (x * y), {"chain rule"}),
+    (x**x, {"logarithmic differentiation"}),
+    ((x**2 + 1) ** sin(x * y), {"logarithmic differentiation", "chain rule"}),
+    (log(x) / log(10), {"linearity: constant factor", "table entry"}),
+    (log(log(x + 3)), {"chain rule"}),
+    (exp(-(x**2) / 2) / sqrt(2 * pi), {"chain rule"}),
+    (tan(x * y), {"chain rule"}),
+    (asin(x / 3) + acos(x / 4) + atan(x / 5), {"linearity: sum", "chain rule"}),
+    (tanh(x) * cosh(y), {"table entry"}),
+    (asinh(x) + acosh(x + 2), {"table entry", "chain rule"}),
+    (erf(x * y), {"chain rule"}),
+    (sympy.sec(x) * sympy.coth(x), {"product rule"}),
+    (Mul(x, Pow(x, -1), evaluate=False), {"quotient rule"}),
+    (exp(sin(cos(x * y) + x)), {"chain rule"}),
+    (x / y + y / x + z**2, {"linearity: sum"}),
+]
+KINKED = [
+    (Abs(x * y - 1), {"chain rule"}),
+    (x * Abs(x), {"product rule", "table entry"}),
+    (sign(x - 1) * x**2, {"product rule", "constant on either side of 0"}),
+    (cbrt(x), {"table entry"}),
+    (y * cbrt(x * y - 2), {"linearity: constant factor", "chain rule"}),
+    (x**2 * cbrt(x + y), {"product rule", "chain rule"}),
+    (x / cbrt(x - y), {"quotient rule"}),
+    (Max(x**2, y), {"derivative of the larger, where they differ"}),
+    (Max(x, x * y, 1), {"derivative of the larger, where they differ", "constant"}),
+    (Min(x, y) * x, {"derivative of the smaller, where they differ", "product rule"}),
+    (Abs(log(x + 3)), {"chain rule"}),
+]
+
+
+def names(found):
+    return {step.rule.split(", d ")[0] for step in found}
+
+
+def replay(found):
+    """What is left of the derivative when each step's `before` is replaced by its `after`, one after another."""
+    current = found[0].before
+    for step in found[:-1]:
+        current = current.xreplace({step.before: step.after})
+    return current
+
+
+def points(expression, n=8):
+    """Points at which the expression is real, away from its edges as far as chance has it."""
+    rng = random.Random(str(expression))
+    symbols = sorted(expression.free_symbols | {x}, key=str)
+    while n:
+        point = {symbol: mpmath.mpf(rng.uniform(-3, 3)) for symbol in symbols}
+        value = number(expression, point)
+        if mpmath.isfinite(value) and mpmath.im(value) == 0:
+            n -= 1
+            yield point
+
+
+def number(expression, point):
+    symbols = list(point)
+    try:
+        return mpmath.mpmathify(sympy.lambdify(symbols, expression, "mpmath")(*point.values()))
+    except ZeroDivisionError:
+        return mpmath.nan
+
+
+def slope(expression, variable, point):
+    others = {symbol: value for symbol, value in point.items() if symbol != variable}
+    return mpmath.diff(lambda t: number(expression, {**others, variable: t}), point[variable])
+
+
+@pytest.mark.parametrize(("expression", "rules"), SMOOTH + KINKED, ids=str)
+def test_every_rule_has_its_name_and_leads_to_the_numeric_derivative(expression, rules):
+    for variable in sorted(expression.free_symbols | {x}, key=str):
+        found = steps(expression, variable)
+        assert found[-1].rule == "simplify"
+        assert found[0].before.args[0] == expression
+        if variable == x:
+            assert rules <= names(found)
+        replayed, partial = replay(found), found[-1].after
+        assert not partial.has(Derivative)
+        assert not replayed.has(Derivative)
+        with mpmath.workdps(30):
+            for point in points(expression):
+                expected = slope(expression, variable, point)
+                for result in (partial, replayed):
+                    assert mpmath.almosteq(number(result, point), expected, 1e-12, 1e-12), (result, point)
+
+
+@pytest.mark.parametrize(("expression", "rules"), SMOOTH, ids=str)
+def test_the_replayed_steps_are_sympys_derivative(expression, rules):
+    found = steps(expression, x)
+    for result in (replay(found), found[-1].after):
+        assert sympy.simplify(result - sympy.diff(expression, x)) == 0
+
+
+@pytest.mark.parametrize(("expression", "rules"), SMOOTH + KINKED, ids=str)
+def test_each_step_is_true_by_itself(expression, rules):
+    for step in steps(expression, x)[:-1]:
+        part = step.before.args[0]
+        after = step.after.xreplace(
+            {inner: steps(inner.args[0], x)[-1].after for inner in step.after.atoms(Derivative)}
+        )
+        for point in points(expression, 2):
+            with mpmath.workdps(30):
+                point = {symbol: point.get(symbol, mpmath.mpf(1)) for symbol in expression.free_symbols | {x}}
+                assert mpmath.almosteq(number(after, point), slope(part, x, point), 1e-12, 1e-12), str(step)
+
+
+def test_the_worked_example():
+    f = x**2 * y + sin(x * y)
+    assert steps(f, x)[-1].after == 2 * x * y + y * cos(x * y)
+    assert steps(f, y)[-1].after == x**2 + x * cos(x * y)
+    assert [str(step) for step in steps(f, y)] == [
+        "linearity: sum: d/dy[x**2*y + sin(x*y)] = d/dy[x**2*y] + d/dy[sin(x*y)]",
+        "linearity: constant factor: d/dy[x**2*y] = x**2*d/dy[y]",
+        "chain rule, d sin(u)/du = cos(u): d/dy[sin(x*y)] = cos(x*y)*d/dy[x*y]",
+        "linearity: constant factor: d/dy[x*y] = x*d/dy[y]",
+        "identity: d/dy[y] = 1",
+        "simplify: x**2 + x*cos(x*y)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("expression", "text", "latex"),
+    [
+        (log(Abs(x)), "d/dx[ln(abs(x))] = d/dx[abs(x)]/abs(x)", r"\ln{\left(\left|{x}\right| \right)}"),
+        (Max(x, y), "d/dx[max(x, y)] = {d/dx[x] if x > y, d/dx[y] otherwise}", r"\begin{cases}"),
+        (Min(x, y), "d/dx[min(x, y)] = {d/dx[x] if x < y, d/dx[y] otherwise}", r"\begin{cases}"),
+        (x**sympy.E, "d/dx[x**e] = e*x**(-1 + e)", "x^{e}"),
+    ],
+)
+def test_text_is_readable(expression, text, latex):
+    step = steps(expression, x)[0]
+    assert str(step).endswith(text)
+    assert latex in step.latex()
+    assert r"\frac{d}{d x}" in step.latex() or r"\partial" in step.latex()
+
+
+def test_the_inner_function_has_a_name_that_is_free():
+    u, v = sympy.symbols("u v", real=True)
+    assert steps(sin(u * v), u)[0].rule == "chain rule, d sin(w)/dw = cos(w)"
+
+
+def test_a_common_subexpression_is_differentiated_once():
+    found = steps(sin(x**2) * cos(x**2) + exp(x**2), x)
+    assert [step.rule for step in found].count("power rule") == 1
+    assert len(found) == len({step.before for step in found})
+
+
+def test_steps_grow_linearly_and_are_quick():
+    def nested(n):
+        return reduce(lambda u, i: sin(u + y) if i % 2 else exp(-u * y), range(n), x)
+
+    counts = [len(steps(nested(n), x)) for n in (10, 20, 40)]
+    assert counts[2] - counts[1] == 2 * (counts[1] - counts[0])
+    wide = sympy.Add(*[sin(i * x) * exp(y * x**i) for i in range(1, 60)])
+    for expression in (nested(40), wide):
+        start = time.process_time()
+        found = steps(expression, x)
+        assert time.process_time() - start < 2.0  # 0.2 s; room for slow machines
+        assert sum(len(str(step)) for step in found) < 100_000
+
+
+@pytest.mark.parametrize("expression", [sympy.gamma(x, evaluate=False), sympy.atan2(y, x), sympy.Function("f")(x)])
+def test_what_is_not_in_the_table(expression):
+    if isinstance(expression, sympy.gamma):
+        assert steps(expression, x)[-1].after == sympy.diff(expression, x)  # SymPy's own table has it
+    else:
+        with pytest.raises(ValueError, match=r"no rule|not in the table"):
+            steps(expression, x)
