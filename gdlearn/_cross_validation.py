@@ -19,7 +19,7 @@ from ._blocks import Array, Rows
 from ._early_stopping import held_out_rows
 from ._held_out import HeldOutInModes
 from ._moments import Moments, grouped_moments, merged, moments_of
-from ._objective import Objective, Quadratic
+from ._objective import Quadratic, QuadraticObjective
 from ._problem import LARGEST_MATRIX, MomentProblem, WideProblem, row_objective
 from ._recurrence import Recurrence
 from ._scaling import ScalingName
@@ -158,7 +158,7 @@ class Part:
         """Made when needed, for the weights of a million rows are 8 MB."""
         return self.all_rows if self.times is None else self.all_rows.taken(self.times)
 
-    def objective(self, problem: MomentProblem | WideProblem) -> Objective:
+    def objective(self, problem: MomentProblem | WideProblem) -> QuadraticObjective:
         """J on them, in the coordinates of a problem."""
         if self.moments is None or not isinstance(problem, MomentProblem):
             return problem.on(self.rows)

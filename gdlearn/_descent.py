@@ -41,6 +41,9 @@ class Status(enum.Enum):
     EARLY_STOPPED = "The error on the held-out rows has not fallen for n_iter_no_change steps."
     STOPPED = "A callback asked to stop."
     DIVERGED = "J is no longer finite: the learning rate is too large."
+    UNBOUNDED = "The function falls without bound along the path: it has no minimum there."
+    LEFT_DOMAIN = "The next step would leave the function's domain."
+    NOT_DIFFERENTIABLE = "The function has no gradient at the point reached."
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +93,8 @@ def iterates(
 
     .. math::  v \leftarrow \beta v - \eta\nabla J(\theta), \qquad \theta \leftarrow \theta + v
 
-    from v = 0; with `nesterov` the gradient is taken at θ + βv. Without momentum: θ ← θ − η∇J(θ).
+    from v = 0; with `nesterov` the gradient is taken at θ + βv. Without momentum: θ ← θ − η∇J(θ). It ends only where
+    the step rule knows no step.
     """
     velocity = np.zeros_like(theta)
     eta = np.nan
@@ -98,6 +102,8 @@ def iterates(
         point = Iterate(k, theta, objective.value(theta), objective.gradient(theta))
         yield point, float(np.max(eta))
         eta = step_rule(point)
+        if eta is None:
+            return
         if momentum is None:
             theta = theta - eta * point.gradient
             continue
@@ -120,6 +126,8 @@ def descend(
     observe: Observer | None = None,
 ) -> Descent:
     """Loop until `max_iter` steps are taken or the gradient of every target is as small as its `threshold`.
+
+    It ends also where the step rule knows no further step.
 
     Parameters
     ----------
@@ -168,6 +176,8 @@ def descend(
             if point.n_steps >= last_step:
                 status = Status.STEPS_DONE if threshold is None else Status.NOT_CONVERGED
                 break
+        else:
+            status = Status.LIMIT
     steps = recorded_steps(point.n_steps)
     held_out_curve = [held_out_values[k] for k in steps] if held_out_values else None
     return Descent(best or point, status, steps, [values[k] for k in steps], eta, held_out_curve)

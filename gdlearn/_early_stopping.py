@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from ._blocks import Array
-from ._objective import Objective
+from ._objective import QuadraticObjective
 
 DENSE = 1_000
 """Up to this step the closed form looks at every one; beyond, where it changes slowly, at points between."""
@@ -50,7 +50,7 @@ def held_out_rows(n_samples: int, fraction: float, random_state: Any) -> NDArray
 class HeldOut:
     """J on the held-out rows, in the coordinates of the descent, and the patience."""
 
-    objective: Objective
+    objective: QuadraticObjective
     patience: int
 
     def change(self, theta: Array, step: Array) -> float:

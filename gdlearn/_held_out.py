@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ._blocks import Array
 from ._early_stopping import DENSE, Watch, watch_changes
 from ._modes import ModalSpace
-from ._objective import Objective
+from ._objective import QuadraticObjective
 from ._recurrence import Recurrence
 
 WEAK = 1e-6
@@ -48,7 +48,7 @@ class HeldOutInModes:
 
     @classmethod
     def of(
-        cls, objective: Objective, modes: ModalSpace, start: Array, precise: Objective | None = None
+        cls, objective: QuadraticObjective, modes: ModalSpace, start: Array, precise: QuadraticObjective | None = None
     ) -> HeldOutInModes:
         """From the error as a function of theta, for descents from `start`; v_r and g from `precise` where given."""
         gap = modes.optimum - modes.coordinates(start)

@@ -34,13 +34,17 @@ from ._validation import validate_rows
 
 
 class Objective(Protocol):
-    """What a descent asks for: J, its gradient, and the product of its Hessian with a direction."""
+    """What a descent asks for: J and its gradient."""
 
     def value(self, theta: Array) -> float:
         """J at theta."""
 
     def gradient(self, theta: Array) -> Array:
         """∇J at theta, of theta's shape."""
+
+
+class QuadraticObjective(Objective, Protocol):
+    """A J with the same Hessian everywhere: what the exact line search and the closed form ask for besides."""
 
     def hessian_product(self, direction: Array) -> Array:
         """∇²J times a direction, of the direction's shape."""

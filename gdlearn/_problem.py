@@ -18,7 +18,7 @@ from ._blocks import Array, Rows
 from ._limit import Limit, equilibrated, needs_refinement, refined, shortest_step
 from ._modes import EPS, Modes, modes_of
 from ._moments import Moments, moments_of, safe_exponents
-from ._objective import MeanSquaredError, Objective, Quadratic
+from ._objective import MeanSquaredError, Quadratic, QuadraticObjective
 from ._scaling import Scaling, ScalingName, shift_and_scale
 from ._statistics import feature_statistics
 from ._wide import Columns, KernelModes
@@ -45,7 +45,7 @@ class Problem(Protocol):
         """Whether theta starts with an intercept."""
 
     @property
-    def objective(self) -> Objective:
+    def objective(self) -> QuadraticObjective:
         """J."""
 
     @property
@@ -68,7 +68,7 @@ class Problem(Protocol):
     def target_deviation(self) -> Array:
         """Standard deviation of each target, of shape (t,)."""
 
-    def on(self, rows: Rows) -> Objective:
+    def on(self, rows: Rows) -> QuadraticObjective:
         """J on other rows, in the same coordinates."""
 
     def sharper(self, amplification: float) -> Problem | None:

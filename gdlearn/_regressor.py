@@ -12,7 +12,7 @@ from ._base import Data, DescendedModel
 from ._blocks import Array, Rows
 from ._gradient_check import GradientCheck, GradientCheckError, check_gradient
 from ._moments import Moments
-from ._objective import MeanSquaredError, Objective
+from ._objective import MeanSquaredError, QuadraticObjective
 from ._observers import with_callbacks
 from ._problem import MomentProblem, Problem, row_objective
 from ._scaling import Model
@@ -338,7 +338,7 @@ class GradientDescentRegressor(DescendedModel):
 
     def _verified(self, problem: Problem, rows: Rows | None, start: Array) -> GradientCheck:
         """Check the gradient that the descent uses against J on the rows, at the start and at two random points."""
-        objective: Objective | MeanSquaredError = problem.objective
+        objective: QuadraticObjective | MeanSquaredError = problem.objective
         if rows is not None:
             objective = row_objective(rows, problem.scaling, problem.fit_intercept)
         random = check_random_state(self.random_state)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ._blocks import Array
-from ._objective import Iterate, Objective
+from ._objective import Iterate, Objective, QuadraticObjective
 from ._validation import positive_real
 
 StepRule = Callable[[Iterate], Any]
-"""The step size η at an iterate: one number, or one for each target."""
+"""The step size η at an iterate: one number, or one for each target; None where no step leads further down."""
+
+SUFFICIENT = 1e-4
+"""Of the decrease that the slope promises, the part that backtracking asks for."""
 
 MomentumRule = Callable[[Iterate, Array], Any]
 """The momentum β at an iterate with this velocity: one number, or one for each target."""
@@ -60,7 +65,7 @@ def schedule(rate_of: Callable[[int], Any]) -> StepRule:
     return rule
 
 
-def exact_line_search(objective: Objective) -> StepRule:
+def exact_line_search(objective: QuadraticObjective) -> StepRule:
     r"""The η that minimises J along −∇J, for each target: :math:`\eta = g^Tg / g^THg` with g = ∇J, H = ∇²J."""
 
     def rule(iterate: Iterate) -> Array:
@@ -72,6 +77,42 @@ def exact_line_search(objective: Objective) -> StepRule:
         steep = curvature > 0
         eta: Array = np.where(steep, np.sum(g * g, axis=0) / np.where(steep, curvature, 1.0), 0.0)
         return eta
+
+    return rule
+
+
+def backtracking_line_search(objective: Objective) -> StepRule:
+    r"""The first of η, η/2, η/4, ... that reduces J enough, from twice the one before on; from 1 at the first step.
+
+    .. math::  J(\theta - \eta g) \le J(\theta) - c\,\eta\,g^Tg, \qquad g = \nabla J(\theta), \quad c = 10^{-4}
+
+    A trial where J is not finite is refused, so a search never leaves the domain of J. The rule returns None where no
+    trial that still differs from θ reduces J.
+
+    References
+    ----------
+    Armijo (1966), Pacific J. Math. 16. https://doi.org/10.2140/pjm.1966.16.1
+    Nocedal, Wright (2006), *Numerical Optimization*, 3.1. https://doi.org/10.1007/978-0-387-40065-5
+    """
+    eta = 0.5
+
+    def rule(iterate: Iterate) -> float | None:
+        nonlocal eta
+        g = iterate.gradient
+        length = math.hypot(*g.ravel().tolist())  # its square may overflow
+        eta = min(2.0 * eta, sys.float_info.max)
+        while eta < sys.float_info.max / 2.0 and (iterate.theta - eta * g == iterate.theta).all() and length > 0:
+            eta *= 2.0  # so small on a steep slope far back
+        while True:
+            trial = iterate.theta - eta * g
+            if (trial == iterate.theta).all():
+                return None
+            value = objective.value(trial)
+            enough = iterate.value - SUFFICIENT * (eta * length) * length
+            # `enough` may be J itself, by rounding: no decrease at all is never enough.
+            if np.isfinite(value) and value <= enough and value < iterate.value:
+                return eta
+            eta /= 2.0
 
     return rule
 

@@ -47,6 +47,11 @@ def positive_real(value: Any) -> bool:
     return _is_number(value) and 0 < float(value) < np.inf
 
 
+def finite_real(value: Any) -> bool:
+    """A finite number, not a boolean."""
+    return _is_number(value) and abs(float(value)) < np.inf
+
+
 def positive_integer(value: Any) -> bool:
     """An integer ≥ 1, not a boolean."""
     return _is_integer(value) and int(value) >= 1

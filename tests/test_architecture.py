@@ -45,8 +45,14 @@ SYMBOLIC_ORDER = [
     "_expression",
     "_numbers",
     "_domain",
+    "_conditions",
     "_steps",
+    "_points",
+    "_difference_quotients",
+    "_account",
+    "_descent",
     "_symbolic_function",
+    "_residuals",
     "__init__",
 ]
 

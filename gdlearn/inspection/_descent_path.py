@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.exceptions import ConvergenceWarning
 
-from .._blocks import Array
-from .._objective import MeanSquaredError
-from .._path import gradient_descent_path
-from .._regressor import GradientDescentRegressor
-from .._validation import (
-    InvalidParameterError,
-    check_parameter,
-    one_of,
-    positive_integer,
-    positive_real,
-    validate_rows,
-)
-from ._style import COLOURS, name_of_rate, pyplot
-
-GRID = 500
-"""Points along each side of the picture."""
-
-RATIOS = 2, 4, 10, 100, 1000, 10_000
-MOST_LEVELS = 14
-"""J − J_min falls by one of the ratios from a level set to the next: the first that needs no more than so many."""
-
-ARROW = 0.15
-"""Length of an arrow, as a part of the picture's shorter side; two start at least one and a half of it apart."""
-
-OVERSHOOT = 1.6
-"""A picture with a diverging path reaches so many times as far from the optimum as the start is."""
+from .._validation import InvalidParameterError
+from ._estimator_surface import estimator_surface
+from ._function_surface import function_surface
+from ._picture import ARROW, arrows_at, inside, ratio_levels, until_outside
+from ._style import COLOURS, OUTSIDE, pyplot
 
 
 class DescentPathDisplay:
@@ -44,21 +21,21 @@ class DescentPathDisplay:
     J falls fastest along −∇J, which meets the level set through its point at a right angle. The picture has one scale
     for both axes, so that the angle is a right one on paper too.
 
-    `from_estimator` draws the mean squared error of a linear model. The constructor stores any function of two
-    variables: values on a grid, one path or several, and the gradients along them.
+    `from_estimator` draws the mean squared error of a linear model, `from_function` any function of two variables with
+    its descents. The constructor stores values on a grid, one path or several, and the gradients along them.
 
     Parameters
     ----------
     x, y : array-like of shape (n_x,), (n_y,)
         The grid; its ends are those of the picture.
     values : array-like of shape (n_y, n_x)
-        The function on the grid, NaN outside its domain.
+        The function on the grid, NaN outside its domain, which is shaded.
     paths : list of array-like of shape (n_points, 2)
         The iterates, for each descent; each is drawn on Axes of its own.
     path_values : list of array-like of shape (n_points,)
         The function at the iterates.
     gradients : list of array-like of shape (n_points, 2)
-        Its gradient at the iterates.
+        Its gradient at the iterates; NaN where there is none.
     optimum : tuple of two floats, default=None
     minimum : float, default=None
         The value at the optimum, above which level sets are spaced; None is the least on the grid.
@@ -67,6 +44,8 @@ class DescentPathDisplay:
     value_name : str, default="J"
     names : list of str, default=None
         Titles, one for each path.
+    levels : array-like of shape (n_levels,), default=None
+        Values, increasing, whose level sets are drawn; None takes a constant ratio of J − J_min.
 
     Attributes
     ----------
@@ -75,7 +54,7 @@ class DescentPathDisplay:
     axes_ : ndarray of Axes, one for each path
     figure_ : matplotlib Figure
     contours_, arrow_contours_ : list of matplotlib ContourSet
-        Level sets at a constant ratio of J − J_min, and those through the feet of the arrows. What is contoured is
+        The level sets, and those through the feet of the arrows. What is contoured is
         :math:`\sqrt{J - J_{min}}`, which has the same level sets and is straighter between points of the grid.
     lines_ : list of matplotlib Line2D
         The paths.
@@ -114,6 +93,7 @@ class DescentPathDisplay:
         y_name: str = "y",
         value_name: str = "J",
         names: Sequence[str] | None = None,
+        levels: ArrayLike | None = None,
     ) -> None:
         self.x = x
         self.y = y
@@ -127,6 +107,7 @@ class DescentPathDisplay:
         self.y_name = y_name
         self.value_name = value_name
         self.names = names
+        self.levels = levels
 
     def plot(self, ax: Any = None, **line_kw: Any) -> DescentPathDisplay:
         """Draw level sets, paths and arrows.
@@ -189,31 +170,95 @@ class DescentPathDisplay:
         x, y, values = np.asarray(self.x), np.asarray(self.y), np.asarray(self.values, dtype=np.float64)
         path, gradient = np.asarray(self.paths[i], dtype=np.float64), np.asarray(self.gradients[i])
         low = float(np.nanmin(values)) if self.minimum is None else self.minimum
-        root = np.ma.masked_invalid(np.sqrt(np.maximum(values - low, 0.0)))
-        heights = np.asarray(self.path_values[i], dtype=np.float64) - low
+        with np.errstate(over="ignore"):
+            root = np.ma.masked_invalid(np.sqrt(np.maximum(values - low, 0.0)))
+            heights = np.asarray(self.path_values[i], dtype=np.float64) - low
 
-        levels, ratio = _levels(float(root.max()) ** 2, heights[0])
+        if self.levels is None:
+            levels, ratio = ratio_levels(float(root.max()) ** 2, heights[0])
+            what = f"level sets: {self.value_name} − min {self.value_name} ×{ratio:,} from one to the next"
+        else:
+            levels, what = np.maximum(np.asarray(self.levels) - low, 0.0), f"level sets of {self.value_name}"
         grey = {"colors": "0.72", "linewidths": 0.9, "zorder": 1}
         self.contours_.append(ax.contour(x, y, root, levels=np.sqrt(levels), **grey))
-        what = f"level sets: {self.value_name} − min {self.value_name} ×{ratio:,} from one to the next"
         ax.plot([], [], color=grey["colors"], linewidth=1, label=what)
 
         size = np.array([np.ptp(x), np.ptp(y)])
         line = {"color": COLOURS[0], "linewidth": 1.6, "marker": "o", "markersize": 4, "label": "steps", "zorder": 3}
-        inside = (path >= [x[0], y[0]]).all(axis=1) & (path <= [x[-1], y[-1]]).all(axis=1)
-        self.lines_ += ax.plot(*_until_outside(path, inside, float(np.linalg.norm(size))).T, **(line | line_kw))
+        self.lines_ += ax.plot(
+            *until_outside(path, inside(path, x, y), float(np.linalg.norm(size))).T, **(line | line_kw)
+        )
         if self.optimum is not None:
             star = {"color": "black", "marker": "*", "markersize": 12, "linestyle": "none", "zorder": 4}
             ax.plot(*self.optimum, **star, label="minimum")
 
         length = ARROW * float(size.min())
-        feet = _spaced(path, inside & (heights > 0) & gradient.any(axis=1), 1.5 * length, self.optimum)
-        arrow = -gradient[feet] / np.linalg.norm(gradient[feet], axis=1, keepdims=True) * length
+        feet = [k for k in arrows_at(path, gradient, x, y, self.optimum) if heights[k] > 0]
+        arrow = -gradient[feet] / np.hypot(*gradient[feet].T)[:, np.newaxis] * length
         ax.plot([], [], color=COLOURS[1], marker=">", label=f"−∇{self.value_name}, at right angles to its level set")
         exact = {"angles": "xy", "scale_units": "xy", "scale": 1.0, "color": COLOURS[1], "zorder": 5}
         self.arrows_.append(ax.quiver(*path[feet].T, *arrow.T, **exact, width=0.009))
         through = np.unique(np.sqrt(heights[feet]))
         self.arrow_contours_.append(ax.contour(x, y, root, levels=through, colors="0.35", linewidths=1, zorder=2))
+        if np.isnan(values).any():
+            ax.contourf(x, y, np.isnan(values), levels=[0.5, 1.5], colors=OUTSIDE, zorder=0)
+            ax.fill_between([], [], color=OUTSIDE, label=f"outside the domain of {self.value_name}")
+
+    @classmethod
+    def from_function(
+        cls,
+        function: Any,
+        paths: Any,
+        *,
+        xlim: tuple[float, float] | None = None,
+        ylim: tuple[float, float] | None = None,
+        names: Sequence[str] | None = None,
+        ax: Any = None,
+        **line_kw: Any,
+    ) -> DescentPathDisplay:
+        """Draw descents on any function of two variables.
+
+        The level sets are those of quantiles of the function over the picture, denser where it is low; the region
+        where it has no value is shaded.
+
+        Parameters
+        ----------
+        function : SymbolicFunction, ResidualSumOfSquares or the like
+            Of two `variables`; called as ``function(theta, outside="nan")`` with theta of shape (..., 2).
+        paths : DescentPath or list of them
+            What ``function.descend(...)`` has returned; each is drawn on Axes of its own.
+        xlim, ylim : pair of float, default=None
+            The picture's sides; None shows the paths, and of one that rises or has no bound its beginning.
+        names : list of str, default=None
+            Titles, one for each path; None is the learning rates, and how they ended where that was early.
+        ax : matplotlib Axes or array-like of them, default=None
+            One for each path.
+        **line_kw
+            For `Axes.plot` of the paths.
+
+        Returns
+        -------
+        DescentPathDisplay
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter cannot be used, or the function has not two variables, or no value in the picture.
+        ImportError
+            If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from matplotlib.figure import Figure
+        >>> from gdlearn.inspection import DescentPathDisplay
+        >>> from gdlearn.symbolic import SymbolicFunction
+        >>> f = SymbolicFunction("x**2 + 4y**2")
+        >>> path = f.descend([2.0, 1.0], 0.1, max_iter=5)
+        >>> display = DescentPathDisplay.from_function(f, path, ax=Figure().subplots())
+        >>> display.x_name, display.y_name, display.names
+        ('x', 'y', ['η = 0.1'])
+        """
+        return cls(**function_surface(function, paths, xlim, ylim, names)).plot(ax, **line_kw)
 
     @classmethod
     def from_estimator(
@@ -280,186 +325,7 @@ class DescentPathDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        owner = "DescentPathDisplay.from_estimator"
-        _check(owner, estimator, learning_rates, iterations, others, names)
-        rates = [estimator.learning_rate] if learning_rates is None else list(learning_rates)
-        shared = {name: getattr(estimator, name) for name in ("momentum", "nesterov", "scaling", "fit_intercept")}
-        limit = GradientDescentRegressor(**shared).fit(X, y, sample_weight)
-        if limit.coef_.ndim > 1:
-            raise ValueError(f"{owner} draws one target; y has {len(limit.coef_)}: hand over one column of it.")
-        places = _places(owner, features, limit)
-
-        rows, target, weight = validate_rows(X, y, sample_weight)
-        units = limit.feature_mean_, limit.feature_scale_
-        J = MeanSquaredError.scaled(rows, target.astype(np.float64), weight, limit.fit_intercept, *units)
-        H = J.hessian()
-        S = _restricted(H, places, others)
-        if np.abs(S).max() <= 1e-12 * np.abs(H[np.ix_(places, places)]).max():
-            raise ValueError(
-                f"J does not depend on features={features!r}: they are constant, or the other parameters make up for "
-                'them exactly. Choose others, or others="fixed".'
-            )
-        optimum = _theta(limit, limit.coef_[:, None], np.atleast_1d(limit.intercept_))[places, 0]
-
-        paths = []
-        for rate in rates:
-            with warnings.catch_warnings():  # that a rate diverges is what the picture shows
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                options = shared | {"solver": estimator.solver, "sample_weight": sample_weight}
-                _, coefs, intercepts, _ = gradient_descent_path(
-                    X, y, learning_rate=rate, iterations=iterations, **options
-                )
-            paths.append(_theta(limit, coefs, intercepts)[places].T)
-
-        stable = limit.max_stable_learning_rate_
-        titles, near = [], [optimum[None]]
-        for rate, path in zip(rates, paths, strict=True):
-            eta = limit.learning_rate_ if rate == "auto" else rate
-            diverges = positive_real(eta) and eta >= stable
-            titles.append(name_of_rate(rate, eta) + (": diverges" if diverges else ""))
-            away = np.linalg.norm(path - optimum, axis=1)
-            near.append(path[away <= OVERSHOOT * away[0]] if diverges else path)
-        x, y = _grid(np.concatenate(near))
-        delta = np.stack(np.meshgrid(x - optimum[0], y - optimum[1]), axis=-1)
+        options: dict[str, Any] = {"features": features, "learning_rates": learning_rates, "iterations": iterations}
         return cls(
-            x=x,
-            y=y,
-            values=limit.loss_ + _half_square(delta, S),
-            paths=paths,
-            path_values=[limit.loss_ + _half_square(path - optimum, S) for path in paths],
-            gradients=[(path - optimum) @ S for path in paths],
-            optimum=(float(optimum[0]), float(optimum[1])),
-            minimum=limit.loss_,
-            x_name=_label(limit, places[0]),
-            y_name=_label(limit, places[1]),
-            names=titles if names is None else names,
+            **estimator_surface(estimator, X, y, others=others, names=names, sample_weight=sample_weight, **options)
         ).plot(ax, **line_kw)
-
-
-def _check(owner: str, estimator: Any, learning_rates: Any, iterations: Any, others: Any, names: Any) -> None:
-    def is_list_of_rates(value: Any) -> bool:
-        return isinstance(value, list | tuple | np.ndarray) and len(value) > 0 and all(map(is_rate, value))
-
-    def is_rate(value: Any) -> bool:
-        return positive_real(value) or one_of("auto", "exact")(value) or callable(value)
-
-    def is_descent(value: Any) -> bool:
-        return isinstance(value, GradientDescentRegressor)
-
-    a_regressor = "a GradientDescentRegressor, fitted or not (of a pipeline, its last step, with X transformed)"
-    check_parameter(owner, "estimator", estimator, a_regressor, is_descent)
-    some_rates = 'None or a non-empty list of finite numbers > 0, "auto", "exact" or callables k -> rate'
-    check_parameter(owner, "learning_rates", learning_rates, some_rates, is_list_of_rates, one_of(None))
-    check_parameter(owner, "iterations", iterations, "an integer >= 1", positive_integer)
-    check_parameter(owner, "others", others, '"optimum" or "fixed"', one_of("optimum", "fixed"))
-    n = 1 if learning_rates is None else len(learning_rates)
-    check_parameter(
-        owner,
-        "names",
-        names,
-        f"None or a list of {n} str, one for each rate",
-        one_of(None),
-        lambda some: len(some) == n,
-    )
-
-
-def _places(owner: str, features: Any, limit: GradientDescentRegressor) -> list[int]:
-    """Where in θ the two parameters are."""
-    columns = [str(name) for name in getattr(limit, "feature_names_in_", [])]
-    first, d = int(limit.fit_intercept), limit.n_features_in_
-
-    def place(feature: Any) -> int | None:
-        if isinstance(feature, str):
-            if feature == "intercept" and first:
-                return 0
-            return columns.index(feature) + first if feature in columns else None
-        valid = isinstance(feature, int | np.integer) and not isinstance(feature, bool) and 0 <= feature < d
-        return int(feature) + first if valid else None
-
-    found = [place(feature) for feature in features] if isinstance(features, list | tuple) else []
-    if len(found) != 2 or None in found or found[0] == found[1]:
-        named = f", names of columns ({', '.join(columns)})" if columns else ""
-        named += ', "intercept"' if first else ""
-        raise InvalidParameterError(
-            f"The 'features' parameter of {owner} must be two different ones of: numbers from 0 to {d - 1}{named}"
-            f". Got {features!r} instead."
-        )
-    return [int(i) for i in found if i is not None]
-
-
-def _theta(limit: GradientDescentRegressor, coefs: Array, intercepts: Array) -> Array:
-    """θ of shape (p, n) in the coordinates of the descent, from coefficients in original units of shape (d, n)."""
-    slopes = coefs * limit.feature_scale_[:, None]
-    return np.vstack([intercepts + limit.feature_mean_ @ coefs, slopes]) if limit.fit_intercept else slopes
-
-
-def _restricted(H: Array, places: list[int], others: str) -> Array:
-    """The Hessian of J over two parameters, the others at their optimum for them or fixed."""
-    S: Array = H[np.ix_(places, places)]
-    rest = [i for i in range(len(H)) if i not in places]
-    if others == "optimum" and rest:
-        B = H[np.ix_(rest, places)]
-        S = S - B.T @ np.linalg.lstsq(H[np.ix_(rest, rest)], B, rcond=None)[0]
-    return (S + S.T) / 2.0
-
-
-def _half_square(delta: Array, S: Array) -> Array:
-    """½ δᵀSδ for each δ in the last axis."""
-    half: Array = 0.5 * np.einsum("...i,ij,...j->...", delta, S, delta)
-    return np.maximum(half, 0.0)
-
-
-def _label(limit: GradientDescentRegressor, place: int) -> str:
-    """The parameter and its unit."""
-    j = place - int(limit.fit_intercept)
-    if j < 0:
-        where = {"standard": " at the features' means", "minmax": " at the features' minima"}.get(limit.scaling, "")
-        return f"intercept{where} (units of y)"
-    names = getattr(limit, "feature_names_in_", None)
-    name = f"feature {j}" if names is None else str(names[j])
-    if limit.scaling is None:
-        return f"coefficient of {name}\n(units of y per unit of it)"
-    return f"coefficient of {name}\n× its scale (units of y)"
-
-
-def _grid(points: Array) -> tuple[Array, Array]:
-    """A picture around the points, with room beside them and neither side shorter than three quarters of the other."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    middle, half = (low + high) / 2, (high - low) / 2
-    half = np.maximum(half, 0.6 * half.max()) + 0.25 * half.max()
-    if not half.any():
-        half = np.ones(2)
-    x, y = (np.linspace(m - h, m + h, GRID) for m, h in zip(middle, half, strict=True))
-    return x, y
-
-
-def _levels(highest: float, start: float) -> tuple[Array, int]:
-    """Heights above the minimum at a constant ratio, one of them that of the start, and the ratio."""
-    anchor = start if 0 < start < highest else highest
-    least = anchor / 200
-    ratio = next((r for r in RATIOS if np.log(highest / least) / np.log(r) < MOST_LEVELS), RATIOS[-1])
-    above = int(np.log(highest / anchor) / np.log(ratio))
-    below = int(np.log(anchor / least) / np.log(ratio))
-    levels: Array = anchor * np.float64(ratio) ** np.arange(-below, above + 1.0)
-    return levels, ratio
-
-
-def _until_outside(path: Array, inside: Any, diagonal: float) -> Array:
-    """The path to its first step out of the picture, shortened to what shows: no renderer holds 10^100 pixels."""
-    outside = np.flatnonzero(~inside[1:]) + 1
-    if not len(outside):
-        return path
-    last, out = path[outside[0] - 1], path[outside[0]]
-    shown = min(1.0, 2 * diagonal / float(np.linalg.norm(out - last)))
-    return np.vstack([path[: outside[0]], last + (out - last) * shown])
-
-
-def _spaced(path: Array, allowed: Any, distance: float, optimum: tuple[float, float] | None) -> list[int]:
-    """Points of the path that are not near to one another, nor to the optimum, where arrows would hide it."""
-    taken = [] if optimum is None else [np.asarray(optimum)]
-    chosen = []
-    for k in np.flatnonzero(allowed):
-        if all(np.linalg.norm(path[k] - other) >= distance for other in taken):
-            chosen.append(int(k))
-            taken.append(path[k])
-    return chosen

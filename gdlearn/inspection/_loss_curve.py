@@ -13,7 +13,8 @@ from .._blocks import Array
 from .._modes import EPS
 from .._regressor import GradientDescentRegressor
 from .._regressor_cv import GradientDescentRegressorCV
-from .._validation import InvalidParameterError, check_parameter, one_of, positive_real
+from .._validation import InvalidParameterError, check_parameter, finite_real, one_of, positive_real
+from ._function_surface import is_path, name_of_path
 from ._style import COLOURS, name_of_rate, pyplot
 
 FEW_STEPS = 30
@@ -25,7 +26,7 @@ class LossCurveDisplay:
 
     .. math::  J(\theta_k) = \frac1W \sum_n w_n (y_n - \hat y_n)^2 \quad\text{over}\quad k
 
-    Use `from_estimator` or `from_estimators`; the constructor only stores.
+    Use `from_estimator`, `from_estimators`, or `from_paths` for any other function; the constructor only stores.
 
     Parameters
     ----------
@@ -41,6 +42,8 @@ class LossCurveDisplay:
         What the legend says.
     minimum : float, default=None
         J_min: the curves are J − J_min, and the validation curves, whose minimum it is not, are left out.
+    value_name : str, default=None
+        What is drawn; None is the mean squared error, in units of y squared.
 
     Attributes
     ----------
@@ -81,6 +84,7 @@ class LossCurveDisplay:
         n_iters: Sequence[int] | None = None,
         names: Sequence[str] | None = None,
         minimum: float | None = None,
+        value_name: str | None = None,
     ) -> None:
         self.iterations = iterations
         self.losses = losses
@@ -88,9 +92,10 @@ class LossCurveDisplay:
         self.n_iters = n_iters
         self.names = names
         self.minimum = minimum
+        self.value_name = value_name
 
     def plot(self, ax: Any = None, **line_kw: Any) -> LossCurveDisplay:
-        """Draw the curves, J on a logarithmic axis and the steps on one that shows step 0 too.
+        """Draw the curves: J on a logarithmic axis unless it has negative values, the steps on one that shows step 0.
 
         Parameters
         ----------
@@ -119,20 +124,23 @@ class LossCurveDisplay:
         most = max(int(np.max(steps)) for steps in self.iterations)
         if most > FEW_STEPS:
             ax.set_xscale("symlog", linthresh=1, linscale=0.3)
-        ax.set_xlim(0, most)
-        if any(np.any(np.asarray(line.get_ydata()) > 0) for line in self.lines_ + self.validation_lines_):
+        ax.set_xlim(0, max(most, 1))
+        drawn = np.concatenate([line.get_ydata() for line in self.lines_ + self.validation_lines_])
+        if (drawn > 0).any() and not (drawn < 0).any():
             ax.set_yscale("log")
         ax.set_xlabel("step k")
         above = "" if self.minimum is None else " above its minimum"
-        ax.set_ylabel(f"mean squared error{above}\n(units of y squared)")
+        mse = f"mean squared error{above}\n(units of y squared)"
+        ax.set_ylabel(mse if self.value_name is None else f"{self.value_name}{above}")
         ax.legend()
         return self
 
     def _draw(self, i: int, line_kw: dict[str, Any]) -> None:
         """Curve i, that of its held-out rows, and the step of its model."""
         steps, loss = np.asarray(self.iterations[i]), np.asarray(self.losses[i], dtype=np.float64)
-        style = {"color": COLOURS[i % len(COLOURS)], "linewidth": 2} | line_kw
-        name = "J" if self.names is None else self.names[i]
+        alone = {"marker": "o"} if len(steps) == 1 else {}
+        style = {"color": COLOURS[i % len(COLOURS)], "linewidth": 2} | alone | line_kw
+        name = (self.value_name or "J") if self.names is None else self.names[i]
         if self.minimum is not None:
             loss = _excess(loss, self.minimum)
         self.lines_ += self.ax_.plot(steps, loss, **({"label": name} | style))
@@ -221,6 +229,66 @@ class LossCurveDisplay:
         return cls._of(some, names, owner, minimum).plot(ax, **line_kw)
 
     @classmethod
+    def from_paths(
+        cls,
+        paths: Any,
+        *,
+        names: Sequence[str] | None = None,
+        minimum: float | None = None,
+        ax: Any = None,
+        **line_kw: Any,
+    ) -> LossCurveDisplay:
+        """Draw the values of a function along its descents.
+
+        Parameters
+        ----------
+        paths : DescentPath or list of them
+            What `SymbolicFunction.descend` has returned.
+        names : list of str, default=None
+            What the legend says; None is the learning rates, and how they ended where that was early.
+        minimum : float, default=None
+            The least value of the function, to draw the distance from it.
+        ax : matplotlib Axes, default=None
+        **line_kw
+            For `Axes.plot`.
+
+        Returns
+        -------
+        LossCurveDisplay
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter is none of these.
+        ImportError
+            If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from matplotlib.figure import Figure
+        >>> from gdlearn.inspection import LossCurveDisplay
+        >>> from gdlearn.symbolic import SymbolicFunction
+        >>> path = SymbolicFunction("x**2").descend(2.0, 0.25, max_iter=3)
+        >>> display = LossCurveDisplay.from_paths(path, ax=Figure().subplots())
+        >>> print(display.ax_.get_ylabel(), display.lines_[0].get_ydata())
+        f [4.     1.     0.25   0.0625]
+        """
+        owner = "LossCurveDisplay.from_paths"
+        some = list(paths) if isinstance(paths, list | tuple) else [paths]
+        rule = "a descent or a non-empty list of them"
+        check_parameter(owner, "paths", some, rule, lambda given: bool(given) and all(map(is_path, given)))
+        check_parameter(owner, "minimum", minimum, "None or a finite number", one_of(None), finite_real)
+        listed = f"None or a list of {len(some)} str, one for each path"
+        check_parameter(owner, "names", names, listed, one_of(None), lambda given: len(given) == len(some))
+        return cls(
+            iterations=[np.arange(len(path.values)) for path in some],
+            losses=[path.values for path in some],
+            names=[name_of_path(path) for path in some] if names is None else list(names),
+            minimum=minimum,
+            value_name=some[0].symbol,
+        ).plot(ax, **line_kw)
+
+    @classmethod
     def _of(
         cls, estimators: Sequence[Any], names: list[str] | None, owner: str, minimum: float | None
     ) -> LossCurveDisplay:
@@ -251,4 +319,4 @@ def _name(estimator: Any) -> str:
 def _excess(loss: Array, minimum: float) -> Array:
     """J − J_min, NaN where it is no more than rounding."""
     above = loss - minimum
-    return np.where(above > 100 * EPS * minimum, above, np.nan)
+    return np.where(above > 100 * EPS * abs(minimum), above, np.nan)

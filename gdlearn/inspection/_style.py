@@ -8,6 +8,10 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 """The palette of Okabe and Ito, which the colour-blind can tell apart."""
 
 
+OUTSIDE = "0.9"
+"""The grey of a region where a function has no value."""
+
+
 def pyplot(caller: str) -> Any:
     """matplotlib.pyplot, or an ImportError that says how to get it."""
     try:
@@ -23,4 +27,6 @@ def name_of_rate(learning_rate: Any, rate: float) -> str:
         return "η by schedule"
     if isinstance(learning_rate, str) and learning_rate == "exact":
         return "exact line search"
+    if isinstance(learning_rate, str) and learning_rate == "backtracking":
+        return "backtracking line search"
     return f"η = {rate:.3g}"

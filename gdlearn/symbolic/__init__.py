@@ -1,10 +1,13 @@
 """Functions typed as text: parsed by a small grammar, differentiated by SymPy, evaluated by NumPy."""
 
 try:
+    from ._descent import DescentPath
+    from ._difference_quotients import DifferenceQuotients
     from ._domain import Condition, Domain, DomainError
     from ._parser import ExpressionError
+    from ._residuals import ResidualSumOfSquares
     from ._steps import Step
-    from ._symbolic_function import DifferenceQuotients, SymbolicFunction
+    from ._symbolic_function import SymbolicFunction
     from ._text import latex, text
 except ModuleNotFoundError as error:
     if error.name != "sympy":
@@ -13,10 +16,12 @@ except ModuleNotFoundError as error:
 
 __all__ = [
     "Condition",
+    "DescentPath",
     "DifferenceQuotients",
     "Domain",
     "DomainError",
     "ExpressionError",
+    "ResidualSumOfSquares",
     "Step",
     "SymbolicFunction",
     "latex",

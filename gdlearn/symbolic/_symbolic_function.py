@@ -2,55 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import sympy
 from numpy.typing import ArrayLike
 
 from .._gradient_check import GradientCheck, check_gradient
-from ._domain import Domain, DomainError, domain_of
+from ._conditions import domain_of
+from ._descent import DescentPath, descend
+from ._difference_quotients import DifferenceQuotients, difference_quotients
+from ._domain import Domain, DomainError
 from ._expression import symbol, to_sympy
 from ._numbers import Array, Program
 from ._parser import is_variable_name, names_in, parse
+from ._points import at, one_point, points
 from ._steps import Step, steps
 from ._text import latex, text
 
+OWNER = "SymbolicFunction"
 Outside = Literal["raise", "nan"]
-
-
-class DifferenceQuotients(NamedTuple):
-    """The definition of a partial derivative at work: (f(θ + h·eᵢ) − f(θ))/h as h shrinks.
-
-    Attributes
-    ----------
-    h : ndarray
-        The steps, 1 to 1e-15.
-    quotient : ndarray
-        NaN where θ + h·eᵢ is outside the domain.
-    error : ndarray
-        The distance from the partial derivative. It falls with h, as the derivative's definition says, until the
-        rounding of f, divided by h, takes over.
-    partial : float
-        The partial derivative itself.
-    best : int
-        The row of the smallest error: below it rounding rules.
-    """
-
-    h: Array
-    quotient: Array
-    error: Array
-    partial: float
-    best: int
-
-    def __str__(self) -> str:
-        lines = [f"{'h':>8}  {'quotient':>22}  {'error':>9}"]
-        for i, (h, quotient, error) in enumerate(zip(self.h, self.quotient, self.error, strict=True)):
-            mark = "  smallest: from here on rounding takes over" if i == self.best else ""
-            lines.append(f"{h:8.0e}  {quotient:22.15g}  {error:9.1e}{mark}")
-        return "\n".join([*lines, f"{'partial':>8}  {self.partial:22.15g}"])
 
 
 class SymbolicFunction:
@@ -157,8 +130,8 @@ class SymbolicFunction:
         >>> SymbolicFunction("sqrt(x*y)").in_domain([[1.0, 2.0], [-1.0, 2.0], [-1.0, -2.0]])
         array([ True, False,  True])
         """
-        inputs, shape = self._inputs(theta)
-        inside = np.broadcast_to(self.domain.contains(dict(zip(self.variables, inputs, strict=True))), shape)
+        theta = points(OWNER, "theta", self.variables, theta)
+        inside = np.broadcast_to(self.domain.contains(self._named(theta)), theta.shape[:-1])
         return inside if inside.ndim else bool(inside)
 
     @property
@@ -194,22 +167,33 @@ class SymbolicFunction:
         DomainError
             Where f has no finite value; the message names the part of the text and the condition.
         """
-        return _plain(self._evaluate(self._value_program, theta, outside, differentiable=False)[0])
+        return _plain(self._evaluate(self._value_program, self.domain, theta, outside)[0])
 
-    def gradient_at(self, theta: ArrayLike | Mapping[str, ArrayLike], *, outside: Outside = "raise") -> Array:
+    def gradient_at(
+        self,
+        theta: ArrayLike | Mapping[str, ArrayLike],
+        *,
+        by: Iterable[str] | None = None,
+        outside: Outside = "raise",
+    ) -> Array:
         """The gradient ∇f(θ), of shape (..., d), by the formulas of `partials`.
 
         Parameters
         ----------
         theta, outside
             As for the value.
+        by : iterable of str, default=None
+            Only the partial derivatives by these variables, in this order.
 
         Raises
         ------
         DomainError
             Where f is not differentiable, or a partial derivative has no finite value.
         """
-        value, *partials = self._evaluate(self._gradient_program, theta, outside, differentiable=True)
+        names = self.variables if by is None else tuple(by)
+        for name in names:
+            self._place(name)
+        value, *partials = self._evaluate(*self._gradient_by(names), theta, outside)
         if not partials:
             return np.empty((*value.shape, 0))
         gradient: Array = np.stack(partials, axis=-1)
@@ -220,7 +204,7 @@ class SymbolicFunction:
 
         The differences are those of the smooth piece on which theta lies: beyond its kink |u| goes on as u, or −u.
         """
-        point = self._point(theta)
+        point = one_point(OWNER, "theta", self.variables, theta)
         self.gradient_at(point)
         piece = self._value_program.smooth_piece(point.tolist())
         return check_gradient(lambda t: piece(list(t))[0], self.gradient_at, point)
@@ -298,15 +282,63 @@ class SymbolicFunction:
         (array([1.7183, 1.0517, 1.005 ]), np.float64(1e-08))
         """
         i = 0 if variable is None and len(self.variables) == 1 else self._place(variable)
-        point = self._point(theta)
-        partial = float(self.gradient_at(point)[i])
-        h = np.array([float(f"1e-{k}") for k in range(16)])
-        moved = np.repeat(point[np.newaxis], len(h), axis=0)
-        moved[:, i] += h
-        quotient = (self(moved, outside="nan") - self(point)) / h
-        error = np.abs(quotient - partial)
-        best = int(np.argmin(np.where(np.isfinite(error), error, np.inf)))
-        return DifferenceQuotients(h, quotient, error, partial, best)
+        return difference_quotients(self, one_point(OWNER, "theta", self.variables, theta), i)
+
+    def descend(
+        self,
+        start: ArrayLike | Mapping[str, float],
+        learning_rate: float | Literal["backtracking"] | Callable[[int], float] = 0.1,
+        *,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        max_iter: int = 100,
+        tol: float | None = None,
+    ) -> DescentPath:
+        r"""Gradient descent on f.
+
+        .. math::  \theta \leftarrow \theta - \eta\nabla f(\theta)
+
+        With momentum β: :math:`v \leftarrow \beta v - \eta\nabla f(\theta)`, :math:`\theta \leftarrow \theta + v` from
+        v = 0.
+
+        Parameters
+        ----------
+        start : array-like of shape (d,), or mapping from name to number
+        learning_rate : float > 0, "backtracking" or callable k -> float, default=0.1
+            η: a number for every step; "backtracking" for a line search that reduces f at every step and never leaves
+            the domain; or η at step k = 0, 1, 2, ...
+        momentum : float in [0, 1), default=0.0
+            Not with "backtracking".
+        nesterov : bool, default=False
+            Take the gradient at θ + βv.
+        max_iter : int >= 1, default=100
+        tol : float > 0, default=None
+            Stop at the first step with ‖∇f‖₂ at most this. None takes all the steps.
+
+        Returns
+        -------
+        DescentPath
+            Its `message` says how it ended. It ends early, without an error, where the next step would leave the
+            domain, where f overflows, and where f has no gradient.
+
+        Raises
+        ------
+        DomainError
+            If f or its gradient is not defined at the start.
+        ValueError, TypeError
+            If a parameter cannot be used.
+
+        Examples
+        --------
+        >>> from gdlearn.symbolic import SymbolicFunction
+        >>> path = SymbolicFunction("x - ln(x)").descend({"x": 0.1}, 0.3, max_iter=200, tol=1e-6)
+        >>> print(path.points[-1].round(5), path.message)
+        [1.] After ... steps ‖∇f‖ = ..., which is at most tol = 1e-06. f fell from 2.40259 to 1...
+        >>> print(SymbolicFunction("x - ln(x)").descend({"x": 3.0}, 5.0).message)
+        Step 1, with learning_rate=5, would leave the domain, ...
+        """
+        options: dict[str, Any] = {"momentum": momentum, "nesterov": nesterov, "max_iter": max_iter, "tol": tol}
+        return descend(self, start, learning_rate, **options)
 
     @cached_property
     def _steps_by(self) -> Any:
@@ -317,60 +349,44 @@ class SymbolicFunction:
         return Program([self.expression], self._symbols)
 
     @cached_property
-    def _gradient_program(self) -> Program:
-        return Program([self.expression, *self.partials.values()], self._symbols)
+    def _gradient_by(self) -> Callable[[tuple[str, ...]], tuple[Program, Domain]]:
+        """The program of f and its partial derivatives by some variables, and where they exist."""
+
+        @cache
+        def by(names: tuple[str, ...]) -> tuple[Program, Domain]:
+            partials = [self.partials[name] for name in names]
+            return Program([self.expression, *partials], self._symbols), self.domain.where_differentiable(names)
+
+        return by
 
     def _place(self, variable: Any) -> int:
         if variable not in self.variables:
             raise ValueError(f"variable must be one of {', '.join(self.variables)}; got {variable!r}.")
         return self.variables.index(variable)
 
-    def _evaluate(self, program: Program, theta: Any, outside: Outside, *, differentiable: bool) -> list[Array]:
-        """The outputs of a program, all NaN outside the domain, or where one of them is not finite."""
+    def _named(self, theta: Array) -> dict[str, Array]:
+        return {name: theta[..., i] for i, name in enumerate(self.variables)}
+
+    def _evaluate(self, program: Program, domain: Domain, theta: Any, outside: Outside) -> list[Array]:
+        """The outputs of a program, all NaN outside a domain, or where one of them is not finite."""
         if outside not in ("raise", "nan"):
             raise ValueError(f'outside must be "raise" or "nan", got {outside!r}.')
-        inputs, shape = self._inputs(theta)
-        named = dict(zip(self.variables, inputs, strict=True))
-        allowed = (self.domain.differentiable_at if differentiable else self.domain.contains)(named)
-        results = [np.broadcast_to(output, shape) for output in program(inputs)]
+        theta = points(OWNER, "theta", self.variables, theta)
+        named, shape = self._named(theta), theta.shape[:-1]
+        allowed = domain.contains(named)
+        results = [np.broadcast_to(output, shape) for output in program(list(named.values()))]
         finite = np.logical_and.reduce([np.broadcast_to(allowed, shape), *map(np.isfinite, results)])
         if finite.all():
             return results
         if outside == "nan":
             return [np.where(finite, result, np.nan) for result in results]
         first = np.unravel_index(int(np.argmin(finite)), shape)
-        point = {name: float(x[first]) for name, x in named.items()}
-        reason = self.domain.explain(point, differentiable=differentiable)
-        if reason is None:
+        refusal = domain.refusal({name: float(x[first]) for name, x in named.items()})
+        if refusal is None:
             bad = next(i for i, result in enumerate(results) if not np.isfinite(result[first]))
-            part = text(program.too_large(bad, list(point.values())))
-            reason = f"{part} is too large for float64 at {', '.join(f'{v} = {x:.6g}' for v, x in point.items())}."
-        raise DomainError(reason)
-
-    def _inputs(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> tuple[list[Array], tuple[int, ...]]:
-        """One array for each variable, all of one shape, which comes second."""
-        names = self.variables
-        if isinstance(theta, Mapping):
-            if set(theta) != set(names):
-                raise ValueError(f"theta must name the variables {', '.join(names)}, got {', '.join(map(str, theta))}.")
-            arrays = [_real(theta[name]) for name in names]
-            shape = np.broadcast_shapes(*(x.shape for x in arrays))
-            return [np.broadcast_to(x, shape) for x in arrays], shape
-        array = _real(theta)
-        if array.ndim == 0 and len(names) == 1:
-            return [array], ()
-        if array.shape[-1:] != (len(names),):
-            raise ValueError(
-                f"theta must have {len(names)} entries on its last axis, for {', '.join(names) or 'no variables'}; "
-                f"its shape is {array.shape}."
-            )
-        return [array[..., i] for i in range(len(names))], array.shape[:-1]
-
-    def _point(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Array:
-        inputs, shape = self._inputs(theta)
-        if shape:
-            raise ValueError("theta must be a single point here.")
-        return np.array([float(x) for x in inputs])
+            part = text(program.too_large(bad, theta[first].tolist()))
+            refusal = DomainError(f"{part} is too large for float64 at {at(self.variables, theta[first])}.")
+        raise refusal
 
 
 def _names(variables: Iterable[str]) -> tuple[str, ...]:
@@ -383,16 +399,6 @@ def _names(variables: Iterable[str]) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ValueError(f"variables must differ from each other, got {', '.join(names)}.")
     return names
-
-
-def _real(values: ArrayLike) -> Array:
-    array = np.asarray(values)
-    if array.dtype.kind not in "biufO":
-        raise ValueError(f"theta must hold real numbers, got dtype {array.dtype}.")
-    array = array.astype(np.float64)
-    if not np.isfinite(array).all():
-        raise ValueError("theta must be finite.")
-    return array
 
 
 def _plain(result: Any) -> Any:

@@ -256,9 +256,9 @@ def test_the_first_violated_condition_says_why():
     assert found.violated({"x": 2.0, "y": [0.0, 3.0]}).reason == "asin(y) needs abs(y) <= 1"
     edge = {"x": 2.0, "y": 1.0}
     assert found.violated(edge) is None
-    assert found.violated(edge, differentiable=True).reason == "asin(y) is differentiable for abs(y) < 1"
-    assert found.explain(edge) is None
-    assert found.explain({"x": 0.5, "y": 0.0}) == (
+    assert found.where_differentiable().violated(edge).reason == "asin(y) is differentiable for abs(y) < 1"
+    assert found.refusal(edge) is None
+    assert str(found.refusal({"x": 0.5, "y": 0.0})) == (
         "sqrt(ln(x)) needs ln(x) >= 0, and ln(x) = -0.693147 at x = 0.5, y = 0."
     )
 

@@ -1,0 +1,179 @@
+"""A picture of the mean squared error of a linear model over two of its parameters: what `from_estimator` computes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.exceptions import ConvergenceWarning
+
+from .._blocks import Array
+from .._objective import MeanSquaredError
+from .._path import gradient_descent_path
+from .._regressor import GradientDescentRegressor
+from .._validation import (
+    InvalidParameterError,
+    check_parameter,
+    one_of,
+    positive_integer,
+    positive_real,
+    validate_rows,
+)
+from ._picture import OVERSHOOT, grid_around
+from ._style import name_of_rate
+
+
+def estimator_surface(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    features: Sequence[int | str],
+    learning_rates: Sequence[Any] | None,
+    iterations: int,
+    others: str,
+    sample_weight: ArrayLike | None,
+    names: Sequence[str] | None,
+) -> dict[str, Any]:
+    """The arguments of `DescentPathDisplay`: see its `from_estimator`."""
+    owner = "DescentPathDisplay.from_estimator"
+    _check(owner, estimator, learning_rates, iterations, others, names)
+    rates = [estimator.learning_rate] if learning_rates is None else list(learning_rates)
+    shared = {name: getattr(estimator, name) for name in ("momentum", "nesterov", "scaling", "fit_intercept")}
+    limit = GradientDescentRegressor(**shared).fit(X, y, sample_weight)
+    if limit.coef_.ndim > 1:
+        raise ValueError(f"{owner} draws one target; y has {len(limit.coef_)}: hand over one column of it.")
+    places = _places(owner, features, limit)
+
+    rows, target, weight = validate_rows(X, y, sample_weight)
+    units = limit.feature_mean_, limit.feature_scale_
+    J = MeanSquaredError.scaled(rows, target.astype(np.float64), weight, limit.fit_intercept, *units)
+    H = J.hessian()
+    S = _restricted(H, places, others)
+    if np.abs(S).max() <= 1e-12 * np.abs(H[np.ix_(places, places)]).max():
+        raise ValueError(
+            f"J does not depend on features={features!r}: they are constant, or the other parameters make up for "
+            'them exactly. Choose others, or others="fixed".'
+        )
+    optimum = _theta(limit, limit.coef_[:, None], np.atleast_1d(limit.intercept_))[places, 0]
+
+    paths = []
+    for rate in rates:
+        with warnings.catch_warnings():  # that a rate diverges is what the picture shows
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            options = shared | {"solver": estimator.solver, "sample_weight": sample_weight}
+            _, coefs, intercepts, _ = gradient_descent_path(X, y, learning_rate=rate, iterations=iterations, **options)
+        paths.append(_theta(limit, coefs, intercepts)[places].T)
+
+    stable = limit.max_stable_learning_rate_
+    titles, near = [], [optimum[None]]
+    for rate, path in zip(rates, paths, strict=True):
+        eta = limit.learning_rate_ if rate == "auto" else rate
+        diverges = positive_real(eta) and eta >= stable
+        titles.append(name_of_rate(rate, eta) + (": diverges" if diverges else ""))
+        away = np.linalg.norm(path - optimum, axis=1)
+        near.append(path[away <= OVERSHOOT * away[0]] if diverges else path)
+    x, y = grid_around(np.concatenate(near))
+    delta = np.stack(np.meshgrid(x - optimum[0], y - optimum[1]), axis=-1)
+    return {
+        "x": x,
+        "y": y,
+        "values": limit.loss_ + _half_square(delta, S),
+        "paths": paths,
+        "path_values": [limit.loss_ + _half_square(path - optimum, S) for path in paths],
+        "gradients": [(path - optimum) @ S for path in paths],
+        "optimum": (float(optimum[0]), float(optimum[1])),
+        "minimum": limit.loss_,
+        "x_name": _label(limit, places[0]),
+        "y_name": _label(limit, places[1]),
+        "names": titles if names is None else names,
+    }
+
+
+def _check(owner: str, estimator: Any, learning_rates: Any, iterations: Any, others: Any, names: Any) -> None:
+    def is_list_of_rates(value: Any) -> bool:
+        return isinstance(value, list | tuple | np.ndarray) and len(value) > 0 and all(map(is_rate, value))
+
+    def is_rate(value: Any) -> bool:
+        return positive_real(value) or one_of("auto", "exact")(value) or callable(value)
+
+    def is_descent(value: Any) -> bool:
+        return isinstance(value, GradientDescentRegressor)
+
+    a_regressor = "a GradientDescentRegressor, fitted or not (of a pipeline, its last step, with X transformed)"
+    check_parameter(owner, "estimator", estimator, a_regressor, is_descent)
+    some_rates = 'None or a non-empty list of finite numbers > 0, "auto", "exact" or callables k -> rate'
+    check_parameter(owner, "learning_rates", learning_rates, some_rates, is_list_of_rates, one_of(None))
+    check_parameter(owner, "iterations", iterations, "an integer >= 1", positive_integer)
+    check_parameter(owner, "others", others, '"optimum" or "fixed"', one_of("optimum", "fixed"))
+    n = 1 if learning_rates is None else len(learning_rates)
+    check_parameter(
+        owner,
+        "names",
+        names,
+        f"None or a list of {n} str, one for each rate",
+        one_of(None),
+        lambda some: len(some) == n,
+    )
+
+
+def _places(owner: str, features: Any, limit: GradientDescentRegressor) -> list[int]:
+    """Where in θ the two parameters are."""
+    columns = [str(name) for name in getattr(limit, "feature_names_in_", [])]
+    first, d = int(limit.fit_intercept), limit.n_features_in_
+
+    def place(feature: Any) -> int | None:
+        if isinstance(feature, str):
+            if feature == "intercept" and first:
+                return 0
+            return columns.index(feature) + first if feature in columns else None
+        valid = isinstance(feature, int | np.integer) and not isinstance(feature, bool) and 0 <= feature < d
+        return int(feature) + first if valid else None
+
+    found = [place(feature) for feature in features] if isinstance(features, list | tuple) else []
+    if len(found) != 2 or None in found or found[0] == found[1]:
+        named = f", names of columns ({', '.join(columns)})" if columns else ""
+        named += ', "intercept"' if first else ""
+        raise InvalidParameterError(
+            f"The 'features' parameter of {owner} must be two different ones of: numbers from 0 to {d - 1}{named}"
+            f". Got {features!r} instead."
+        )
+    return [int(i) for i in found if i is not None]
+
+
+def _theta(limit: GradientDescentRegressor, coefs: Array, intercepts: Array) -> Array:
+    """θ of shape (p, n) in the coordinates of the descent, from coefficients in original units of shape (d, n)."""
+    slopes = coefs * limit.feature_scale_[:, None]
+    return np.vstack([intercepts + limit.feature_mean_ @ coefs, slopes]) if limit.fit_intercept else slopes
+
+
+def _restricted(H: Array, places: list[int], others: str) -> Array:
+    """The Hessian of J over two parameters, the others at their optimum for them or fixed."""
+    S: Array = H[np.ix_(places, places)]
+    rest = [i for i in range(len(H)) if i not in places]
+    if others == "optimum" and rest:
+        B = H[np.ix_(rest, places)]
+        S = S - B.T @ np.linalg.lstsq(H[np.ix_(rest, rest)], B, rcond=None)[0]
+    return (S + S.T) / 2.0
+
+
+def _half_square(delta: Array, S: Array) -> Array:
+    """½ δᵀSδ for each δ in the last axis."""
+    half: Array = 0.5 * np.einsum("...i,ij,...j->...", delta, S, delta)
+    return np.maximum(half, 0.0)
+
+
+def _label(limit: GradientDescentRegressor, place: int) -> str:
+    """The parameter and its unit."""
+    j = place - int(limit.fit_intercept)
+    if j < 0:
+        where = {"standard": " at the features' means", "minmax": " at the features' minima"}.get(limit.scaling, "")
+        return f"intercept{where} (units of y)"
+    names = getattr(limit, "feature_names_in_", None)
+    name = f"feature {j}" if names is None else str(names[j])
+    if limit.scaling is None:
+        return f"coefficient of {name}\n(units of y per unit of it)"
+    return f"coefficient of {name}\n× its scale (units of y)"

@@ -1,0 +1,108 @@
+"""A picture of any function of two variables with its descents: what `DescentPathDisplay.from_function` computes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._blocks import Array
+from .._validation import InvalidParameterError, check_parameter, one_of
+from ._picture import GRID, OVERSHOOT, arrows_at, grid_around, quantile_levels, refined
+from ._style import name_of_rate
+
+OWNER = "DescentPathDisplay.from_function"
+
+ENDINGS = {
+    "DIVERGED": "diverges",
+    "UNBOUNDED": "falls without bound",
+    "LEFT_DOMAIN": "would leave the domain",
+    "NOT_DIFFERENTIABLE": "ends at a kink",
+}
+"""What a title says of a path that ended early, by its status."""
+
+
+def function_surface(function: Any, paths: Any, xlim: Any, ylim: Any, names: Any) -> dict[str, Any]:
+    """The arguments of `DescentPathDisplay`: see its `from_function`."""
+    some = list(paths) if isinstance(paths, list | tuple) else [paths]
+    _check(function, some, xlim, ylim, names)
+    x, y = grid_around(np.concatenate([_shown(path, some) for path in some]))
+    x = x if xlim is None else np.linspace(xlim[0], xlim[1], GRID)
+    y = y if ylim is None else np.linspace(ylim[0], ylim[1], GRID)
+    feet = np.concatenate([path.points[arrows_at(path.points, path.gradients, x, y, None)] for path in some])
+    fine_x, fine_y = refined(x, feet[:, 0]), refined(y, feet[:, 1])
+    values = np.asarray(function(np.stack(np.meshgrid(fine_x, fine_y), axis=-1), outside="nan"))
+    even = values[np.ix_(np.searchsorted(fine_y, y), np.searchsorted(fine_x, x))]
+    if not np.isfinite(even).any():
+        raise InvalidParameterError(
+            f"The function has no value in the picture: choose other xlim and ylim for {OWNER}."
+        )
+    return {
+        "x": fine_x,
+        "y": fine_y,
+        "values": values,
+        "paths": [path.points for path in some],
+        "path_values": [path.values for path in some],
+        "gradients": [path.gradients for path in some],
+        "x_name": function.variables[0],
+        "y_name": function.variables[1],
+        "value_name": some[0].symbol,
+        "names": [name_of_path(path) for path in some] if names is None else list(names),
+        "levels": quantile_levels(even),
+    }
+
+
+def name_of_path(path: Any) -> str:
+    """The learning rate of a path, and how it ended where that was early."""
+    name = name_of_rate(path.learning_rate, path.learning_rate)
+    ending = ENDINGS.get(path.status.name)
+    return f"{name}: {ending}" if ending else name
+
+
+def is_path(value: Any) -> bool:
+    """Whether a value has what a picture needs of a `DescentPath`."""
+    parts = "variables", "points", "values", "gradients", "status", "learning_rate", "symbol"
+    return all(hasattr(value, part) for part in parts)
+
+
+def _shown(path: Any, paths: Sequence[Any]) -> Array:
+    """The points of a path that the picture has room for: of a wild one, those near its start."""
+    points: Array = path.points
+    if not _is_wild(path):
+        return points
+    tame = np.concatenate([other.points for other in paths if not _is_wild(other)] or [points[:2]])
+    with np.errstate(over="ignore"):
+        reach, away = (np.hypot(*(some - points[0]).T) for some in (tame, points))
+    near: Array = points[away <= OVERSHOOT * reach.max()]
+    return near
+
+
+def _is_wild(path: Any) -> bool:
+    """Whether it overflows, rises, or runs away: the last step is longer than all before it."""
+    with np.errstate(over="ignore"):
+        steps = np.hypot(*np.diff(path.points, axis=0).T)
+    runs_away = len(steps) > 2 and bool(steps[-1] > steps[:-1].sum())
+    return path.status.name in ("DIVERGED", "UNBOUNDED") or bool(path.values[-1] > path.values[0]) or runs_away
+
+
+def _check(function: Any, paths: list[Any], xlim: Any, ylim: Any, names: Any) -> None:
+    def of_two(value: Any) -> bool:
+        return callable(value) and len(getattr(value, "variables", ())) == 2
+
+    def interval(value: Any) -> bool:
+        ends = np.asarray(value)
+        return ends.shape == (2,) and ends.dtype.kind in "iuf" and bool(np.isfinite(ends).all() and ends[0] < ends[1])
+
+    check_parameter(OWNER, "function", function, "a function of two variables", of_two)
+    rule = "a descent of this function, or a non-empty list of them"
+    variables = tuple(function.variables)
+
+    def descents(value: list[Any]) -> bool:
+        return bool(value) and all(is_path(path) and tuple(path.variables) == variables for path in value)
+
+    check_parameter(OWNER, "paths", paths, rule, descents)
+    for name, limits in (("xlim", xlim), ("ylim", ylim)):
+        check_parameter(OWNER, name, limits, "None or two increasing numbers", one_of(None), interval)
+    some = f"None or a list of {len(paths)} str, one for each path"
+    check_parameter(OWNER, "names", names, some, one_of(None), lambda given: len(given) == len(paths))

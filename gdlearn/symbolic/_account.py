@@ -1,0 +1,206 @@
+"""What a descent on a function has come to, told to the one who asked for it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._blocks import Array
+from .._descent import Status
+from .._step_size import largest_stable_rate
+from ._domain import DomainError
+from ._points import Function, at
+
+BOTTOMLESS = -1e300
+"""A value of a path below which f is taken to fall without bound."""
+
+DEEP = -1e100
+"""The same of a last value before an overflow, for from there halves of a step may lead far back."""
+
+CLOSE = 1e-8
+"""Relative to θ: a trial that near which is outside the domain is turned back at its edge."""
+
+
+@dataclass(frozen=True, eq=False)
+class Account:
+    """A descent that is over, and what was asked of it.
+
+    Attributes
+    ----------
+    function : Function
+    symbol : str
+        The letter for its value.
+    learning_rate, momentum, nesterov, tol
+        As asked for.
+    points, values, gradients : ndarray of shape (n + 1, d), (n + 1,), (n + 1, d)
+        The path.
+    rate : float
+        η at the last step, also where that led nowhere.
+    """
+
+    function: Function
+    symbol: str
+    learning_rate: Any
+    momentum: float
+    nesterov: bool
+    tol: float | None
+    points: Array
+    values: Array
+    gradients: Array
+    rate: float
+
+    def tell(self, status: Status, refusal: DomainError | None, where: Array) -> tuple[Status, str]:
+        """The status of the path, and the sentences.
+
+        Parameters
+        ----------
+        status : Status
+            The loop's, which knows nothing of domains.
+        refusal : DomainError or None
+            Why there is no value or no gradient where the loop ended, or at the trial turned back last.
+        where : ndarray of shape (d,)
+            That place.
+        """
+        if status is Status.LIMIT:
+            bottomless = self.values[-1] < BOTTOMLESS
+            return (Status.UNBOUNDED, self._fall()) if bottomless else (status, self._limit(refusal, where))
+        overflow = refusal is None or refusal.condition is None
+        harmless = self.values[-1] <= self.values[0] and self.values[-1] > DEEP
+        if status is Status.STOPPED and (harmless or not overflow):  # ∇f may also overflow where f is small
+            return Status.NOT_DIFFERENTIABLE, self._kink(refusal)
+        if status in (Status.STOPPED, Status.DIVERGED) and overflow:
+            falls = self.values[-1] < BOTTOMLESS or self._falls_towards(where)
+            return (Status.UNBOUNDED, self._fall()) if falls else (Status.DIVERGED, self._overflow())
+        if status is Status.DIVERGED:
+            return Status.LEFT_DOMAIN, self._edge(refusal)
+        return status, self._end(status)
+
+    @property
+    def n_steps(self) -> int:
+        """The number of steps taken."""
+        return len(self.values) - 1
+
+    @property
+    def _name_of_rate(self) -> str:
+        return (
+            f"the learning rate {self.rate:.6g}" if callable(self.learning_rate) else f"learning_rate={self.rate:.6g}"
+        )
+
+    @property
+    def _backtracking(self) -> str:
+        return 'learning_rate="backtracking"' + (" with momentum=0" if self.momentum else "")
+
+    @property
+    def _rises(self) -> NDArray[np.intp]:
+        """The steps after which f is larger."""
+        return np.flatnonzero(self.values[1:] > self.values[:-1])
+
+    def _length(self, k: int) -> float:
+        return math.hypot(*self.gradients[k].tolist())  # whose squares may overflow
+
+    def _kink(self, refusal: DomainError | None) -> str:
+        f = self.symbol
+        return (
+            f"Step {self.n_steps} landed where {f} has no gradient to follow, and the path ends there: {refusal} "
+            f"{f} is {self.values[-1]:.6g} there; at a kink that may be a minimum. Another learning_rate would pass "
+            "beside it."
+        )
+
+    def _edge(self, refusal: DomainError | None) -> str:
+        return (
+            f"Step {self.n_steps + 1}, with {self._name_of_rate}, would leave the domain, and the path ends at the "
+            f"last point inside: {refusal} Take a smaller learning_rate, or {self._backtracking}, which never "
+            "leaves the domain."
+        )
+
+    def _fall(self) -> str:
+        f = self.symbol
+        return (
+            f"{f} seems to fall without bound along the path: it is {self.values[-1]:.6g} at step {self.n_steps}, and "
+            f"further on beyond float64. There is no minimum that way; start elsewhere."
+        )
+
+    def _overflow(self) -> str:
+        only_gradient = bool(np.isnan(self.gradients[-1]).any())
+        what, step = ("∇", self.n_steps) if only_gradient else ("", self.n_steps + 1)
+        return (
+            f"{what}{self.symbol} overflowed at step {step}: {self._name_of_rate} is too large. "
+            f"{self._stable_rate()}Take a smaller learning_rate, or {self._backtracking}."
+        )
+
+    def _limit(self, refusal: DomainError | None, where: Array) -> str:
+        f, theta = self.symbol, self.points[-1]
+        if refusal is not None and np.abs(where - theta).max() <= CLOSE * np.abs(theta).max():
+            return (
+                f"After {self.n_steps} steps the path has come to the edge of the domain, and −∇{f} leads across it: "
+                f"{refusal} {f} = {self.values[-1]:.6g}, ‖∇{f}‖ = {self._length(-1):.3g}: this is no minimum inside."
+            )
+        return (
+            f"After {self.n_steps} steps no step along −∇{f} reduces {f} any more, as far as float64 resolves it: "
+            f"{f} = {self.values[-1]:.6g}, ‖∇{f}‖ = {self._length(-1):.3g}."
+        )
+
+    def _end(self, status: Status) -> str:
+        n, slope, first, last = self.n_steps, f"‖∇{self.symbol}‖", self._length(0), self._length(-1)
+        if status is Status.CONVERGED:
+            return f"After {n} steps {slope} = {last:.3g}, which is at most tol = {self.tol:g}. {self._course()}"
+        if status is Status.NOT_CONVERGED:
+            above = f"{slope} = {last:.3g} is still above tol = {self.tol:g}"
+            return f"All {n} steps were taken, and {above}. {self._course()}"
+        return f"All {n} steps were taken; {slope} went from {first:.3g} to {last:.3g}. {self._course()}"
+
+    def _course(self) -> str:
+        """What became of f on the way."""
+        f, first, last = self.symbol, self.values[0], self.values[-1]
+        rises = len(self._rises)
+        if last > first:
+            return (
+                f"{f} rose from {first:.6g} to {last:.6g}, although −∇{f} points downhill: {self._name_of_rate} is too "
+                f"large. {self._stable_rate()}Take a smaller learning_rate, or {self._backtracking}."
+            )
+        went = f"{f} fell from {first:.6g} to {last:.6g}" if last < first else f"{f} is {last:.6g}, as at the start"
+        return f"{went}, rising at {rises} of the steps." if rises else f"{went}."
+
+    def _stable_rate(self) -> str:
+        """Where f began to rise, its curvature and the largest stable rate."""
+        k = int(self._rises[0]) if len(self._rises) else self.n_steps
+        L = largest_curvature(self.function, self.points[k])
+        if L is None:
+            return ""
+        where = f"At step {k}, {at(self.function.variables, self.points[k])}, "
+        if L <= 0:
+            return f"{where}{self.symbol} curves upwards in no direction, so that no rate is stable there. "
+        stable = largest_stable_rate(L, self.momentum, self.nesterov)
+        rule = "2/L" if not self.momentum else f"{stable * L:.3g}/L"
+        return (
+            f"{where}the largest curvature of {self.symbol} is about L = {L:.3g}: near there the largest stable rate "
+            f"is about {rule} = {stable:.3g}. "
+        )
+
+    def _falls_towards(self, where: Array) -> bool:
+        """Whether f is far down where it last has a value, on the way to the step that overflowed."""
+        here = self.points[-1]
+        step = np.clip(where, -1e307, 1e307) - here
+        while np.isfinite(step).all() and (here + step != here).any():
+            value = float(self.function(here + step, outside="nan"))
+            if np.isfinite(value):
+                return value < DEEP
+            step = step / 2.0
+        return False
+
+
+def largest_curvature(function: Function, theta: Array) -> float | None:
+    """The largest eigenvalue of ∇²f at θ by differences of the gradient; None where they leave the domain."""
+    h = np.finfo(np.float64).eps ** (1 / 3) * np.maximum(np.abs(theta), 1.0)
+    up, down = theta + np.diag(h), theta - np.diag(h)
+    if not np.isfinite([up, down]).all():
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        up, down = (function.gradient_at(moved, outside="nan") for moved in (up, down))
+        H = (up - down) / (2.0 * h[:, np.newaxis])
+        H = H / 2.0 + H.T / 2.0
+    return float(np.linalg.eigvalsh(H)[-1]) if np.isfinite(H).all() else None

@@ -1,0 +1,164 @@
+"""From what was typed to its domain: every part that is not defined for all reals claims something of its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import sympy
+
+from ._domain import Condition, Domain
+from ._expression import parts
+from ._functions import FUNCTIONS, Claim, cbrt
+from ._numbers import Program
+from ._parser import Node
+
+IMPLIED = {">": {">", ">=", "!="}, "<": {"<", "<=", "!="}}
+"""The relations that follow from a stricter one between the same expressions."""
+
+FLIPPED = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "!=": "!="}
+
+SIGNS = {">": "positive", ">=": "nonnegative", "<": "negative", "<=": "nonpositive", "!=": "nonzero"}
+"""What a relation to 0 says, in SymPy's words."""
+
+
+def domain_of(tree: Node, typed: str) -> Domain:
+    r"""The domain of what was typed, as conditions.
+
+    Powers are real powers: :math:`u^q` with q not whole needs :math:`u \ge 0`, and :math:`u > 0` if q < 0; with a
+    variable exponent see `Condition`.
+
+    Parameters
+    ----------
+    tree : Node
+    typed : str
+        What it was read from.
+
+    Returns
+    -------
+    Domain
+        Conditions that always hold are left out as far as the signs of their parts show it; of two between the same
+        expressions the stricter is kept.
+    """
+    defined: list[Condition] = []
+    differentiable: list[Condition] = []
+    real = _Real()
+    for node, _, children in parts(tree, typed):
+        if node.value is not None:
+            continue
+        for what, needs, smooth in _claims(node, children):
+            for found, claims, verb in (defined, needs, "needs"), (differentiable, smooth, "is differentiable for"):
+                for claim in claims:
+                    reason = f"{what} {verb} {Condition(*claim, '')}"
+                    for left, relation, right in _normalised(*claim):
+                        condition = Condition(left, relation, right, reason)
+                        if not real.proves(condition):
+                            _merge(found, condition)
+    known = {(c.left, relation, c.right) for c in defined for relation in IMPLIED.get(c.relation, {c.relation})}
+    extra = [c for c in differentiable if (c.left, c.relation, c.right) not in known]
+    return Domain(tuple(defined), tuple(extra))
+
+
+def _claims(node: Node, children: list[Any]) -> Iterator[tuple[str, list[Claim], list[Claim]]]:
+    """What a part needs to be defined, and besides to be differentiable, with its text."""
+    if node.kind == "product":
+        for sign, divisor, u in zip(node.head, node.children, children, strict=True):
+            if sign == "/" and divisor.value is None:
+                whole = divisor.kind in ("name", "call")
+                yield f"1/{divisor}" if whole else f"1/({divisor})", [(u, "!=", 0)], []
+    elif node.kind == "power":
+        yield str(node), *_power(children[0], children[1], node.children[1].value)
+    elif node.kind == "call" and node.head in ("max", "min"):
+        yield str(node), [], _ties(FUNCTIONS[node.head].build, sorted(children, key=lambda u: u.is_number is True))
+    elif node.kind == "call":
+        callee = FUNCTIONS[node.head]
+        yield str(node), callee.defined(children[0]), callee.differentiable(children[0])
+
+
+def _ties(extremum: Any, values: list[sympy.Expr]) -> list[Claim]:
+    """Each value differs from the largest of the others; the last needs no claim, for a tie has two members."""
+    claims: list[Claim] = []
+    for i, value in enumerate(values[:-1]):
+        others = values[:i] + values[i + 1 :]
+        claims.append((value, "!=", extremum(*others) if len(others) > 1 else others[0]))
+    return claims
+
+
+def _power(u: sympy.Expr, v: sympy.Expr, exponent: float | None) -> tuple[list[Claim], list[Claim]]:
+    if exponent is None:
+        return ([], []) if u.is_positive else ([(u, "power", v)], [(u, ">", 0)])
+    if exponent.is_integer():
+        return [(u, "!=", 0)] if exponent < 0 else [], []
+    return [(u, ">=" if exponent > 0 else ">", 0)], [(u, ">", 0)] if 0 < exponent < 1 else []
+
+
+def _normalised(left: sympy.Expr, relation: str, right: Any) -> Iterator[Claim]:
+    """The same claim about simpler expressions: 2xy != 0 is x != 0 and y != 0, -x > 0 is x < 0."""
+    right = sympy.sympify(right)
+    if right.is_zero and isinstance(left, sympy.Abs) and relation in (">", "!="):
+        yield from _normalised(left.args[0], "!=", 0)
+    elif right.is_zero and relation == "!=" and isinstance(left, sympy.Mul | sympy.Pow | sympy.sign | cbrt):
+        for factor in left.args if isinstance(left, sympy.Mul) else left.args[:1]:
+            yield from _normalised(factor, "!=", 0)
+    elif right.is_zero and relation in FLIPPED and isinstance(left, sympy.Mul) and left.args[0].is_Rational:
+        number, rest = left.as_coeff_Mul()
+        yield from _normalised(rest, FLIPPED[relation] if number < 0 else relation, 0)
+    elif right.is_zero and relation == "!=" and left.could_extract_minus_sign():
+        yield -left, "!=", right
+    else:
+        yield left, relation, right
+
+
+def _merge(found: list[Condition], new: Condition) -> None:
+    """Add a condition; two between the same expressions become the stricter that says both, if there is one."""
+    for i, old in enumerate(found):
+        if (old.left, old.right) == (new.left, new.right):
+            both = {old.relation, new.relation}
+            if len(both) == 1:
+                return
+            relation = next((strict for strict, weaker in IMPLIED.items() if both <= weaker), None)
+            if relation:
+                reasons = {c.relation: c.reason for c in (old, new)}
+                reason = reasons.get(relation, f"{old.reason}; {new.reason}")
+                found[i] = Condition(new.left, relation, new.right, reason)
+                return
+    found.append(new)
+
+
+class _Real:
+    """Cheap proofs by the signs of parts, all of them real, as they are inside the domain."""
+
+    def __init__(self) -> None:
+        self._stand_ins: dict[sympy.Basic, sympy.Basic] = {}
+
+    def proves(self, condition: Condition) -> bool:
+        if not (condition.left.free_symbols or condition.right.free_symbols):
+            return bool(condition.holds(Program(condition.parts(), []).numbers([])))
+        if condition.relation == "power":
+            return bool(self.stand_in(condition.left).is_positive)
+        if isinstance(condition.left, sympy.Abs) and isinstance(condition.left.args[0], sympy.sin | sympy.cos):
+            return condition.relation == "<=" and condition.right == 1
+        difference = self.stand_in(condition.left - condition.right)
+        return bool(getattr(difference, f"is_{SIGNS[condition.relation]}"))
+
+    def stand_in(self, u: sympy.Basic) -> sympy.Basic:
+        """A real symbol with the sign of u, as far as it follows from the signs of u's parts; atoms stay."""
+        if not u.args:
+            return u
+        if u not in self._stand_ins:
+            self._stand_ins[u] = sympy.Dummy(real=True, **self._signs(u))
+        return self._stand_ins[u]
+
+    def _signs(self, u: sympy.Basic) -> dict[str, bool]:
+        arguments = [self.stand_in(argument) for argument in u.args]
+        if isinstance(u, sympy.Max | sympy.Min):  # SymPy would compare every pair
+            above, below = ["positive", "nonnegative"], ["negative", "nonpositive"]
+            by_one, by_all = (above, below) if isinstance(u, sympy.Max) else (below, above)
+            known = [sign for sign in by_one if any(getattr(a, f"is_{sign}") for a in arguments)]
+            known += [sign for sign in by_all if all(getattr(a, f"is_{sign}") for a in arguments)]
+            return dict.fromkeys(known, True)
+        made = u.func(*arguments)
+        known = [sign for sign in SIGNS.values() if getattr(made, f"is_{sign}")]
+        if isinstance(u, sympy.Pow | sympy.acos | sympy.acosh) and not made.is_real:
+            known.append("nonnegative")  # sqrt(x)
+        return dict.fromkeys(known, True)

@@ -1,0 +1,208 @@
+"""Descent on a function of named variables, by the package's own loop: θ ← θ − η∇f(θ)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import _descent
+from .._blocks import Array
+from .._descent import Status
+from .._objective import Iterate
+from .._step_size import StepRule, backtracking_line_search, constant, constant_momentum, schedule
+from .._validation import (
+    InvalidParameterError,
+    boolean,
+    check_parameter,
+    fraction,
+    one_of,
+    positive_integer,
+    positive_real,
+)
+from ._account import Account
+from ._domain import DomainError
+from ._points import Function, one_point
+
+SHOWN = 1, 2, 5
+"""Of a long path the table shows these steps, and ten, a hundred, ... times them, and the last."""
+
+ALL_SHOWN = 12
+"""Steps up to which the table shows every one."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DescentPath:
+    """The path of a descent; its text is a table.
+
+    Attributes
+    ----------
+    variables : tuple of str
+        The names of the d variables.
+    points : ndarray of shape (n_steps + 1, d)
+        The iterates, the start first.
+    values : ndarray of shape (n_steps + 1,)
+        f at each.
+    gradients : ndarray of shape (n_steps + 1, d)
+        ∇f at each; NaN at a last point where f is not differentiable.
+    rates : ndarray of shape (n_steps,)
+        η of each step.
+    status : Status
+        How it ended, as a member of an enumeration.
+    message : str
+        How it ended, in numbers, and what would help.
+    learning_rate : float, "backtracking" or callable
+        As asked for.
+    symbol : str
+        The letter for the function's value.
+
+    Examples
+    --------
+    >>> from gdlearn.symbolic import SymbolicFunction
+    >>> SymbolicFunction("x**2 + 4y**2").descend([2.0, 1.0], 0.1, max_iter=2)
+    step             x             y             f      ‖∇f‖
+       0             2             1             8      8.94
+       1           1.6           0.2          2.72      3.58
+       2          1.28          0.04        1.6448      2.58
+    All 2 steps were taken; ‖∇f‖ went from 8.94 to 2.58. f fell from 8 to 1.6448.
+    """
+
+    variables: tuple[str, ...]
+    points: Array
+    values: Array
+    gradients: Array
+    rates: Array
+    status: Status
+    message: str
+    learning_rate: Any
+    symbol: str = "f"
+
+    @property
+    def n_steps(self) -> int:
+        """The number of steps taken."""
+        return len(self.rates)
+
+    def __str__(self) -> str:
+        f = self.symbol
+        lines = ["".join([f"{'step':>4}", *(f"{name:>14}" for name in (*self.variables, f)), f"{f'‖∇{f}‖':>10}"])]
+        for k in _shown(self.n_steps):
+            row = "".join(f"{number:14.6g}" for number in (*self.points[k], self.values[k]))
+            lines.append(f"{k:4d}{row}{math.hypot(*self.gradients[k].tolist()):10.3g}")
+        return "\n".join([*lines, self.message])
+
+    __repr__ = __str__
+
+
+def descend(
+    function: Function,
+    start: ArrayLike | Mapping[str, float],
+    learning_rate: Any = 0.1,
+    *,
+    momentum: float = 0.0,
+    nesterov: bool = False,
+    max_iter: int = 100,
+    tol: float | None = None,
+) -> DescentPath:
+    r"""Gradient descent on any function with `variables`, a value and `gradient_at`; see `SymbolicFunction.descend`."""
+    _check(function, learning_rate, momentum, nesterov, max_iter, tol)
+    theta = one_point("descend", "start", function.variables, start)
+    seen = [Iterate(0, theta, float(function(theta)), function.gradient_at(theta))]
+    rates: list[float] = []
+
+    def record(point: Iterate, rate: float) -> bool:
+        seen.append(point)
+        rates.append(rate)
+        return not np.isfinite(point.gradient).all()
+
+    surface = _Surface(function)
+    descent = _descent.descend(
+        surface,
+        theta,
+        _rule(learning_rate, surface),
+        constant_momentum(float(momentum)) if momentum else None,
+        bool(nesterov),
+        max_iter=int(max_iter),
+        threshold=None if tol is None else np.asarray(tol, dtype=np.float64),
+        observe=record,
+    )
+    points, values, gradients = (np.array(column) for column in list(zip(*seen, strict=True))[1:])
+    symbol = getattr(function, "symbol", "f")
+    asked = learning_rate, float(momentum), bool(nesterov), tol
+    account = Account(function, symbol, *asked, points, values, gradients, descent.rate)
+    status, message = account.tell(descent.status, surface.refusal, surface.where)
+    variables = tuple(function.variables)
+    return DescentPath(variables, points, values, gradients, np.array(rates), status, message, learning_rate, symbol)
+
+
+class _Surface:
+    """A function as the loop asks for it: NaN outside its domain, and the last `refusal` says why, with its place."""
+
+    def __init__(self, function: Function) -> None:
+        self._function = function
+        self.refusal: DomainError | None = None
+        self.where = np.empty(0)
+
+    def value(self, theta: Array) -> float:
+        """The value f(θ)."""
+        if not np.isfinite(theta).all():
+            if self.refusal is None:  # else no gradient at a point looked ahead to led here
+                self.where = theta
+            return np.nan
+        try:
+            return float(self._function(theta))
+        except DomainError as error:
+            self._refuse(theta, error)
+            return np.nan
+
+    def gradient(self, theta: Array) -> Array:
+        """The gradient ∇f(θ)."""
+        nowhere = np.full_like(theta, np.nan)
+        if not np.isfinite(theta).all():
+            return nowhere
+        try:
+            gradient = self._function.gradient_at(theta)
+        except DomainError as error:
+            if not np.array_equal(theta, self.where):  # of two, why there is no value
+                self._refuse(theta, error)
+            return nowhere
+        self._refuse(np.empty(0), None)
+        return gradient
+
+    def _refuse(self, where: Array, refusal: DomainError | None) -> None:
+        self.where, self.refusal = where, refusal
+
+
+def _rule(learning_rate: Any, surface: _Surface) -> StepRule:
+    if callable(learning_rate):
+        return schedule(learning_rate)
+    if isinstance(learning_rate, str):
+        return backtracking_line_search(surface)
+    return constant(float(learning_rate))
+
+
+def _check(function: Function, learning_rate: Any, momentum: Any, nesterov: Any, max_iter: Any, tol: Any) -> None:
+    rates = 'a finite number > 0, "backtracking" or a callable k -> rate'
+    check_parameter("descend", "learning_rate", learning_rate, rates, positive_real, one_of("backtracking"), callable)
+    check_parameter("descend", "momentum", momentum, "a number in [0, 1)", fraction)
+    check_parameter("descend", "nesterov", nesterov, "a boolean", boolean)
+    check_parameter("descend", "max_iter", max_iter, "an integer >= 1", positive_integer)
+    check_parameter("descend", "tol", tol, "None or a finite number > 0", one_of(None), positive_real)
+    if isinstance(learning_rate, str) and momentum:
+        raise InvalidParameterError(
+            f"The 'momentum' parameter of descend must be 0 with learning_rate=\"backtracking\", which searches along "
+            f"−∇f alone. Got {momentum!r} instead."
+        )
+    if not function.variables:
+        raise InvalidParameterError("A function without variables cannot be descended.")
+
+
+def _shown(n_steps: int) -> list[int]:
+    """The steps that a table shows."""
+    if n_steps <= ALL_SHOWN:
+        return list(range(n_steps + 1))
+    thinned = {digit * 10**power for power in range(len(str(n_steps))) for digit in SHOWN}
+    return [0, *sorted(k for k in thinned if k < n_steps), n_steps]

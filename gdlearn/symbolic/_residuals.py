@@ -1,0 +1,182 @@
+"""ResidualSumOfSquares: how far a model, typed as text, is from data, as a function of the model's parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._blocks import Array
+from .._validation import InvalidParameterError, check_parameter
+from ._descent import DescentPath, descend
+from ._domain import DomainError
+from ._points import at, finite_reals, points
+from ._symbolic_function import Outside, SymbolicFunction
+
+OWNER = "ResidualSumOfSquares"
+
+BLOCK = 1 << 16
+"""Values of the model computed at once: half a megabyte for each of its parts."""
+
+
+class ResidualSumOfSquares:
+    r"""The sum of squared residuals of a model, as a function of its parameters b.
+
+    .. math::
+        S(b) = \sum_n \bigl(y_n - f(b, x_n)\bigr)^2, \qquad
+        \frac{\partial S}{\partial b_i} = -2 \sum_n \bigl(y_n - f(b, x_n)\bigr) \frac{\partial f}{\partial b_i}(b, x_n)
+
+    Parameters
+    ----------
+    model : SymbolicFunction
+        f; its variables that have no data are the parameters.
+    data : mapping from name to array-like of shape (n_rows,)
+        Variables of the model and their values.
+    y : array-like of shape (n_rows,)
+
+    Attributes
+    ----------
+    model : SymbolicFunction
+    variables : tuple of str
+        The parameters, in the order of the model's variables.
+    data : dict of str to ndarray of shape (n_rows,)
+    y : ndarray of shape (n_rows,)
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the data are not finite columns of one length that belong to variables of the model.
+
+    Examples
+    --------
+    >>> from gdlearn.symbolic import ResidualSumOfSquares, SymbolicFunction
+    >>> model = SymbolicFunction("a*exp(b*x)")
+    >>> S = ResidualSumOfSquares(model, {"x": [0.0, 1.0]}, [1.0, 3.0])
+    >>> S.variables, S([1.0, 0.0]), S.gradient_at([1.0, 0.0])
+    (('a', 'b'), 4.0, array([-4., -4.]))
+    >>> path = S.descend([1.0, 0.0], 0.05, max_iter=500, tol=1e-9)
+    >>> print(path.points[-1].round(6))
+    [1.       1.098612]
+    """
+
+    symbol = "S"
+
+    def __init__(self, model: SymbolicFunction, data: Mapping[str, ArrayLike], y: ArrayLike) -> None:
+        _check(model, data)
+        self.model = model
+        self.data = {name: _column(name, column) for name, column in data.items()}
+        self.y = _column("y", y)
+        lengths = {name: len(column) for name, column in (*self.data.items(), ("y", self.y))}
+        if len(set(lengths.values())) > 1:
+            found = ", ".join(f"{name}: {n}" for name, n in lengths.items())
+            raise InvalidParameterError(f"The columns of {OWNER} must have one length. Got {found} instead.")
+        self.variables = tuple(name for name in model.variables if name not in self.data)
+
+    def __repr__(self) -> str:
+        return f"{OWNER}({self.model!r}, {len(self.y)} rows of {', '.join(self.data) or 'no variables'} and y)"
+
+    def __call__(self, theta: ArrayLike | Mapping[str, ArrayLike], *, outside: Outside = "raise") -> Any:
+        """The value S(θ).
+
+        Parameters
+        ----------
+        theta : array-like of shape (..., p), or mapping from name to array-like
+            The parameters, in the order of `variables` or by name.
+        outside : {"raise", "nan"}, default="raise"
+            What becomes of points where the model is not defined for some row.
+
+        Returns
+        -------
+        float, or ndarray of shape (...)
+            In units of y squared.
+
+        Raises
+        ------
+        DomainError
+            Where the model has no finite value for some row, or S is too large for float64.
+        """
+        theta = points(OWNER, "theta", self.variables, theta)
+        total = np.empty(theta.shape[:-1])
+        for block, residual, _ in self._blocks(theta, outside):
+            total.reshape(-1)[block] = np.einsum("bn,bn->b", residual, residual)
+        self._refuse(theta, np.isfinite(total), outside)
+        total[~np.isfinite(total)] = np.nan
+        return float(total) if total.ndim == 0 else total
+
+    def gradient_at(self, theta: ArrayLike | Mapping[str, ArrayLike], *, outside: Outside = "raise") -> Array:
+        """The gradient ∇S(θ), of shape (..., p).
+
+        Parameters
+        ----------
+        theta, outside
+            As for the value.
+
+        Raises
+        ------
+        DomainError
+            Where the model or a partial derivative by a parameter has no finite value for some row.
+        """
+        theta = points(OWNER, "theta", self.variables, theta)
+        gradient = np.empty(theta.shape)
+        for block, residual, named in self._blocks(theta, outside):
+            partials = self.model.gradient_at(named, by=self.variables, outside=outside)
+            gradient.reshape(-1, len(self.variables))[block] = -2.0 * np.einsum("bn,bnp->bp", residual, partials)
+        finite = np.isfinite(gradient).all(axis=-1)
+        self._refuse(theta, finite, outside)
+        gradient[~finite] = np.nan
+        return gradient
+
+    def descend(
+        self,
+        start: ArrayLike | Mapping[str, float],
+        learning_rate: float | Literal["backtracking"] | Callable[[int], float] = 0.1,
+        *,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        max_iter: int = 100,
+        tol: float | None = None,
+    ) -> DescentPath:
+        """Gradient descent on S: see `SymbolicFunction.descend`."""
+        options: dict[str, Any] = {"momentum": momentum, "nesterov": nesterov, "max_iter": max_iter, "tol": tol}
+        return descend(self, start, learning_rate, **options)
+
+    def _blocks(self, theta: Array, outside: Outside) -> Iterator[tuple[slice, Array, dict[str, Array]]]:
+        """Some points at a time: which, their residuals of shape (b, n_rows), and the model's variables by name."""
+        flat = theta.reshape(-1, len(self.variables))
+        some = max(1, BLOCK // max(1, len(self.y)))
+        for first in range(0, len(flat), some):
+            block = slice(first, first + some)
+            parameters = dict(zip(self.variables, flat[block].T[:, :, np.newaxis], strict=True))
+            named = {name: self.data[name] if name in self.data else parameters[name] for name in self.model.variables}
+            residual = self.y - np.broadcast_to(self.model(named, outside=outside), (len(flat[block]), len(self.y)))
+            with np.errstate(over="ignore", invalid="ignore"):
+                yield block, residual, named
+
+    def _refuse(self, theta: Array, finite: Any, outside: Outside) -> None:
+        """The sum itself has overflowed: the model would have raised before."""
+        if outside == "raise" and not finite.all():
+            first = theta[np.unravel_index(int(np.argmin(finite)), finite.shape)]
+            raise DomainError(f"The sum of squared residuals is too large for float64 at {at(self.variables, first)}.")
+
+
+def _check(model: Any, data: Any) -> None:
+    check_parameter(OWNER, "model", model, "a SymbolicFunction", lambda m: isinstance(m, SymbolicFunction))
+    check_parameter(OWNER, "data", data, "a mapping from variables to columns", lambda d: isinstance(d, Mapping))
+    unknown = [name for name in data if name not in model.variables]
+    if unknown or len(data) == len(model.variables):
+        rule = "variables of the model, and not all of them:" if not unknown else "variables of the model:"
+        raise InvalidParameterError(
+            f"The 'data' parameter of {OWNER} must name {rule} {', '.join(model.variables)}. Got "
+            f"{', '.join(map(str, unknown or data))} instead."
+        )
+
+
+def _column(name: str, values: Any) -> Array:
+    column = finite_reals(OWNER, name, values)
+    if column.ndim != 1 or not len(column):
+        raise InvalidParameterError(
+            f"The {name!r} column of {OWNER} must be a non-empty 1-D array. Got shape {column.shape} instead."
+        )
+    return column
