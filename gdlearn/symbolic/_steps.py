@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, count, islice
 from typing import Any
 
 import sympy
@@ -128,7 +128,8 @@ class _Calculus:
         self.x = variable
         self._depends: dict[sympy.Basic, bool] = {}
         taken = {symbol.name for symbol in expression.free_symbols}
-        self.u = sympy.Symbol(next(name for name in ("u", "v", "w", "inner") if name not in taken), real=True)
+        names = chain("uvw", (f"u_{i}" for i in count(1)))
+        self.u = sympy.Symbol(next(name for name in names if name not in taken), real=True)
 
     def derivative(self, u: sympy.Expr) -> sympy.Expr:
         """∂u/∂x as it is written, also of a constant, of which `sympy.Derivative(u, x)` would make 0."""

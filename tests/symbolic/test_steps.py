@@ -207,6 +207,8 @@ def test_text_is_readable(expression, text, latex):
 def test_the_inner_function_has_a_name_that_is_free():
     u, v = sympy.symbols("u v", real=True)
     assert steps(sin(u * v), u)[0].rule == "chain rule, d sin(w)/dw = cos(w)"
+    w, u_1 = sympy.symbols("w u_1", real=True)
+    assert steps(sin(u * v * w * u_1), u)[0].rule == "chain rule, d sin(u_2)/du_2 = cos(u_2)"
 
 
 def test_a_common_subexpression_is_differentiated_once():
