@@ -97,7 +97,7 @@ def _normalised(left: sympy.Expr, relation: str, right: Any) -> Iterator[Claim]:
     right = sympy.sympify(right)
     if right.is_zero and isinstance(left, sympy.Abs) and relation in (">", "!="):
         yield from _normalised(left.args[0], "!=", 0)
-    elif right.is_zero and relation == "!=" and isinstance(left, sympy.Mul | sympy.Pow | sympy.sign | cbrt):
+    elif right.is_zero and relation == "!=" and _vanishes_with_its_parts(left):
         for factor in left.args if isinstance(left, sympy.Mul) else left.args[:1]:
             yield from _normalised(factor, "!=", 0)
     elif right.is_zero and relation in FLIPPED and isinstance(left, sympy.Mul) and left.args[0].is_Rational:
@@ -107,6 +107,11 @@ def _normalised(left: sympy.Expr, relation: str, right: Any) -> Iterator[Claim]:
         yield -left, "!=", right
     else:
         yield left, relation, right
+
+
+def _vanishes_with_its_parts(u: sympy.Expr) -> bool:
+    """Whether u is 0 where one of its factors, its base or its argument is, and nowhere else."""
+    return isinstance(u, sympy.Mul | sympy.sign | cbrt) or (isinstance(u, sympy.Pow) and u.exp.is_number)
 
 
 def _merge(found: list[Condition], new: Condition) -> None:
@@ -159,6 +164,7 @@ class _Real:
             return dict.fromkeys(known, True)
         made = u.func(*arguments)
         known = [sign for sign in SIGNS.values() if getattr(made, f"is_{sign}")]
-        if isinstance(u, sympy.Pow | sympy.acos | sympy.acosh) and not made.is_real:
-            known.append("nonnegative")  # sqrt(x)
+        is_root = isinstance(u, sympy.Pow) and u.exp.is_Rational and not u.exp.is_Integer
+        if is_root or isinstance(u, sympy.acos | sympy.acosh):
+            known.append("nonnegative")  # wherever it is real
         return dict.fromkeys(known, True)

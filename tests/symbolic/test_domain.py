@@ -103,7 +103,7 @@ def _applied(node, values):
         return mpmath.power(*values)
     if node.head == "cbrt":
         return mpmath.sign(values[0]) * mpmath.cbrt(abs(values[0]))
-    special = {"abs": mpmath.fabs, "max": max, "min": min, "ln": mpmath.log}
+    special = {"abs": mpmath.fabs, "max": max, "min": min, "ln": mpmath.log, "arctan": mpmath.atan}
     return special.get(node.head, getattr(mpmath, node.head, None))(*values)
 
 
