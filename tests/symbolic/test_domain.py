@@ -6,9 +6,10 @@ import random
 import mpmath
 import numpy as np
 import pytest
-from grammar import no_hang
+from grammar import no_hang, texts
+from hypothesis import HealthCheck, given, settings
 
-from gdlearn.symbolic import SymbolicFunction
+from gdlearn.symbolic import ExpressionError, SymbolicFunction
 from gdlearn.symbolic._functions import FUNCTIONS
 from gdlearn.symbolic._parser import parse
 
@@ -68,6 +69,10 @@ CASES = {  # expression: its domain in words
     "min(x, y, 1)": "everywhere",
     "1/max(x, y, 1)": "everywhere",
     "sqrt(min(x**2, exp(y)))": "everywhere",
+    "sqrt(1/x)": "x != 0 and 1/x >= 0",
+    "1/sqrt(1/x)": None,
+    "sqrt(y**-x)": None,
+    "1/x**x": None,
     "ln(max(x, 0))": "max(0, x) > 0",
     "1/(min(-1, x) - y**2)": "everywhere",
     "abs(ln(x))": "x > 0",
@@ -143,6 +148,25 @@ def test_contains_what_sampling_finds_defined(text, words):
         assert bool(domain.contains(point)) == inside
         assert (domain.violated(point) is None) == inside
         assert f.in_domain(point) is inside
+
+
+LATTICE = [-2.0, -1.7, -1.0, -0.5, 0.0, 0.3, 0.5, 1.0, 2.0]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(texts)
+def test_domains_of_generated_functions(text):
+    try:
+        f = SymbolicFunction(text)
+    except ExpressionError:
+        return
+    rng, tree = random.Random(text), parse(text)
+    for _ in range(8 if f.variables else 0):
+        point = {name: rng.choice(LATTICE) for name in f.variables}
+        with mpmath.workdps(40):
+            expected = reference(tree, exactly(point)) is not None
+        if f.in_domain(point) is not expected:  # by rounding: sin(pi) is 0, and 0.1**-2 whole
+            assert {"!=", "power"} & {condition.relation for condition in f.domain.defined}
 
 
 @pytest.mark.parametrize("text", CASES)
