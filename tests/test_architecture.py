@@ -38,7 +38,18 @@ ORDER = [
     "_cross_validation",
     "_regressor_cv",
 ]
-SYMBOLIC_ORDER = ["_functions", "_parser", "_text", "_expression", "_numbers", "_evaluate", "_domain", "_steps", "_symbolic_function", "__init__"]
+SYMBOLIC_ORDER = [
+    "_functions",
+    "_parser",
+    "_text",
+    "_expression",
+    "_numbers",
+    "_evaluate",
+    "_domain",
+    "_steps",
+    "_symbolic_function",
+    "__init__",
+]
 
 
 CORE = {"numpy", "scipy", "sklearn", "threadpoolctl"}  # the last comes with scikit-learn

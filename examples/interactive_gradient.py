@@ -1,0 +1,292 @@
+"""Type a function and see its gradient: marimo run examples/interactive_gradient.py (needs gdlearn[app])."""
+
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App(width="medium", app_title="The gradient, step by step")
+
+with app.setup:
+    from base64 import b64encode
+    from html import escape
+    from io import BytesIO
+
+    import marimo as mo
+    import numpy as np
+    import sympy
+    from matplotlib.figure import Figure
+
+    from gdlearn.inspection import DescentPathDisplay
+    from gdlearn.symbolic import DomainError, SymbolicFunction
+
+    RATES = [float(f"{factor}e{power}") for power in range(-4, 1) for factor in (1, 1.5, 2, 3, 5, 7)]
+    STEPS = [*range(11), 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000]
+
+
+@app.cell(hide_code=True)
+def _():
+    mo.md("""
+    # The gradient, step by step
+
+    Type a function of real variables. You get its partial derivatives by the rules of the textbook, where they hold,
+    what they say at a point, and the way that gradient descent goes from there.
+    <style>
+    .beside {display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 0.75rem 2rem}
+    .beside > div {min-width: 0}
+    .beside img {width: 100%; max-width: 34rem}
+    .box {border: 1px solid var(--border); border-radius: 0.5rem; padding: 0.5rem 1rem}
+    .box.refusal {border-left: 0.3rem solid var(--red-9, #d33); border-radius: 0}
+    .box summary {cursor: pointer; font-weight: 600}
+    .box summary .markdown, .box summary .paragraph {display: inline}
+    .box ol {margin: 0.5rem 0 0; padding-left: 1.5rem; list-style: decimal}
+    .formula, .letters {overflow-x: auto; overflow-y: hidden}
+    .letters {font-size: 0.85rem; margin: 0; padding: 0; background: none}
+    </style>
+    """)
+    return
+
+
+@app.function
+def formula(latex):
+    """LaTeX on a line of its own, as HTML."""
+    return f"<div class='formula'>{mo.md(f'$${latex}$$').text}</div>"
+
+
+@app.function
+def latex_name(name):
+    """A variable in LaTeX."""
+    return sympy.latex(sympy.Symbol(name))
+
+
+@app.function
+def partial_sign(name):
+    """∂f/∂ of a variable, as HTML."""
+    return mo.md(rf"$\partial f/\partial {latex_name(name)}$").text
+
+
+@app.function
+def letters(text):
+    """Text as HTML that shows it letter by letter, whatever it contains."""
+    return f"<pre class='letters'>{escape(str(text))}</pre>"
+
+
+@app.function
+def refusal(html):
+    """HTML in the place of what could not be shown."""
+    return mo.Html(f"<div class='box refusal' role='alert'>{html}</div>")
+
+
+@app.function
+def box(title, html, *, is_open=True):
+    """HTML under a title that opens and closes it."""
+    return mo.Html(f"<details class='box'{' open' * is_open}><summary>{title}</summary>{html}</details>")
+
+
+@app.function
+def beside(*items):
+    """Items side by side where there is room, else one below the other."""
+    return mo.Html(f"<div class='beside'>{''.join(f'<div>{mo.as_html(item).text}</div>' for item in items)}</div>")
+
+
+@app.function
+def inside(make):
+    """What is made, or why the point is outside the domain."""
+    try:
+        return make()
+    except DomainError as error:
+        return refusal(escape(str(error)))
+
+
+@app.cell
+def _():
+    text = mo.ui.text("x**2*y + sin(x*y)", label="function", debounce=300, full_width=True)
+    order = mo.ui.text(placeholder="as they appear", label="variables", debounce=300, full_width=True)
+    beside(text, order)
+    return order, text
+
+
+@app.cell
+def _():
+    # What outlives a change of the text: the last function that could be read, and where each variable stood.
+    last = {}
+    stood = {"x": 1.0, "y": 2.0}
+    return last, stood
+
+
+@app.cell
+def _(last, order, text):
+    try:
+        f = SymbolicFunction(text.value, [name.strip() for name in order.value.split(",")] if order.value else None)
+        if not f.variables:
+            raise ValueError("There is no variable in the text: name one in the other field.")
+        last["f"], complaint = f, None
+    except ValueError as error:
+        reason, _, place = str(error).partition("\n")
+        f, complaint = (
+            last["f"],
+            refusal(
+                f"{escape(reason)}{letters(place)}<small>Below is still the last function that could be read.</small>"
+            ),
+        )
+    mo.output.replace(complaint)
+    return (f,)
+
+
+@app.function
+def gradient(f):
+    """The function and each partial derivative in LaTeX, one below the other."""
+    of, ln = ", ".join(map(latex_name, f.variables)), {"ln_notation": True}
+    lines = [rf"f({of}) &= {sympy.latex(f.expression, **ln)}"] + [
+        rf"\frac{{\partial f}}{{\partial {latex_name(name)}}} &= {sympy.latex(partial, **ln)}"
+        for name, partial in f.partials.items()
+    ]
+    rows = r" \\[1ex] ".join(lines)
+    return rf"\begin{{aligned}} {rows} \end{{aligned}}"
+
+
+@app.cell
+def _(f):
+    mo.Html(formula(gradient(f)))
+    return
+
+
+@app.function
+def listed(conditions):
+    """Conditions and their reasons, as HTML."""
+    return "".join(f"{formula(c.latex())}<small>{escape(c.reason)}</small>" for c in conditions)
+
+
+@app.cell
+def _(f):
+    beside(
+        box("Where f is defined", listed(f.domain.defined) or "everywhere"),
+        box("What its derivatives need besides", listed(f.domain.differentiable) or "nothing"),
+    )
+    return
+
+
+@app.function
+def derivation(f, name):
+    """A partial derivative, rule by rule."""
+    steps = "".join(f"<li>{escape(step.rule)}{formula(step.latex())}</li>" for step in f.steps(name))
+    return box(partial_sign(name), f"<ol>{steps}</ol>")
+
+
+@app.cell
+def _(f):
+    mo.vstack([mo.md("## Step by step"), beside(*(derivation(f, name) for name in f.variables))])
+    return
+
+
+@app.function
+def coordinate(name, value):
+    """A slider for one variable."""
+    return mo.ui.slider(-5, 5, 0.1, value=value, label=f"${latex_name(name)}$", show_value=True, full_width=True)
+
+
+@app.cell
+def _(f, stood):
+    start = mo.ui.dictionary(
+        {name: coordinate(name, stood.get(name, 1.0)) for name in f.variables}, on_change=stood.update
+    )
+    mo.vstack([mo.md("## At a point"), beside(*start.elements.values())])
+    return (start,)
+
+
+@app.function
+def numbers(values):
+    """A vector as text."""
+    return "(" + ", ".join(f"{value:.6g}" for value in values) + ")"
+
+
+@app.function
+def at_point(f, theta):
+    """Value, gradient, steepest ascent and numeric check."""
+    direction, slope = f.steepest_ascent(theta)
+    check = f.check(theta)
+    return mo.md(f"""
+| | |
+|:--|:--|
+| value | {f(theta):.8g} |
+| gradient | {numbers(f.gradient_at(theta))} |
+| steepest ascent | along {numbers(direction)}, at the rate {slope:.6g} |
+| finite differences | {"agree" if check.passed else "**differ**"}: relative error {check.relative_error:.1e} |
+""")
+
+
+@app.cell
+def _(f, start):
+    inside(lambda: at_point(f, start.value))
+    return
+
+
+@app.cell
+def _():
+    rate = mo.ui.slider(steps=RATES, value=0.1, label="learning rate", show_value=True, full_width=True)
+    momentum = mo.ui.slider(0, 0.95, 0.05, value=0, label="momentum", show_value=True, full_width=True)
+    n_steps = mo.ui.slider(steps=STEPS, value=20, label="steps", show_value=True, full_width=True)
+    mo.vstack([mo.md("## Gradient descent from there"), beside(rate, momentum, n_steps)])
+    return momentum, n_steps, rate
+
+
+@app.function
+def picture(what, draw):
+    """What `draw` draws on axes, as an image; without pyplot, which the sessions of a server would share."""
+    figure = Figure(figsize=(5, 4), layout="constrained")
+    draw(figure.subplots())
+    stream = BytesIO()
+    figure.savefig(stream, format="svg")
+    return mo.Html(f"<img alt='{what}' src='data:image/svg+xml;base64,{b64encode(stream.getvalue()).decode()}'>")
+
+
+@app.function
+def draw_path(f, path, ax):
+    """The descent from above, or along the curve of a function of one variable."""
+    if len(f.variables) == 2:
+        DescentPathDisplay.from_function(f, [path], ax=ax)
+        return
+    x = path.points[:, 0]
+    room = 0.25 * np.ptp(x) or 1.0
+    grid = np.linspace(x.min() - room, x.max() + room, 400)
+    ax.plot(grid, f(grid[:, None], outside="nan"), color="0.5")
+    ax.plot(x, path.values, "o-", markersize=4)
+    ax.set(xlabel=f.variables[0], ylabel="f")
+
+
+@app.function
+def draw_values(path, ax):
+    """The value of the function against the step."""
+    ax.plot(path.values, "o-", markersize=3)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.set(xlabel="step", ylabel="f")
+
+
+@app.function
+def descent(f, path):
+    """The way down in a sentence and in pictures."""
+    if len(f.variables) > 2:
+        above = mo.md(f"Level sets are drawn for two variables, and f has {len(f.variables)}.")
+    else:
+        above = picture("the descent", lambda ax: draw_path(f, path, ax))
+    along = picture("the value of f against the step", lambda ax: draw_values(path, ax))
+    return mo.vstack([mo.Html(f"<p>{escape(path.message)}</p>"), beside(above, along)])
+
+
+@app.cell
+def _(f, momentum, n_steps, rate, start):
+    inside(lambda: descent(f, f.descend(start.value, rate.value, momentum.value, n_steps.value)))
+    return
+
+
+@app.cell
+def _(f, start):
+    inside(
+        lambda: mo.vstack(
+            [mo.md("## The limit of difference quotients")]
+            + [box(partial_sign(name), letters(f.difference_quotients(start.value, name))) for name in f.variables]
+        )
+    )
+    return
+
+
+if __name__ == "__main__":
+    app.run()
