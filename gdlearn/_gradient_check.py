@@ -87,7 +87,7 @@ def check_gradient(
     Raises
     ------
     ValueError
-        If `value` or `gradient` is not finite at theta, or the gradient has another shape.
+        If theta is empty, `value` or `gradient` is not finite there, or the gradient has another shape.
 
     References
     ----------
@@ -106,6 +106,8 @@ def check_gradient(
     False
     """
     theta = np.array(theta, dtype=np.float64)
+    if theta.size == 0:
+        raise ValueError("theta is empty: a function without parameters has no gradient to check.")
     shape, origin = theta.shape, theta.ravel()
 
     def flat(x: Array) -> float:

@@ -44,7 +44,6 @@ SYMBOLIC_ORDER = [
     "_text",
     "_expression",
     "_numbers",
-    "_evaluate",
     "_domain",
     "_steps",
     "_symbolic_function",

@@ -128,6 +128,8 @@ def test_functions_that_are_no_quadratic():
 
 
 def test_what_cannot_be_checked_is_refused():
+    with pytest.raises(ValueError, match="theta is empty"):
+        check_gradient(lambda v: 1.0, lambda v: v, [])
     with pytest.raises(ValueError, match="shape"):
         check_gradient(np.sum, lambda v: np.ones(3), np.zeros(2))
     with pytest.raises(ValueError, match="finite"):

@@ -1,25 +1,30 @@
-r"""Where a function is defined, and where it is differentiable: conditions collected from its expression.
+r"""Where a function is defined, and where it is differentiable: conditions collected from what was typed.
 
-Every node that is not defined for all real arguments contributes conditions on them; the domain is where all hold. A
-condition compares two subexpressions, so that it can be shown, and evaluated on arrays.
+Every part that is not defined for all real arguments claims something of them; the domain is where all claims hold. A
+condition compares two expressions, so that it can be shown, and evaluated on arrays.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import sympy
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ._evaluate import Evaluator, Values
+from ._expression import parts
+from ._functions import FUNCTIONS, Claim, cbrt
+from ._numbers import Array, Program
+from ._parser import Node
 from ._text import latex, text
 
 Bools = NDArray[np.bool_]
-Claim = tuple[sympy.Expr, str, Any]
+Numbers = Callable[[Any], Array]
+"""SymPy expression → its values."""
 
 COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
@@ -39,44 +44,9 @@ FLIPPED = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "!=": "!="}
 SIGNS = {">": "positive", ">=": "nonnegative", "<": "negative", "<=": "nonpositive", "!=": "nonzero"}
 """What a relation to 0 says, in SymPy's words."""
 
-EVERYWHERE = {
-    *(sympy.Add, sympy.Mul, sympy.exp, sympy.sin, sympy.cos, sympy.atan, sympy.sinh, sympy.cosh, sympy.tanh),
-    *(sympy.sech, sympy.asinh, sympy.erf, sympy.erfc),
-}
-"""Nodes that are defined and differentiable for all real arguments."""
 
-DEFINED: dict[Any, Callable[[Any], list[Claim]]] = {
-    sympy.log: lambda u: [(u, ">", 0)],
-    sympy.tan: lambda u: [(sympy.cos(u), "!=", 0)],
-    sympy.sec: lambda u: [(sympy.cos(u), "!=", 0)],
-    sympy.cot: lambda u: [(sympy.sin(u), "!=", 0)],
-    sympy.csc: lambda u: [(sympy.sin(u), "!=", 0)],
-    sympy.asin: lambda u: [(sympy.Abs(u), "<=", 1)],
-    sympy.acos: lambda u: [(sympy.Abs(u), "<=", 1)],
-    sympy.asec: lambda u: [(sympy.Abs(u), ">=", 1)],
-    sympy.acsc: lambda u: [(sympy.Abs(u), ">=", 1)],
-    sympy.coth: lambda u: [(u, "!=", 0)],
-    sympy.csch: lambda u: [(u, "!=", 0)],
-    sympy.acosh: lambda u: [(u, ">=", 1)],
-    sympy.atanh: lambda u: [(sympy.Abs(u), "<", 1)],
-    sympy.acoth: lambda u: [(sympy.Abs(u), ">", 1)],
-    sympy.asech: lambda u: [(u, ">", 0), (u, "<=", 1)],
-    sympy.acsch: lambda u: [(u, "!=", 0)],
-}
-"""What a function needs of its argument to be defined."""
-
-DIFFERENTIABLE: dict[Any, Callable[[Any], list[Claim]]] = {
-    sympy.Abs: lambda u: [(u, "!=", 0)],
-    sympy.sign: lambda u: [(u, "!=", 0)],
-    sympy.acot: lambda u: [(u, "!=", 0)],
-    sympy.asin: lambda u: [(sympy.Abs(u), "<", 1)],
-    sympy.acos: lambda u: [(sympy.Abs(u), "<", 1)],
-    sympy.asec: lambda u: [(sympy.Abs(u), ">", 1)],
-    sympy.acsc: lambda u: [(sympy.Abs(u), ">", 1)],
-    sympy.acosh: lambda u: [(u, ">", 1)],
-    sympy.asech: lambda u: [(u, "<", 1)],
-}
-"""What a function needs of its argument besides, to be differentiable."""
+class DomainError(ValueError):
+    """A function or its gradient is not defined where it was asked for; the message names the condition."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +65,10 @@ class Condition:
 
     Examples
     --------
-    >>> import sympy
-    >>> x = sympy.Symbol("x", real=True)
-    >>> print(conditions(sympy.log(x - 1)).defined[0])
-    x - 1 > 0
+    >>> from gdlearn.symbolic import SymbolicFunction
+    >>> condition = SymbolicFunction("y*ln(x - 1)").domain.defined[0]
+    >>> print(condition, "because", condition.reason)
+    x - 1 > 0 because ln(x - 1) needs x - 1 > 0
     """
 
     left: sympy.Expr
@@ -123,13 +93,22 @@ class Condition:
         sign = {">=": r"\geq", "<=": r"\leq", "!=": r"\neq"}.get(self.relation, self.relation)
         return f"{left} {sign} {right}"
 
-    def holds(self, evaluate: Evaluator) -> Bools:
+    def parts(self) -> list[Any]:
+        """The expressions whose values decide it."""
+        return [self.left, self.right, *(self.left.args if self._is_pole else ())]
+
+    def holds(self, numbers: Numbers) -> Bools:
         """Whether it holds, elementwise; not where a side is NaN. sin u and cos u are 0 within the rounding of u."""
-        left, right = evaluate(self.left), evaluate(self.right)
-        if self.relation == "!=" and isinstance(self.left, sympy.sin | sympy.cos):
-            rounding = np.finfo(np.float64).eps * np.abs(evaluate(self.left.args[0]))
+        left, right = numbers(self.left), numbers(self.right)
+        if self._is_pole:
+            rounding = np.finfo(np.float64).eps * np.abs(numbers(self.left.args[0]))
             left = np.where(np.abs(left) <= rounding, 0.0, left)
-        return np.asarray(COMPARE[self.relation](left, right), dtype=np.bool_)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(COMPARE[self.relation](left, right), dtype=np.bool_)
+
+    @property
+    def _is_pole(self) -> bool:
+        return self.relation == "!=" and isinstance(self.left, sympy.sin | sympy.cos)
 
 
 @dataclass(frozen=True)
@@ -147,9 +126,8 @@ class Domain:
 
     Examples
     --------
-    >>> import sympy
-    >>> x, y = sympy.symbols("x y", real=True)
-    >>> domain = conditions(sympy.sqrt(1 - sympy.sqrt(x * y)))
+    >>> from gdlearn.symbolic import SymbolicFunction
+    >>> domain = SymbolicFunction("sqrt(1 - sqrt(x*y))").domain
     >>> print(domain)
     x*y >= 0 and 1 - sqrt(x*y) >= 0
     >>> domain.contains({"x": [1.0, 1.0, 0.0], "y": [0.5, -2.0, 3.0]})
@@ -167,7 +145,11 @@ class Domain:
         parts = [f"({c})" if c.relation == "power" and len(self.defined) > 1 else str(c) for c in self.defined]
         return " and ".join(parts) or "everywhere"
 
-    def contains(self, values: Values) -> Bools:
+    def latex(self) -> str:
+        """The conditions in LaTeX, joined by ∧; empty if there are none."""
+        return r" \;\wedge\; ".join(condition.latex() for condition in self.defined)
+
+    def contains(self, values: Mapping[str, ArrayLike]) -> Bools:
         """Whether the function is defined, for each element of the values, which broadcast; never at NaN or inf.
 
         Raises
@@ -177,85 +159,98 @@ class Domain:
         """
         return self._all(self.defined, values)
 
-    def differentiable_at(self, values: Values) -> Bools:
+    def differentiable_at(self, values: Mapping[str, ArrayLike]) -> Bools:
         """Whether the function is defined and differentiable, for each element of the values."""
         return self._all(self.defined + self.differentiable, values)
 
-    def violated(self, values: Values, *, differentiable: bool = False) -> Condition | None:
+    def violated(self, values: Mapping[str, ArrayLike], *, differentiable: bool = False) -> Condition | None:
         """The first condition that fails for some element; with ``differentiable=True`` of those too."""
-        evaluate = Evaluator(values)
+        numbers = self._numbers(values)
         checked = self.defined + (self.differentiable if differentiable else ())
-        return next((condition for condition in checked if not condition.holds(evaluate).all()), None)
+        return next((condition for condition in checked if not condition.holds(numbers).all()), None)
 
-    def _all(self, checked: tuple[Condition, ...], values: Values) -> Bools:
-        evaluate = Evaluator(values)
-        finite = [np.isfinite(value) for value in evaluate.values.values()]
-        parts = np.broadcast_arrays(*finite, *(condition.holds(evaluate) for condition in checked), np.True_)
-        result: Bools = np.logical_and.reduce(parts)
+    def explain(self, point: Mapping[str, float], *, differentiable: bool = False) -> str | None:
+        """A sentence that says which condition fails at one point, and what was found there; None if none does."""
+        condition = self.violated(point, differentiable=differentiable)
+        if condition is None:
+            return None
+        where = ", ".join(f"{name} = {value:.6g}" for name, value in point.items())
+        if isinstance(condition.left, sympy.Symbol):
+            found = where
+        else:
+            found = f"{text(condition.left)} = {float(self._numbers(point)(condition.left)):.6g} at {where}"
+        return f"{condition.reason}, and {found}."
+
+    def _all(self, checked: tuple[Condition, ...], values: Mapping[str, ArrayLike]) -> Bools:
+        finite = [np.isfinite(np.asarray(value, dtype=np.float64)) for value in values.values()]
+        numbers = self._numbers(values)
+        holds = np.broadcast_arrays(*finite, *(condition.holds(numbers) for condition in checked), np.True_)
+        result: Bools = np.logical_and.reduce(holds)
         return np.asarray(result)
 
+    @cached_property
+    def _program(self) -> Program:
+        sides = [part for condition in self.defined + self.differentiable for part in condition.parts()]
+        return Program(sides, sorted(set().union(*(side.free_symbols for side in sides)), key=lambda s: str(s.name)))
 
-def conditions(expression: sympy.Expr) -> Domain:
-    r"""The domain of an expression of real variables, as conditions.
+    def _numbers(self, values: Mapping[str, ArrayLike]) -> Numbers:
+        missing = [symbol.name for symbol in self._program.variables if symbol.name not in values]
+        if missing:
+            raise ValueError(f"variable {missing[0]} has no value; values were given for {sorted(values)}.")
+        return self._program.numbers([np.asarray(values[s.name], dtype=np.float64) for s in self._program.variables])
+
+
+def domain_of(tree: Node, typed: str) -> Domain:
+    r"""The domain of what was typed, as conditions.
 
     Powers are real powers: :math:`u^q` with q not whole needs :math:`u \ge 0`, and :math:`u > 0` if q < 0; with a
-    variable exponent see `Condition`. What SymPy has cancelled while the expression was built is not seen: x/x is 1.
+    variable exponent see `Condition`.
 
     Parameters
     ----------
-    expression : sympy.Expr
-        f, of real symbols, evaluated or not.
+    tree : Node
+    typed : str
+        What it was read from.
 
     Returns
     -------
     Domain
         Conditions that always hold are left out as far as the signs of their parts show it; of two between the same
         expressions the stricter is kept.
-
-    Raises
-    ------
-    ValueError
-        If the expression contains a function whose domain is not in the table.
-
-    Examples
-    --------
-    >>> import sympy
-    >>> x, y = sympy.symbols("x y", real=True)
-    >>> print(conditions(sympy.log(1 - x**2 - y**2) / (x**2 + 1)))
-    -x**2 - y**2 + 1 > 0
-    >>> [str(condition) for condition in conditions(sympy.sqrt(abs(x - y))).differentiable]
-    ['x - y != 0']
     """
     defined: list[Condition] = []
     differentiable: list[Condition] = []
     real = _Real()
-    for node in dict.fromkeys(sympy.postorder_traversal(expression)):
-        needs, smooth = _claims(node)
-        for found, claims, verb in (defined, needs, "needs"), (differentiable, smooth, "is differentiable for"):
-            for claim in claims:
-                reason = f"{text(node)} {verb} {Condition(*claim, '')}"
-                for left, relation, right in _normalised(*claim):
-                    condition = Condition(left, relation, right, reason)
-                    if not real.proves(condition):
-                        _merge(found, condition)
+    for node, _, children in parts(tree, typed):
+        if node.value is not None:
+            continue
+        for what, needs, smooth in _claims(node, children):
+            for found, claims, verb in (defined, needs, "needs"), (differentiable, smooth, "is differentiable for"):
+                for claim in claims:
+                    reason = f"{what} {verb} {Condition(*claim, '')}"
+                    for left, relation, right in _normalised(*claim):
+                        condition = Condition(left, relation, right, reason)
+                        if not real.proves(condition):
+                            _merge(found, condition)
     known = {(c.left, relation, c.right) for c in defined for relation in IMPLIED.get(c.relation, {c.relation})}
     extra = [c for c in differentiable if (c.left, c.relation, c.right) not in known]
     return Domain(tuple(defined), tuple(extra))
 
 
-def _claims(node: sympy.Basic) -> tuple[list[Claim], list[Claim]]:
-    """What one node needs to be defined, and besides to be differentiable."""
-    if isinstance(node, sympy.Symbol | sympy.Rational | sympy.Float | sympy.NumberSymbol) or node.func in EVERYWHERE:
-        return [], []
-    if isinstance(node, sympy.Pow):
-        return _power(*node.args)
-    if isinstance(node, sympy.Max | sympy.Min):
-        return [], _ties(node.func, sorted(node.args, key=lambda argument: argument.is_number is True))
-    if (node.func in DEFINED or node.func in DIFFERENTIABLE) and len(node.args) == 1:
-        table = [DEFINED.get(node.func), DIFFERENTIABLE.get(node.func)]
-        first, second = [claims(node.args[0]) if claims else [] for claims in table]
-        return first, second
-    raise ValueError(f"the domain of {node.func.__name__} is not known")
+def _claims(node: Node, children: list[Any]) -> Iterator[tuple[str, list[Claim], list[Claim]]]:
+    """What a part needs to be defined, and besides to be differentiable, with its text."""
+    if node.kind == "product":
+        for sign, divisor, u in zip(node.head, node.children, children, strict=True):
+            if sign == "/" and divisor.value is None:
+                whole = divisor.kind in ("name", "call")
+                yield f"1/{divisor}" if whole else f"1/({divisor})", [(u, "!=", 0)], []
+    elif node.kind == "power":
+        yield str(node), *_power(children[0], children[1], node.children[1].value)
+    elif node.kind == "call" and node.head in ("max", "min"):
+        yield str(node), [], _ties(FUNCTIONS[node.head].build, sorted(children, key=lambda u: u.is_number is True))
+    elif node.kind == "call":
+        callee = FUNCTIONS[node.head]
+        yield str(node), callee.defined(children[0]), callee.differentiable(children[0])
 
 
 def _ties(extremum: Any, values: list[sympy.Expr]) -> list[Claim]:
@@ -263,14 +258,13 @@ def _ties(extremum: Any, values: list[sympy.Expr]) -> list[Claim]:
     claims: list[Claim] = []
     for i, value in enumerate(values[:-1]):
         others = values[:i] + values[i + 1 :]
-        claims.append((value, "!=", extremum(*others, evaluate=False) if len(others) > 1 else others[0]))
+        claims.append((value, "!=", extremum(*others) if len(others) > 1 else others[0]))
     return claims
 
 
-def _power(u: sympy.Expr, v: sympy.Expr) -> tuple[list[Claim], list[Claim]]:
-    if v.free_symbols:
+def _power(u: sympy.Expr, v: sympy.Expr, exponent: float | None) -> tuple[list[Claim], list[Claim]]:
+    if exponent is None:
         return ([], []) if u.is_positive else ([(u, "power", v)], [(u, ">", 0)])
-    exponent = float(v)
     if exponent.is_integer():
         return [(u, "!=", 0)] if exponent < 0 else [], []
     return [(u, ">=" if exponent > 0 else ">", 0)], [(u, ">", 0)] if 0 < exponent < 1 else []
@@ -281,7 +275,7 @@ def _normalised(left: sympy.Expr, relation: str, right: Any) -> Iterator[Claim]:
     right = sympy.sympify(right)
     if right.is_zero and isinstance(left, sympy.Abs) and relation in (">", "!="):
         yield from _normalised(left.args[0], "!=", 0)
-    elif right.is_zero and relation == "!=" and isinstance(left, sympy.Mul | sympy.Pow | sympy.sign):
+    elif right.is_zero and relation == "!=" and isinstance(left, sympy.Mul | sympy.Pow | sympy.sign | cbrt):
         for factor in left.args if isinstance(left, sympy.Mul) else left.args[:1]:
             yield from _normalised(factor, "!=", 0)
     elif right.is_zero and relation in FLIPPED and isinstance(left, sympy.Mul) and left.args[0].is_Rational:
@@ -317,7 +311,7 @@ class _Real:
 
     def proves(self, condition: Condition) -> bool:
         if not (condition.left.free_symbols or condition.right.free_symbols):
-            return bool(condition.holds(Evaluator({})))
+            return bool(condition.holds(Program(condition.parts(), []).numbers([])))
         if condition.relation == "power":
             return bool(self.stand_in(condition.left).is_positive)
         if isinstance(condition.left, sympy.Abs) and isinstance(condition.left.args[0], sympy.sin | sympy.cos):
@@ -330,9 +324,19 @@ class _Real:
         if not u.args:
             return u
         if u not in self._stand_ins:
-            made = u.func(*map(self.stand_in, u.args))
-            known = {sign: True for sign in SIGNS.values() if getattr(made, f"is_{sign}")}
-            if isinstance(u, sympy.Pow | sympy.acos | sympy.acosh) and not made.is_real:
-                known["nonnegative"] = True  # sqrt(x)
-            self._stand_ins[u] = sympy.Dummy(real=True, **known)
+            self._stand_ins[u] = sympy.Dummy(real=True, **self._signs(u))
         return self._stand_ins[u]
+
+    def _signs(self, u: sympy.Basic) -> dict[str, bool]:
+        arguments = [self.stand_in(argument) for argument in u.args]
+        if isinstance(u, sympy.Max | sympy.Min):  # SymPy would compare every pair
+            above, below = ("positive", "nonnegative"), ("negative", "nonpositive")
+            by_one, by_all = (above, below) if isinstance(u, sympy.Max) else (below, above)
+            by_one = tuple(sign for sign in by_one if any(getattr(a, f"is_{sign}") for a in arguments))
+            by_all = tuple(sign for sign in by_all if all(getattr(a, f"is_{sign}") for a in arguments))
+            return dict.fromkeys(by_one + by_all, True)
+        made = u.func(*arguments)
+        known = {sign: True for sign in SIGNS.values() if getattr(made, f"is_{sign}")}
+        if isinstance(u, sympy.Pow | sympy.acos | sympy.acosh) and not made.is_real:
+            known["nonnegative"] = True  # sqrt(x)
+        return known

@@ -1,4 +1,4 @@
-"""The functions that a text may call: each with its SymPy constructor and its NumPy kernel."""
+"""The functions that a text may call, one row each: SymPy constructor, NumPy kernel, domain."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import sympy
 from scipy.special import erf
+
+Claim = tuple[Any, str, Any]
+"""left, relation, right: what must hold of subexpressions; the relations are those of `Condition`."""
+
+Claims = Callable[[Any], list[Claim]]
+"""What must hold of an argument."""
 
 
 class cbrt(sympy.Function):  # type: ignore[misc] # noqa: N801, SymPy prints a function by the name of its class
@@ -37,9 +43,63 @@ class cbrt(sympy.Function):  # type: ignore[misc] # noqa: N801, SymPy prints a f
         x = self.args[0]._eval_evalf(prec)
         return sympy.sign(x) * sympy.cbrt(abs(x))
 
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
-        root = rf"\sqrt[3]{{{printer._print(self.args[0])}}}"
-        return root if exp is None else rf"{root}^{{{exp}}}"
+
+class Choice(sympy.Function):  # type: ignore[misc]
+    """a where u > v, else b: the derivative of max and min, which SymPy's Piecewise would start to simplify."""
+
+    nargs = 4
+    is_extended_real = True
+
+    @classmethod
+    def eval(cls, u: Any, v: Any, a: Any, b: Any) -> Any:
+        """Choose between numbers."""
+        if a == b:
+            return a
+        return (a if u > v else b) if u.is_Rational and v.is_Rational else None
+
+    def _eval_derivative(self, s: Any) -> Any:
+        u, v, a, b = self.args
+        return Choice(u, v, a.diff(s), b.diff(s))
+
+
+def real_abs(u: Any) -> Any:
+    """|u| of what is real wherever it is defined, which SymPy must not be left to doubt: |√x| is no arctangent."""
+    return sympy.Abs(u, evaluate=bool(u.is_extended_real))
+
+
+def real_sign(u: Any) -> Any:
+    """The sign of u in the same sense."""
+    return sympy.sign(u, evaluate=bool(u.is_extended_real))
+
+
+def unordered_max(*values: Any) -> Any:
+    """The largest of the values, not compared with each other beforehand, which takes SymPy minutes."""
+    return sympy.Max(*values, evaluate=False)
+
+
+def unordered_min(*values: Any) -> Any:
+    """The smallest in the same sense."""
+    return sympy.Min(*values, evaluate=False)
+
+
+def largest(*values: Any) -> Any:
+    """The kernel of max."""
+    return np.maximum.reduce(np.broadcast_arrays(*values))
+
+
+def smallest(*values: Any) -> Any:
+    """The kernel of min."""
+    return np.minimum.reduce(np.broadcast_arrays(*values))
+
+
+def whatever(u: Any) -> list[Claim]:
+    """No claim."""
+    return []
+
+
+def claim(relation: str, bound: int, of: Callable[[Any], Any] = lambda u: u) -> Claims:
+    """One claim about the argument, or what `of` makes of it."""
+    return lambda u: [(of(u), relation, bound)]
 
 
 class Callee(NamedTuple):
@@ -48,100 +108,68 @@ class Callee(NamedTuple):
     Attributes
     ----------
     build : callable
-        SymPy arguments, and `evaluate` → SymPy expression.
+        SymPy arguments → SymPy expression.
     kernel : callable
         The same on floats or arrays; NaN or infinite outside the domain.
+    defined : callable
+        What its argument needs for it to have a value.
+    differentiable : callable
+        What its argument needs besides for it to have a derivative.
     most : int
         The largest number of arguments.
     """
 
     build: Callable[..., Any]
     kernel: Callable[..., Any]
+    defined: Claims = whatever
+    differentiable: Claims = whatever
     most: int = 1
 
 
-def real_abs(u: Any, evaluate: bool = True) -> Any:
-    """|u| of what is real wherever it is defined, which SymPy must not be left to doubt: |√x| is no arctangent."""
-    return sympy.Abs(u, evaluate=evaluate and bool(u.is_extended_real))
-
-
-def real_sign(u: Any, evaluate: bool = True) -> Any:
-    """The sign of u in the same sense."""
-    return sympy.sign(u, evaluate=evaluate and bool(u.is_extended_real))
-
-
-def unordered_max(*values: Any, evaluate: bool = True) -> Any:
-    """The largest of the values, not compared with each other beforehand, which takes SymPy minutes."""
-    return sympy.Max(*values, evaluate=False)
-
-
-def unordered_min(*values: Any, evaluate: bool = True) -> Any:
-    """The smallest in the same sense."""
-    return sympy.Min(*values, evaluate=False)
-
-
-def _sqrt(x: Any, evaluate: bool = True) -> Any:
-    return sympy.Pow(x, sympy.S.Half, evaluate=evaluate)
-
-
-def _log10(x: Any, evaluate: bool = True) -> Any:
-    if evaluate:
-        return sympy.log(x, 10)
-    return sympy.Mul(sympy.log(x, evaluate=False), 1 / sympy.log(10), evaluate=False)
-
-
-def _smallest(*values: Any) -> Any:
-    return np.minimum.reduce(np.broadcast_arrays(*values))
-
-
-def _largest(*values: Any) -> Any:
-    return np.maximum.reduce(np.broadcast_arrays(*values))
-
+FUNCTIONS: dict[str, Callee] = {
+    "exp": Callee(sympy.exp, np.exp),
+    "ln": Callee(sympy.log, np.log, claim(">", 0)),
+    "log10": Callee(lambda u: sympy.log(u, 10), np.log10, claim(">", 0)),
+    "sqrt": Callee(sympy.sqrt, np.sqrt, claim(">=", 0), claim(">", 0)),
+    "cbrt": Callee(cbrt, np.cbrt, whatever, claim("!=", 0)),
+    "abs": Callee(real_abs, np.abs, whatever, claim("!=", 0)),
+    "sign": Callee(real_sign, np.sign, whatever, claim("!=", 0)),
+    "erf": Callee(sympy.erf, erf),
+    "max": Callee(unordered_max, largest, most=10),  # where two of the largest meet: see _domain
+    "min": Callee(unordered_min, smallest, most=10),
+    "sin": Callee(sympy.sin, np.sin),
+    "cos": Callee(sympy.cos, np.cos),
+    "tan": Callee(sympy.tan, np.tan, claim("!=", 0, of=sympy.cos)),
+    "cot": Callee(sympy.cot, lambda u: 1.0 / np.tan(u), claim("!=", 0, of=sympy.sin)),
+    "sec": Callee(sympy.sec, lambda u: 1.0 / np.cos(u), claim("!=", 0, of=sympy.cos)),
+    "csc": Callee(sympy.csc, lambda u: 1.0 / np.sin(u), claim("!=", 0, of=sympy.sin)),
+    "asin": Callee(sympy.asin, np.arcsin, claim("<=", 1, of=real_abs), claim("<", 1, of=real_abs)),
+    "acos": Callee(sympy.acos, np.arccos, claim("<=", 1, of=real_abs), claim("<", 1, of=real_abs)),
+    "atan": Callee(sympy.atan, np.arctan),
+    "sinh": Callee(sympy.sinh, np.sinh),
+    "cosh": Callee(sympy.cosh, np.cosh),
+    "tanh": Callee(sympy.tanh, np.tanh),
+    "coth": Callee(sympy.coth, lambda u: 1.0 / np.tanh(u), claim("!=", 0)),
+    "sech": Callee(sympy.sech, lambda u: 1.0 / np.cosh(u)),
+    "csch": Callee(sympy.csch, lambda u: 1.0 / np.sinh(u), claim("!=", 0)),
+    "asinh": Callee(sympy.asinh, np.arcsinh),
+    "acosh": Callee(sympy.acosh, np.arccosh, claim(">=", 1), claim(">", 1)),
+    "atanh": Callee(sympy.atanh, np.arctanh, claim("<", 1, of=real_abs)),
+}
+"""Name in a text → what it calls."""
 
 KERNELS: dict[Any, Callable[..., Any]] = {
-    sympy.exp: np.exp,
-    sympy.log: np.log,
-    cbrt: np.cbrt,
+    **{callee.build: callee.kernel for callee in FUNCTIONS.values() if isinstance(callee.build, type)},
     sympy.Abs: np.abs,
     sympy.sign: np.sign,
-    sympy.erf: erf,
-    sympy.Min: _smallest,
-    sympy.Max: _largest,
-    sympy.sin: np.sin,
-    sympy.cos: np.cos,
-    sympy.tan: np.tan,
-    sympy.cot: lambda x: 1.0 / np.tan(x),
-    sympy.sec: lambda x: 1.0 / np.cos(x),
-    sympy.csc: lambda x: 1.0 / np.sin(x),
-    sympy.asin: np.arcsin,
-    sympy.acos: np.arccos,
-    sympy.atan: np.arctan,
-    sympy.sinh: np.sinh,
-    sympy.cosh: np.cosh,
-    sympy.tanh: np.tanh,
-    sympy.coth: lambda x: 1.0 / np.tanh(x),
-    sympy.sech: lambda x: 1.0 / np.cosh(x),
-    sympy.csch: lambda x: 1.0 / np.sinh(x),
-    sympy.asinh: np.arcsinh,
-    sympy.acosh: np.arccosh,
-    sympy.atanh: np.arctanh,
+    sympy.Max: largest,
+    sympy.Min: smallest,
+    Choice: lambda u, v, a, b: np.where(u > v, a, b),
 }
 """SymPy class → NumPy kernel."""
 
-MANY = 10
-ALIASES = {"ln": sympy.log, "arcsin": sympy.asin, "arccos": sympy.acos, "arctan": sympy.atan}
-
-FUNCTIONS: dict[str, Callee] = {
-    **{kind.__name__: Callee(kind, kernel) for kind, kernel in KERNELS.items() if kind.__name__.islower()},
-    **{name: Callee(kind, KERNELS[kind]) for name, kind in ALIASES.items()},
-    "min": Callee(unordered_min, _smallest, MANY),
-    "max": Callee(unordered_max, _largest, MANY),
-    "abs": Callee(real_abs, np.abs),
-    "sign": Callee(real_sign, np.sign),
-    "sqrt": Callee(_sqrt, np.sqrt),
-    "log10": Callee(_log10, np.log10),
-}
-"""Name in a text → what it calls."""
+ALIASES = {"log": "ln", "arcsin": "asin", "arccos": "acos", "arctan": "atan"}
+FUNCTIONS |= {alias: FUNCTIONS[name] for alias, name in ALIASES.items()}
 
 CONSTANTS = {"pi": sympy.pi, "e": sympy.E}
 """Names that are numbers, unless declared as variables."""

@@ -1,4 +1,4 @@
-"""SymPy → NumPy: an expression as a list of kernels, run on arrays, with a reason where no number comes out."""
+"""SymPy → NumPy: an expression as a list of kernels, run on arrays; no text becomes code."""
 
 from __future__ import annotations
 
@@ -11,14 +11,9 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from ._expression import text_of
 from ._functions import KERNELS
 
 Array = NDArray[np.float64]
-
-
-class DomainError(ValueError):
-    """A function or its gradient is not defined where it was asked for; the message names the condition."""
 
 
 class Program:
@@ -30,6 +25,14 @@ class Program:
         The outputs.
     variables : sequence of SymPy symbols
         The inputs.
+
+    Examples
+    --------
+    >>> import numpy as np, sympy
+    >>> from gdlearn.symbolic._numbers import Program
+    >>> x, y = sympy.symbols("x y", real=True)
+    >>> Program([x**2 * y, x + y], [x, y])([np.array([1.0, 2.0]), np.array([3.0, 3.0])])
+    [array([ 3., 12.]), array([4., 5.])]
     """
 
     def __init__(self, expressions: Sequence[Any], variables: Sequence[Any]) -> None:
@@ -47,17 +50,37 @@ class Program:
             self.steps.append((expression, kernel, places))
         return self._slots[expression]
 
-    def run(self, inputs: Sequence[Any]) -> list[Any]:
-        """The value of every slot; ``outputs`` says which of them are asked for."""
+    def __call__(self, inputs: Sequence[Any]) -> list[Any]:
+        """The outputs; NaN or infinite where there is no value. NumPy does not warn."""
+        slots = self._run(inputs)
+        return [slots[place] for place in self.outputs]
+
+    def numbers(self, inputs: Sequence[Any]) -> Callable[[Any], Any]:
+        """The values of outputs, and of all that is in them, by expression."""
+        slots = self._run(inputs)
+        return lambda expression: slots[self._slots[expression]]
+
+    def _run(self, inputs: Sequence[Any]) -> list[Any]:
         slots: list[Any] = list(inputs)
         with np.errstate(all="ignore"):
             for _, kernel, places in self.steps:
                 slots.append(kernel(*[slots[place] for place in places]))
         return slots
 
+    def too_large(self, output: int, point: Sequence[float]) -> Any:
+        """The innermost part of an output that is not finite at a point."""
+        slots = self._run([np.float64(x) for x in point])
+        place = self.outputs[output]
+        while True:
+            expression, _, places = self.steps[place - len(self.variables)]
+            inner = [place for place in places if not np.isfinite(slots[place])]
+            if not inner:
+                return expression
+            place = inner[0]
+
     def smooth_piece(self, point: Sequence[float]) -> Program:
         """The program without its kinks: |u|, sign, min and max continued as they are next to a point."""
-        slots = self.run([np.float64(x) for x in point])
+        slots = self._run([np.float64(x) for x in point])
         piece = Program([], self.variables)
         piece.outputs = self.outputs
         for expression, kernel, places in self.steps:
@@ -70,58 +93,6 @@ class Program:
                 kernel = partial(_argument, chosen)
             piece.steps.append((expression, kernel, places))
         return piece
-
-    def reason(self, output: int, point: Sequence[float]) -> str:
-        """Why an output is not finite at a point: the innermost part that has no value, and what it needs."""
-        slots = self.run([np.float64(x) for x in point])
-        n_variables = len(self.variables)
-        bad = output
-        while True:
-            expression, _, places = self.steps[bad - n_variables]
-            inner = [place for place in places if not np.isfinite(slots[place])]
-            if not inner:
-                break
-            bad = inner[0]
-        operands = [self.variables[p] if p < n_variables else self.steps[p - n_variables][0] for p in places]
-        where = ", ".join(f"{s.name} = {x:.6g}" for s, x in zip(self.variables, point, strict=True))
-        named = {operand: float(slots[place]) for operand, place in zip(operands, places, strict=True)}
-        condition = need(expression, named)
-        if condition is None:
-            return f"{text_of(expression)} is too large for float64 at {where}."
-        operand, wanted = condition
-        found = f"{text_of(operand)} = {named[operand]:.6g}"
-        return f"{text_of(expression)} needs {text_of(operand)} {wanted}, and {found}" + (
-            "." if operand in self.variables and n_variables == 1 else f" at {where}."
-        )
-
-
-NEEDS: dict[Any, tuple[Callable[[float], bool], str]] = {
-    sympy.log: (lambda x: x > 0, "> 0"),
-    sympy.asin: (lambda x: abs(x) <= 1, "between -1 and 1"),
-    sympy.acos: (lambda x: abs(x) <= 1, "between -1 and 1"),
-    sympy.acosh: (lambda x: x >= 1, ">= 1"),
-    sympy.atanh: (lambda x: abs(x) < 1, "strictly between -1 and 1"),
-    sympy.cot: (lambda x: x != 0, "!= 0"),
-    sympy.csc: (lambda x: x != 0, "!= 0"),
-    sympy.coth: (lambda x: x != 0, "!= 0"),
-    sympy.csch: (lambda x: x != 0, "!= 0"),
-}
-
-
-def need(expression: Any, values: dict[Any, float]) -> tuple[Any, str] | None:
-    """What an expression needs of which operand, if that is not so at the operands' `values`; else None."""
-    if expression.is_Pow:
-        base, exponent = expression.args
-        x, n = values.get(base, 1.0), values.get(exponent, 1.0)
-        if not expression.exp.free_symbols:
-            n = float(exponent)
-            if n == round(n):
-                return (base, "!= 0") if x == 0 and n < 0 else None
-            return (base, ">= 0" if n > 0 else "> 0") if x < 0 or (x == 0 and n < 0) else None
-        return (base, "> 0") if x <= 0 else None
-    holds, wanted = NEEDS.get(expression.func, (lambda x: True, ""))
-    operand = expression.args[0]
-    return None if holds(values.get(operand, 0.0)) else (operand, wanted)
 
 
 def _kernel(expression: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:
@@ -138,7 +109,7 @@ def _kernel(expression: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         return _power_kernel(*expression.args)
     if expression.func in KERNELS:
         return KERNELS[expression.func], expression.args
-    return _constant(np.nan), ()  # what SymPy writes where nothing is real: I, zoo, nan, arg
+    return _constant(np.nan), ()  # what is nowhere real, as the logarithm of -2 in the partial derivative of (-2)**x
 
 
 def _constant(value: float) -> Callable[..., Any]:
@@ -171,8 +142,8 @@ def _power_kernel(base: Any, exponent: Any) -> tuple[Callable[..., Any], tuple[A
     if base == sympy.E:
         return np.exp, (exponent,)
     if exponent.free_symbols:
-        return _real_power, (base, exponent)
-    n = float(_folded(exponent))
+        return np.power, (base, exponent)
+    n = float(Program([exponent], [])([])[0])
     if n == 0.5:
         return np.sqrt, (base,)
     if n == -0.5:
@@ -180,14 +151,3 @@ def _power_kernel(base: Any, exponent: Any) -> tuple[Callable[..., Any], tuple[A
     if n == -1.0:
         return lambda x: 1.0 / x, (base,)
     return lambda x: np.power(x, n), (base,)
-
-
-def _folded(constant: Any) -> Any:
-    """The value of an expression without variables."""
-    program = Program([constant], [])
-    return program.run([])[program.outputs[0]]
-
-
-def _real_power(base: Any, exponent: Any) -> Any:
-    """base**exponent where the exponent varies: exp(exponent·ln base), so for positive bases, and 0 for base 0."""
-    return np.power(np.where((base > 0) | ((base == 0) & (exponent > 0)), base, np.nan), exponent)

@@ -14,6 +14,7 @@ from typing import Any
 
 import sympy
 
+from ._functions import Choice, real_sign
 from ._text import latex, text
 
 Rewrite = tuple[str, sympy.Expr, list[sympy.Expr]]
@@ -146,6 +147,7 @@ class _Calculus:
             (sympy.Pow, self._power),
             (sympy.Max, self._extremum),
             (sympy.Min, self._extremum),
+            (sympy.Abs, self._abs),
             (sympy.sign, self._sign),
             (sympy.Function, self._function),
         ):
@@ -166,10 +168,7 @@ class _Calculus:
         if constants:
             rest = Mul(*[factor for factor in f.args if self.depends(factor)])
             return "linearity: constant factor", Mul(*constants, D(rest)), [rest]
-        factors = _factors(f)
-        if len(factors) == 1:  # sign(u)·abs(u)**q, as cbrt(u) is written
-            (q, base) = next(p.as_base_exp()[::-1] for p in f.args if not isinstance(p, sympy.sign))
-            return self._outer(f, base.args[0], lambda u: q * sympy.Abs(u) ** (q - 1), _signed_power(self.u, q))
+        factors = list(f.args)
         below = [factor for factor in factors if _is_reciprocal(factor) and not self.depends(factor.exp)]
         if below:
             u, v = Mul(*[factor for factor in factors if factor not in below]), Mul(*[1 / factor for factor in below])
@@ -211,38 +210,19 @@ class _Calculus:
         rule = f"chain rule, d {text(shown)}/d{self.u} = {text(slope(self.u))}"
         return rule, slope(inner) * self.derivative(inner), [inner]
 
+    def _abs(self, f: sympy.Abs) -> Rewrite:
+        return self._outer(f, f.args[0], real_sign, f.func(self.u))
+
     def _sign(self, f: sympy.sign) -> Rewrite:
         return "constant on either side of 0", sympy.S.Zero, []
 
     def _extremum(self, f: sympy.Max | sympy.Min) -> Rewrite:
         """The derivative of max(u, v) is u' where u > v, else v'."""
-        first, *others = f.args
-        rest = f.func(*others, evaluate=False) if len(others) > 1 else others[0]
-        larger = sympy.Gt if isinstance(f, sympy.Max) else sympy.Lt
-        after = sympy.Piecewise(
-            (self.derivative(first), larger(first, rest, evaluate=False)),
-            (self.derivative(rest), True),
-            evaluate=False,
-        )
-        name = "larger" if isinstance(f, sympy.Max) else "smaller"
-        return f"derivative of the {name}, where they differ", after, [first, rest]
-
-
-def _factors(f: sympy.Mul) -> list[sympy.Expr]:
-    """The factors of a product; sign(u)·abs(u)**q is one, for it has a derivative where its parts have none."""
-    factors = list(f.args)
-    for sign in [factor for factor in factors if isinstance(factor, sympy.sign)]:
-        for power in factors:
-            base, exponent = power.as_base_exp()
-            if base == sympy.Abs(sign.args[0]) and exponent.is_number:
-                factors.remove(sign)
-                factors[factors.index(power)] = sign * power
-                break
-    return factors
-
-
-def _signed_power(u: sympy.Expr, q: sympy.Expr) -> sympy.Expr:
-    return sympy.sign(u) * sympy.Abs(u) ** q
+        u, *others = sorted(f.args, key=self.depends, reverse=True)
+        v = f.func(*others, evaluate=False) if len(others) > 1 else others[0]
+        name, sides = ("larger", (u, v)) if isinstance(f, sympy.Max) else ("smaller", (v, u))
+        after = Choice(*sides, self.derivative(u), self.derivative(v))
+        return f"derivative of the {name}, where they differ", after, [u, v]
 
 
 def _is_reciprocal(factor: sympy.Expr) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from collections.abc import Iterable, Mapping
+from functools import cache, cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -11,9 +11,12 @@ import sympy
 from numpy.typing import ArrayLike
 
 from .._gradient_check import GradientCheck, check_gradient
-from ._expression import differentiate, symbol, to_sympy
-from ._numbers import Array, DomainError, Program
+from ._domain import Domain, DomainError, domain_of
+from ._expression import symbol, to_sympy
+from ._numbers import Array, Program
 from ._parser import is_variable_name, names_in, parse
+from ._steps import Step, steps
+from ._text import latex, text
 
 Outside = Literal["raise", "nan"]
 
@@ -73,8 +76,7 @@ class SymbolicFunction:
         As typed.
     variables : tuple of str
     expression : SymPy expression
-    as_typed : SymPy expression
-        Not even x/x is simplified in it: what the function's domain is read off.
+        As SymPy simplifies it at once: x/x is 1 there, while the domain still says x != 0.
 
     Raises
     ------
@@ -89,12 +91,19 @@ class SymbolicFunction:
     {'x': 2*x*y + y*cos(x*y), 'y': x**2 + x*cos(x*y)}
     >>> f([1.0, 0.0]), f.gradient_at([1.0, 0.0])
     (0.0, array([0., 2.]))
+    >>> for step in f.steps("x")[:3]:
+    ...     print(step)
+    linearity: sum: d/dx[x**2*y + sin(x*y)] = d/dx[x**2*y] + d/dx[sin(x*y)]
+    linearity: constant factor: d/dx[x**2*y] = y*d/dx[x**2]
+    power rule: d/dx[x**2] = 2*x
     >>> f.check([1.0, 2.0]).passed
     True
+    >>> print(SymbolicFunction("ln(1 - x**2 - y**2)/y").domain)
+    -x**2 - y**2 + 1 > 0 and y != 0
     >>> SymbolicFunction("ln(x)")(-1.0)
     Traceback (most recent call last):
         ...
-    gdlearn.symbolic._numbers.DomainError: log(x) needs x > 0, and x = -1.
+    gdlearn.symbolic._domain.DomainError: ln(x) needs x > 0, and x = -1.
     """
 
     def __init__(self, expression: str, variables: Iterable[str] | None = None) -> None:
@@ -105,7 +114,6 @@ class SymbolicFunction:
         self.text = expression
         self.variables = tuple(names_in(self._tree)) if declared is None else declared
         self.expression = to_sympy(self._tree, expression)
-        self.as_typed = to_sympy(self._tree, expression, evaluate=False)
         self._symbols = tuple(symbol(name) for name in self.variables)
 
     def __str__(self) -> str:
@@ -117,7 +125,41 @@ class SymbolicFunction:
     @cached_property
     def partials(self) -> dict[str, Any]:
         """Name of a variable → partial derivative by it, a SymPy expression, moderately simplified."""
-        return {s.name: differentiate(self.expression, s) for s in self._symbols}
+        return {name: self.steps(name)[-1].after for name in self.variables}
+
+    def steps(self, variable: str) -> list[Step]:
+        """The partial derivative by a variable, rule by rule.
+
+        Parameters
+        ----------
+        variable : str
+
+        Returns
+        -------
+        list of Step
+            Each with its `rule` in words, and what it leads from and to, `before` and `after`; as text and LaTeX too.
+            Replacing each `before` by its `after`, one after another, gives the partial derivative; the last step
+            simplifies it.
+        """
+        return list(self._steps_by(self._place(variable)))
+
+    @cached_property
+    def domain(self) -> Domain:
+        """Where the function is defined and where it is differentiable, as conditions."""
+        return domain_of(self._tree, self.text)
+
+    def in_domain(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Any:
+        """Whether the function is defined at θ: a bool, or an array of them of shape (...).
+
+        Examples
+        --------
+        >>> from gdlearn.symbolic import SymbolicFunction
+        >>> SymbolicFunction("sqrt(x*y)").in_domain([[1.0, 2.0], [-1.0, 2.0], [-1.0, -2.0]])
+        array([ True, False,  True])
+        """
+        inputs, shape = self._inputs(theta)
+        inside = np.broadcast_to(self.domain.contains(dict(zip(self.variables, inputs, strict=True))), shape)
+        return inside if inside.ndim else bool(inside)
 
     @property
     def gradient(self) -> Any:
@@ -126,8 +168,8 @@ class SymbolicFunction:
 
     def latex(self) -> str:
         """The function and its gradient in LaTeX."""
-        of = ", ".join(sympy.latex(s) for s in self._symbols)
-        return rf"f({of}) = {sympy.latex(self.expression)}, \quad \nabla f({of}) = {sympy.latex(self.gradient)}"
+        of = ", ".join(map(latex, self._symbols))
+        return rf"f({of}) = {latex(self.expression)}, \quad \nabla f({of}) = {latex(self.gradient.as_immutable())}"
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.latex()}$"
@@ -152,7 +194,7 @@ class SymbolicFunction:
         DomainError
             Where f has no finite value; the message names the part of the text and the condition.
         """
-        return _plain(self._evaluate(self._value_program, theta, outside)[0])
+        return _plain(self._evaluate(self._value_program, theta, outside, differentiable=False)[0])
 
     def gradient_at(self, theta: ArrayLike | Mapping[str, ArrayLike], *, outside: Outside = "raise") -> Array:
         """The gradient ∇f(θ), of shape (..., d), by the formulas of `partials`.
@@ -165,9 +207,9 @@ class SymbolicFunction:
         Raises
         ------
         DomainError
-            Where f or a partial derivative has no finite value.
+            Where f is not differentiable, or a partial derivative has no finite value.
         """
-        value, *partials = self._evaluate(self._gradient_program, theta, outside)
+        value, *partials = self._evaluate(self._gradient_program, theta, outside, differentiable=True)
         if not partials:
             return np.empty((*value.shape, 0))
         gradient: Array = np.stack(partials, axis=-1)
@@ -179,9 +221,9 @@ class SymbolicFunction:
         The differences are those of the smooth piece on which theta lies: beyond its kink |u| goes on as u, or −u.
         """
         point = self._point(theta)
-        self(point)
+        self.gradient_at(point)
         piece = self._value_program.smooth_piece(point.tolist())
-        return check_gradient(lambda t: piece.run(list(t))[piece.outputs[0]], self.gradient_at, point)
+        return check_gradient(lambda t: piece(list(t))[0], self.gradient_at, point)
 
     def directional_derivative(self, theta: ArrayLike | Mapping[str, ArrayLike], direction: ArrayLike) -> Any:
         r"""The slope of f at θ along a direction, ∇f(θ)·u with u the direction scaled to length 1.
@@ -255,11 +297,7 @@ class SymbolicFunction:
         >>> table.quotient[:3].round(4), table.h[table.best]
         (array([1.7183, 1.0517, 1.005 ]), np.float64(1e-08))
         """
-        if variable is None and len(self.variables) == 1:
-            variable = self.variables[0]
-        if variable not in self.variables:
-            raise ValueError(f"variable must be one of {', '.join(self.variables)}, got {variable!r}.")
-        i = self.variables.index(variable)
+        i = 0 if variable is None and len(self.variables) == 1 else self._place(variable)
         point = self._point(theta)
         partial = float(self.gradient_at(point)[i])
         h = np.array([float(f"1e-{k}") for k in range(16)])
@@ -271,29 +309,43 @@ class SymbolicFunction:
         return DifferenceQuotients(h, quotient, error, partial, best)
 
     @cached_property
+    def _steps_by(self) -> Any:
+        return cache(lambda place: steps(self.expression, self._symbols[place]))
+
+    @cached_property
     def _value_program(self) -> Program:
-        return Program([self.as_typed], self._symbols)
+        return Program([self.expression], self._symbols)
 
     @cached_property
     def _gradient_program(self) -> Program:
-        return Program([self.as_typed, *self.partials.values()], self._symbols)
+        return Program([self.expression, *self.partials.values()], self._symbols)
 
-    def _evaluate(self, program: Program, theta: Any, outside: Outside) -> list[Array]:
-        """The outputs of a program, all NaN where one of them is not finite."""
+    def _place(self, variable: Any) -> int:
+        if variable not in self.variables:
+            raise ValueError(f"variable must be one of {', '.join(self.variables)}; got {variable!r}.")
+        return self.variables.index(variable)
+
+    def _evaluate(self, program: Program, theta: Any, outside: Outside, *, differentiable: bool) -> list[Array]:
+        """The outputs of a program, all NaN outside the domain, or where one of them is not finite."""
         if outside not in ("raise", "nan"):
             raise ValueError(f'outside must be "raise" or "nan", got {outside!r}.')
         inputs, shape = self._inputs(theta)
-        slots = program.run(inputs)
-        results = [np.broadcast_to(slots[output], shape) for output in program.outputs]
-        finite = np.logical_and.reduce([np.isfinite(result) for result in results])
+        named = dict(zip(self.variables, inputs, strict=True))
+        allowed = (self.domain.differentiable_at if differentiable else self.domain.contains)(named)
+        results = [np.broadcast_to(output, shape) for output in program(inputs)]
+        finite = np.logical_and.reduce([np.broadcast_to(allowed, shape), *map(np.isfinite, results)])
         if finite.all():
             return results
         if outside == "nan":
             return [np.where(finite, result, np.nan) for result in results]
         first = np.unravel_index(int(np.argmin(finite)), shape)
-        point = [float(x[first]) for x in inputs]
-        bad = next(i for i, result in enumerate(results) if not np.isfinite(result[first]))
-        raise DomainError(explain(program, program.outputs[bad], point))
+        point = {name: float(x[first]) for name, x in named.items()}
+        reason = self.domain.explain(point, differentiable=differentiable)
+        if reason is None:
+            bad = next(i for i, result in enumerate(results) if not np.isfinite(result[first]))
+            part = text(program.too_large(bad, list(point.values())))
+            reason = f"{part} is too large for float64 at {', '.join(f'{v} = {x:.6g}' for v, x in point.items())}."
+        raise DomainError(reason)
 
     def _inputs(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> tuple[list[Array], tuple[int, ...]]:
         """One array for each variable, all of one shape, which comes second."""
@@ -319,10 +371,6 @@ class SymbolicFunction:
         if shape:
             raise ValueError("theta must be a single point here.")
         return np.array([float(x) for x in inputs])
-
-
-explain: Callable[[Program, int, list[float]], str] = Program.reason
-"""Why an output of a program is not finite at a point: the sentence of a `DomainError`."""
 
 
 def _names(variables: Iterable[str]) -> tuple[str, ...]:

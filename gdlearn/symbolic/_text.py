@@ -1,13 +1,20 @@
-"""Expressions in plain text and LaTeX, in the notation of a textbook: ln, abs, max, d/dx[...]."""
+"""SymPy → plain text and LaTeX, in the notation of a textbook: ln, abs, max, d/dx[...]."""
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any
 
 import sympy
 from sympy.printing import StrPrinter
 from sympy.printing.latex import LatexPrinter
+
+from ._functions import Choice, cbrt
+
+NAME = re.compile("([A-Za-z]+)(.*)")
+GREEK = """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi
+omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"""
 
 
 class _Remembering:
@@ -22,7 +29,23 @@ class _Remembering:
 
 
 class _Latex(_Remembering, LatexPrinter):
-    pass
+    """SymPy's own LaTeX, but for names: to SymPy, what is the hat of t, and labs the absolute value of l."""
+
+    def _print_Symbol(self, expr: sympy.Symbol, style: str = "plain") -> str:
+        letters, rest = NAME.fullmatch(expr.name).groups()  # type: ignore[union-attr] # the grammar's names do
+        head = (
+            letters if len(letters) == 1 else f"\\{letters}" if letters in GREEK.split() else rf"\mathrm{{{letters}}}"
+        )
+        below = rest.lstrip("_").replace("_", r"\_")
+        return f"{head}_{{{below}}}" if below else head
+
+    def _print_cbrt(self, expr: cbrt, exp: str | None = None) -> str:
+        root = rf"\sqrt[3]{{{self._print(expr.args[0])}}}"
+        return root if exp is None else rf"{root}^{{{exp}}}"
+
+    def _print_Choice(self, expr: Choice) -> str:
+        u, v, a, b = (self._print(argument) for argument in expr.args)
+        return rf"\begin{{cases}} {a} & \text{{if}}\: {u} > {v} \\ {b} & \text{{otherwise}} \end{{cases}}"
 
 
 class _Plain(_Remembering, StrPrinter):
@@ -44,17 +67,17 @@ class _Plain(_Remembering, StrPrinter):
         return self._call("ln", expr)
 
     def _print_Exp1(self, expr: sympy.Expr) -> str:
-        return "e"
+        return "exp(1)"  # "e" may be a variable
+
+    def _print_Float(self, expr: sympy.Float) -> str:
+        return repr(float(expr))
 
     def _print_Derivative(self, expr: sympy.Derivative) -> str:
         return f"d/d{expr.args[1].args[0]}[{self._print(expr.expr)}]"
 
-    def _print_Piecewise(self, expr: sympy.Piecewise) -> str:
-        cases = (
-            f"{self._print(value)} " + ("otherwise" if condition == sympy.true else f"if {self._print(condition)}")
-            for value, condition in expr.args
-        )
-        return "{" + ", ".join(cases) + "}"
+    def _print_Choice(self, expr: Choice) -> str:
+        u, v, a, b = (self._print(argument) for argument in expr.args)
+        return f"{{{a} if {u} > {v}, {b} otherwise}}"
 
 
 _PLAIN = _Plain()
@@ -62,14 +85,14 @@ _LATEX = _Latex(ln_notation=True)
 
 
 def text(expression: sympy.Basic) -> str:
-    """Plain text of an expression.
+    """Plain text of an expression; but for derivatives and choices one that the grammar reads.
 
     Examples
     --------
     >>> import sympy
     >>> x = sympy.Symbol("x", real=True)
     >>> text(sympy.log(abs(x)) + sympy.E)
-    'ln(abs(x)) + e'
+    'ln(abs(x)) + exp(1)'
     """
     return str(_PLAIN.doprint(expression))
 

@@ -14,7 +14,6 @@ from sympy import (
     Min,
     Mul,
     Pow,
-    Rational,
     acos,
     acosh,
     asin,
@@ -33,13 +32,10 @@ from sympy import (
     tanh,
 )
 
+from gdlearn.symbolic._functions import cbrt
 from gdlearn.symbolic._steps import steps
 
 x, y, z, a = sympy.symbols("x y z a", real=True)
-
-
-def cbrt(u):
-    return sign(u) * Abs(u) ** Rational(1, 3)
 
 
 SMOOTH = [  # expression, rules that must occur
@@ -115,10 +111,16 @@ def points(expression, n=8):
             yield point
 
 
+NUMBERS = {
+    "cbrt": lambda u: mpmath.sign(u) * mpmath.cbrt(abs(u)),
+    "Choice": lambda u, v, a, b: a if u > v else b,
+}
+
+
 def number(expression, point):
     symbols = list(point)
     try:
-        return mpmath.mpmathify(sympy.lambdify(symbols, expression, "mpmath")(*point.values()))
+        return mpmath.mpmathify(sympy.lambdify(symbols, expression, [NUMBERS, "mpmath"])(*point.values()))
     except ZeroDivisionError:
         return mpmath.nan
 
@@ -128,7 +130,9 @@ def slope(expression, variable, point):
     return mpmath.diff(lambda t: number(expression, {**others, variable: t}), point[variable])
 
 
-@pytest.mark.parametrize(("expression", "rules"), SMOOTH + KINKED, ids=str)
+@pytest.mark.parametrize(
+    ("expression", "rules"), SMOOTH + KINKED, ids=lambda case: str(case) if isinstance(case, sympy.Basic) else ""
+)
 def test_every_rule_has_its_name_and_leads_to_the_numeric_derivative(expression, rules):
     for variable in sorted(expression.free_symbols | {x}, key=str):
         found = steps(expression, variable)
@@ -146,14 +150,18 @@ def test_every_rule_has_its_name_and_leads_to_the_numeric_derivative(expression,
                     assert mpmath.almosteq(number(result, point), expected, 1e-12, 1e-12), (result, point)
 
 
-@pytest.mark.parametrize(("expression", "rules"), SMOOTH, ids=str)
+@pytest.mark.parametrize(
+    ("expression", "rules"), SMOOTH, ids=lambda case: str(case) if isinstance(case, sympy.Basic) else ""
+)
 def test_the_replayed_steps_are_sympys_derivative(expression, rules):
     found = steps(expression, x)
     for result in (replay(found), found[-1].after):
         assert sympy.simplify(result - sympy.diff(expression, x)) == 0
 
 
-@pytest.mark.parametrize(("expression", "rules"), SMOOTH + KINKED, ids=str)
+@pytest.mark.parametrize(
+    ("expression", "rules"), SMOOTH + KINKED, ids=lambda case: str(case) if isinstance(case, sympy.Basic) else ""
+)
 def test_each_step_is_true_by_itself(expression, rules):
     for step in steps(expression, x)[:-1]:
         part = step.before.args[0]
@@ -185,8 +193,8 @@ def test_the_worked_example():
     [
         (log(Abs(x)), "d/dx[ln(abs(x))] = d/dx[abs(x)]/abs(x)", r"\ln{\left(\left|{x}\right| \right)}"),
         (Max(x, y), "d/dx[max(x, y)] = {d/dx[x] if x > y, d/dx[y] otherwise}", r"\begin{cases}"),
-        (Min(x, y), "d/dx[min(x, y)] = {d/dx[x] if x < y, d/dx[y] otherwise}", r"\begin{cases}"),
-        (x**sympy.E, "d/dx[x**e] = e*x**(-1 + e)", "x^{e}"),
+        (Min(x, y), "d/dx[min(x, y)] = {d/dx[x] if y > x, d/dx[y] otherwise}", r"\begin{cases}"),
+        (x**sympy.E, "d/dx[x**exp(1)] = exp(1)*x**(-1 + exp(1))", "x^{e}"),
     ],
 )
 def test_text_is_readable(expression, text, latex):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gdlearn import GradientCheck
 from gdlearn.symbolic import DomainError, ExpressionError, SymbolicFunction
-from gdlearn.symbolic._expression import text_of
+from gdlearn.symbolic._text import text as text_of
 
 relaxed = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 WORKED = "x**2*y + sin(x*y)"
@@ -69,21 +69,21 @@ def test_shapes_and_broadcasting():
 @pytest.mark.parametrize(
     ("text", "theta", "message"),
     [
-        ("ln(x)", -1.0, "log(x) needs x > 0, and x = -1."),
+        ("ln(x)", -1.0, "ln(x) needs x > 0, and x = -1."),
         ("x/x", 0.0, "1/x needs x != 0, and x = 0."),
         ("x**(1/3)", -8.0, "x**(1/3) needs x >= 0, and x = -8."),
         ("sqrt(x - 2)*y", [1.0, 2.0], "sqrt(x - 2) needs x - 2 >= 0, and x - 2 = -1 at x = 1, y = 2."),
         ("1/(x*y)", [0.0, 2.0], "needs x*y != 0"),
-        ("asin(2x)", 1.0, "asin(2*x) needs 2*x between -1 and 1, and 2*x = 2"),
+        ("asin(2x)", 1.0, "asin(2*x) needs 2*abs(x) <= 1, and 2*abs(x) = 2 at x = 1."),
         ("acosh(x)", 0.5, "acosh(x) needs x >= 1"),
-        ("atanh(x)", 1.0, "strictly between -1 and 1"),
-        ("x**y", [-1.0, 2.0], "x**y needs x > 0"),
+        ("atanh(x)", 1.0, "atanh(x) needs abs(x) < 1"),
+        ("x**y", [-1.0, 2.5], "x**y needs x > 0, or x = 0 and y >= 0, or x < 0 and y whole, and x = -1, y = 2.5."),
         ("exp(x)", 1000.0, "exp(x) is too large for float64 at x = 1000."),
-        ("exp(ln(x))", -1.0, "log(x) needs x > 0"),
-        ("0*ln(x)", -1.0, "log(x) needs x > 0"),
+        ("exp(ln(x))", -1.0, "ln(x) needs x > 0"),
+        ("0*ln(x)", -1.0, "ln(x) needs x > 0"),
         ("sqrt(x)**2", -1.0, "sqrt(x) needs x >= 0"),
-        ("cot(x)", 0.0, "cot(x) needs x != 0"),
-        ("(-2)**x", 2.0, "needs -2 > 0"),
+        ("cot(x)", 0.0, "cot(x) needs sin(x) != 0"),
+        ("(-2)**x", 2.5, "-2 < 0 and x whole"),
     ],
 )
 def test_outside_the_domain(text, theta, message):
@@ -99,7 +99,7 @@ def test_outside_the_domain(text, theta, message):
 def test_where_only_the_gradient_is_missing():
     root = SymbolicFunction("sqrt(x)")
     assert root(0.0) == 0.0
-    with pytest.raises(DomainError, match="needs x > 0"):
+    with pytest.raises(DomainError, match="differentiable for x > 0, and x = 0"):
         root.gradient_at(0.0)
     np.testing.assert_array_equal(root([[-1.0], [4.0]], outside="nan"), [np.nan, 2.0])
 
@@ -125,8 +125,6 @@ def symbol_of(name):
         ("x/(1 + x)", "(x + 1)**(-2)"),
         ("log10(x)", "1/(x*log(10))"),
         ("cbrt(x)", "1/(3*cbrt(x)**2)"),
-        ("max(x, 1)", "sign(x - 1)/2 + 1/2"),
-        ("min(x, 1)", "1/2 - sign(x - 1)/2"),
         ("erf(x)", "2*exp(-x**2)/sqrt(pi)"),
         ("2**x", "2**x*log(2)"),
     ],
