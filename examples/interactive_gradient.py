@@ -15,11 +15,12 @@ with app.setup:
     import sympy
     from matplotlib.figure import Figure
 
-    from gdlearn.inspection import DescentPathDisplay
+    from gdlearn.inspection import DescentPathDisplay, LossCurveDisplay
     from gdlearn.symbolic import DomainError, SymbolicFunction
 
+    FARTHEST = 5
     RATES = [float(f"{factor}e{power}") for power in range(-4, 1) for factor in (1, 1.5, 2, 3, 5, 7)]
-    STEPS = [*range(11), 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000]
+    STEPS = [*range(1, 11), 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000]
 
 
 @app.cell(hide_code=True)
@@ -180,7 +181,9 @@ def _(f):
 @app.function
 def coordinate(name, value):
     """A slider for one variable."""
-    return mo.ui.slider(-5, 5, 0.1, value=value, label=f"${latex_name(name)}$", show_value=True, full_width=True)
+    return mo.ui.slider(
+        -FARTHEST, FARTHEST, 0.1, value=value, label=f"${latex_name(name)}$", show_value=True, full_width=True
+    )
 
 
 @app.cell
@@ -224,8 +227,9 @@ def _():
     rate = mo.ui.slider(steps=RATES, value=0.1, label="learning rate", show_value=True, full_width=True)
     momentum = mo.ui.slider(0, 0.95, 0.05, value=0, label="momentum", show_value=True, full_width=True)
     n_steps = mo.ui.slider(steps=STEPS, value=20, label="steps", show_value=True, full_width=True)
-    mo.vstack([mo.md("## Gradient descent from there"), beside(rate, momentum, n_steps)])
-    return momentum, n_steps, rate
+    search = mo.ui.switch(label="a line search (backtracking) instead of rate and momentum")
+    mo.vstack([mo.md("## Gradient descent from there"), beside(rate, momentum, n_steps), search])
+    return momentum, n_steps, rate, search
 
 
 @app.function
@@ -244,20 +248,13 @@ def draw_path(f, path, ax):
     if len(f.variables) == 2:
         DescentPathDisplay.from_function(f, [path], ax=ax)
         return
-    x = path.points[:, 0]
-    room = 0.25 * np.ptp(x) or 1.0
-    grid = np.linspace(x.min() - room, x.max() + room, 400)
-    ax.plot(grid, f(grid[:, None], outside="nan"), color="0.5")
-    ax.plot(x, path.values, "o-", markersize=4)
-    ax.set(xlabel=f.variables[0], ylabel="f")
-
-
-@app.function
-def draw_values(path, ax):
-    """The value of the function against the step."""
-    ax.plot(path.values, "o-", markersize=3)
-    ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set(xlabel="step", ylabel="f")
+    near = np.abs(path.points[:, 0]) <= 2 * FARTHEST
+    x, values = path.points[near, 0], path.values[near]
+    grid = np.linspace(x.min() - 1, x.max() + 1, 400)
+    ax.plot(grid, f(grid[:, np.newaxis], outside="nan"), color="0.6")
+    ax.plot(x, values, "o-", markersize=4)
+    room = 0.3 * np.ptp(values) + 0.5
+    ax.set(xlabel=f.variables[0], ylabel="f", ylim=(values.min() - room, values.max() + room))
 
 
 @app.function
@@ -267,24 +264,28 @@ def descent(f, path):
         above = mo.md(f"Level sets are drawn for two variables, and f has {len(f.variables)}.")
     else:
         above = picture("the descent", lambda ax: draw_path(f, path, ax))
-    along = picture("the value of f against the step", lambda ax: draw_values(path, ax))
+    along = picture("the value of f against the step", lambda ax: LossCurveDisplay.from_paths([path], ax=ax))
     return mo.vstack([mo.Html(f"<p>{escape(path.message)}</p>"), beside(above, along)])
 
 
 @app.cell
-def _(f, momentum, n_steps, rate, start):
-    inside(lambda: descent(f, f.descend(start.value, rate.value, momentum.value, n_steps.value)))
+def _(f, momentum, n_steps, rate, search, start):
+    asked = ("backtracking", 0.0) if search.value else (rate.value, momentum.value)
+    inside(lambda: descent(f, f.descend(start.value, asked[0], momentum=asked[1], max_iter=n_steps.value)))
     return
+
+
+@app.function
+def quotients(f, theta):
+    """The definition of each partial derivative, in numbers."""
+    tables = {name: letters(f.difference_quotients(theta, name)) for name in f.variables}
+    boxes = [box(partial_sign(name), table, is_open=name == f.variables[0]) for name, table in tables.items()]
+    return mo.vstack([mo.md("## The limit of difference quotients"), *boxes])
 
 
 @app.cell
 def _(f, start):
-    inside(
-        lambda: mo.vstack(
-            [mo.md("## The limit of difference quotients")]
-            + [box(partial_sign(name), letters(f.difference_quotients(start.value, name))) for name in f.variables]
-        )
-    )
+    inside(lambda: quotients(f, start.value))
     return
 
 

@@ -20,8 +20,9 @@ TIMEOUT = 120  # seconds: a small machine that does something else needs ten for
 LONG = "exp(sin(x*y)*cos(x + y))*ln(x**2 + y**2 + 1)/(sqrt(x**2 + 1) + tanh(x*y**3))"
 SCROLLERS = """() => {
     const within = node => [...node.children, ...(node.shadowRoot?.children ?? [])].flatMap(e => [e, ...within(e)])
-    const scrolls = e => ["auto", "scroll"].includes(getComputedStyle(e).overflowX) && e.scrollWidth > e.clientWidth + 1
-    return within(document).filter(e => scrolls(e) && !e.closest(".formula, .letters")).map(e => e.outerHTML.slice(0, 99))
+    const wide = within(document).filter(e => e.scrollWidth > e.clientWidth + 1 && !e.closest(".formula, .letters"))
+    const scrolls = e => ["auto", "scroll"].includes(getComputedStyle(e).overflowX)
+    return wide.filter(scrolls).map(e => e.outerHTML.slice(0, 99))
 }"""
 """Finds what scrolls sideways without being a box for formulas or for text."""
 
@@ -249,10 +250,13 @@ def test_sliders(visit):
     page.get_by_role("slider").nth(1).press("Home")
     expect(page.get_by_role("table")).to_contain_text(re.compile(r"gradient\s*\(-?[\d.]+, "))
 
-    for number in (2, 3, 4):  # learning rate, momentum, steps
+    for number, key in ((2, "ArrowLeft"), (3, "End"), (4, "ArrowLeft")):  # learning rate, momentum, steps
         before = picture.get_attribute("src")
-        page.get_by_role("slider").nth(number).press("ArrowLeft" if number != 3 else "End")
+        page.get_by_role("slider").nth(number).press(key)
         expect(picture).not_to_have_attribute("src", before)
+    before = picture.get_attribute("src")
+    page.get_by_role("switch").click()
+    expect(picture).not_to_have_attribute("src", before)
 
 
 @browser
