@@ -16,7 +16,7 @@ with app.setup:
     from matplotlib.figure import Figure
 
     from gdlearn.inspection import DescentPathDisplay, LossCurveDisplay
-    from gdlearn.symbolic import DomainError, SymbolicFunction
+    from gdlearn.symbolic import SymbolicFunction
 
     FARTHEST = 5
     RATES = [float(f"{factor}e{power}") for power in range(-4, 1) for factor in (1, 1.5, 2, 3, 5, 7)]
@@ -89,11 +89,11 @@ def beside(*items):
 
 
 @app.function
-def inside(make):
-    """What is made, or why the point is outside the domain."""
+def made(make):
+    """What is made, or why it cannot be: a DomainError, as a rule."""
     try:
         return make()
-    except DomainError as error:
+    except ValueError as error:
         return refusal(escape(str(error)))
 
 
@@ -134,13 +134,15 @@ def _(last, order, text):
 
 @app.function
 def gradient(f):
-    """The function and each partial derivative in LaTeX, one below the other."""
-    of, ln = ", ".join(map(latex_name, f.variables)), {"ln_notation": True}
-    lines = [rf"f({of}) &= {sympy.latex(f.expression, **ln)}"] + [
-        rf"\frac{{\partial f}}{{\partial {latex_name(name)}}} &= {sympy.latex(partial, **ln)}"
-        for name, partial in f.partials.items()
+    """The function, what its gradient is, and each partial derivative, one below the other in LaTeX."""
+    partials = {rf"\frac{{\partial f}}{{\partial {latex_name(name)}}}": f.partials[name] for name in f.variables}
+    of = ", ".join(map(latex_name, f.variables))
+    sides = [
+        (f"f({of})", sympy.latex(f.expression, ln_notation=True)),
+        (r"\nabla f", rf"\left({', '.join(partials)}\right)^T"),
+        *((sign, sympy.latex(partial, ln_notation=True)) for sign, partial in partials.items()),
     ]
-    rows = r" \\[1ex] ".join(lines)
+    rows = r" \\[2ex] ".join(f"{left} &= {right}" for left, right in sides)
     return rf"\begin{{aligned}} {rows} \end{{aligned}}"
 
 
@@ -218,7 +220,7 @@ def at_point(f, theta):
 
 @app.cell
 def _(f, start):
-    inside(lambda: at_point(f, start.value))
+    made(lambda: at_point(f, start.value))
     return
 
 
@@ -243,35 +245,41 @@ def picture(what, draw):
 
 
 @app.function
-def draw_path(f, path, ax):
-    """The descent from above, or along the curve of a function of one variable."""
-    if len(f.variables) == 2:
-        DescentPathDisplay.from_function(f, [path], ax=ax)
-        return
+def draw_curve(f, path, ax):
+    """The descent along the curve of a function of one variable."""
     near = np.abs(path.points[:, 0]) <= 2 * FARTHEST
     x, values = path.points[near, 0], path.values[near]
     grid = np.linspace(x.min() - 1, x.max() + 1, 400)
-    ax.plot(grid, f(grid[:, np.newaxis], outside="nan"), color="0.6")
+    curve = f(grid[:, np.newaxis], outside="nan")
+    shown = [*values, *np.nanquantile(curve, [0.05, 0.9])]  # a pole must not flatten the rest
+    room = 0.1 * np.ptp(shown) or 1.0
+    ax.plot(grid, curve, color="0.6")
     ax.plot(x, values, "o-", markersize=4)
-    room = 0.3 * np.ptp(values) + 0.5
-    ax.set(xlabel=f.variables[0], ylabel="f", ylim=(values.min() - room, values.max() + room))
+    ax.set(xlabel=f.variables[0], ylabel="f", ylim=(min(shown) - room, max(shown) + room))
+
+
+@app.function
+def from_above(f, path):
+    """The descent in a picture, if f has one."""
+    if len(f.variables) > 2:
+        return mo.md(f"Level sets are drawn for two variables, and f has {len(f.variables)}.")
+    if len(f.variables) == 1:
+        return picture("the descent", lambda ax: draw_curve(f, path, ax))
+    drawn = picture("the descent", lambda ax: DescentPathDisplay.from_function(f, [path], ax=ax))
+    return mo.Html(f"{drawn.text}<small>Level sets in grey, the steps in blue, −∇f in orange.</small>")
 
 
 @app.function
 def descent(f, path):
     """The way down in a sentence and in pictures."""
-    if len(f.variables) > 2:
-        above = mo.md(f"Level sets are drawn for two variables, and f has {len(f.variables)}.")
-    else:
-        above = picture("the descent", lambda ax: draw_path(f, path, ax))
-    along = picture("the value of f against the step", lambda ax: LossCurveDisplay.from_paths([path], ax=ax))
-    return mo.vstack([mo.Html(f"<p>{escape(path.message)}</p>"), beside(above, along)])
+    values = picture("the value of f against the step", lambda ax: LossCurveDisplay.from_paths([path], ax=ax))
+    return mo.vstack([mo.Html(f"<p>{escape(path.message)}</p>"), beside(from_above(f, path), values)])
 
 
 @app.cell
 def _(f, momentum, n_steps, rate, search, start):
     asked = ("backtracking", 0.0) if search.value else (rate.value, momentum.value)
-    inside(lambda: descent(f, f.descend(start.value, asked[0], momentum=asked[1], max_iter=n_steps.value)))
+    made(lambda: descent(f, f.descend(start.value, asked[0], momentum=asked[1], max_iter=n_steps.value)))
     return
 
 
@@ -285,7 +293,7 @@ def quotients(f, theta):
 
 @app.cell
 def _(f, start):
-    inside(lambda: quotients(f, start.value))
+    made(lambda: quotients(f, start.value))
     return
 
 
