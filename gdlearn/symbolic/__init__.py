@@ -5,6 +5,7 @@ try:
     from ._parser import ExpressionError
     from ._steps import Step
     from ._symbolic_function import DifferenceQuotients, SymbolicFunction
+    from ._text import latex, text
 except ModuleNotFoundError as error:
     if error.name != "sympy":
         raise
@@ -18,4 +19,6 @@ __all__ = [
     "ExpressionError",
     "Step",
     "SymbolicFunction",
+    "latex",
+    "text",
 ]

@@ -330,13 +330,13 @@ class _Real:
     def _signs(self, u: sympy.Basic) -> dict[str, bool]:
         arguments = [self.stand_in(argument) for argument in u.args]
         if isinstance(u, sympy.Max | sympy.Min):  # SymPy would compare every pair
-            above, below = ("positive", "nonnegative"), ("negative", "nonpositive")
+            above, below = ["positive", "nonnegative"], ["negative", "nonpositive"]
             by_one, by_all = (above, below) if isinstance(u, sympy.Max) else (below, above)
-            by_one = tuple(sign for sign in by_one if any(getattr(a, f"is_{sign}") for a in arguments))
-            by_all = tuple(sign for sign in by_all if all(getattr(a, f"is_{sign}") for a in arguments))
-            return dict.fromkeys(by_one + by_all, True)
+            known = [sign for sign in by_one if any(getattr(a, f"is_{sign}") for a in arguments)]
+            known += [sign for sign in by_all if all(getattr(a, f"is_{sign}") for a in arguments)]
+            return dict.fromkeys(known, True)
         made = u.func(*arguments)
-        known = {sign: True for sign in SIGNS.values() if getattr(made, f"is_{sign}")}
+        known = [sign for sign in SIGNS.values() if getattr(made, f"is_{sign}")]
         if isinstance(u, sympy.Pow | sympy.acos | sympy.acosh) and not made.is_real:
-            known["nonnegative"] = True  # sqrt(x)
-        return known
+            known.append("nonnegative")  # sqrt(x)
+        return dict.fromkeys(known, True)

@@ -53,13 +53,17 @@ class Step:
     after: sympy.Expr
 
     def __str__(self) -> str:
-        return f"{self.rule}: {self._equation(text)}"
+        return f"{self.rule}: {self.equation()}"
+
+    def equation(self) -> str:
+        """The equation before = after in plain text; after alone where nothing changed."""
+        return self._shown(text)
 
     def latex(self) -> str:
-        """The equation before = after in LaTeX."""
-        return self._equation(latex)
+        """The equation in LaTeX."""
+        return self._shown(latex)
 
-    def _equation(self, show: Callable[[sympy.Basic], str]) -> str:
+    def _shown(self, show: Callable[[sympy.Basic], str]) -> str:
         after = show(self.after)
         return after if self.before == self.after else f"{show(self.before)} = {after}"
 

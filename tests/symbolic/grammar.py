@@ -33,6 +33,23 @@ def _longer(inner):
 
 texts = st.recursive(st.one_of(numbers, names), _longer, max_leaves=8)
 
+
+def _smooth(inner):
+    """Functions with derivatives of every order on the whole plane, of moderate size near the origin."""
+    return st.one_of(
+        st.builds("({} + {})".format, inner, inner),
+        st.builds("({} - {})".format, inner, inner),
+        st.builds("{}*{}".format, inner, inner),
+        st.builds("{}({})".format, st.sampled_from(["sin", "cos", "atan", "tanh", "asinh", "erf"]), inner),
+        st.builds("exp(-({})**2)".format, inner),
+        st.builds("sqrt(1 + ({})**2)".format, inner),
+        st.builds("({})/(2 + cos({}))".format, inner, inner),
+        st.builds("({})**{}".format, inner, st.sampled_from(["2", "3"])),
+    )
+
+
+smooth_texts = st.recursive(st.sampled_from(["x", "y", "x*y", "2", "0.5", "pi"]), _smooth, max_leaves=5)
+
 KERNELS = {
     "ln": "log",
     "arctan": "atan",

@@ -8,7 +8,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
-from grammar import NIST, OutsideError, complex_value, reference, texts
+from grammar import NIST, OutsideError, complex_value, reference, smooth_texts, texts
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -135,6 +135,14 @@ def test_partials_that_sympy_alone_would_not_give(text, partial):
     assert found == expected or sympy.simplify(found - expected) == 0 or abs_cubed(found)
 
 
+def replay(steps):
+    """What is left of the derivative when each step's `before` is replaced by its `after`, one after another."""
+    current = steps[0].before
+    for step in steps[:-1]:
+        current = current.xreplace({step.before: step.after})
+    return current
+
+
 def abs_cubed(found):
     """|x|³ has 3·x·|x| as derivative, which SymPy may write otherwise."""
     x = symbol_of("x")
@@ -144,13 +152,16 @@ def abs_cubed(found):
 POINT = {"x": 0.37, "y": 1.61, "lambda": -0.83, "E": 2.3, "beta": 0.71, "x_1": -1.9}
 
 
-@relaxed
+@settings(relaxed, max_examples=200)
 @given(texts)
-def test_partials_equal_numeric_derivatives(text):
+def test_partials_equal_numeric_derivatives_and_steps_lead_to_them(text):
     try:
         f = SymbolicFunction(text)
     except ExpressionError:
         assume(False)
+    for name in f.variables:
+        replayed, total = replay(f.steps(name)), f.steps(name)[-1].before
+        assert replayed == total or sympy.expand(replayed - total) == 0  # a sign before or inside a sum
     with mpmath.workdps(60):
         values = {name: mpmath.mpf(POINT[name]) for name in f.variables}
         distances = [mpmath.mpf(1)]
@@ -216,38 +227,38 @@ def test_nist_gradient_vanishes_at_the_certified_parameters(name):
     assert np.abs(cosines).max() < (1.01 if name == "Lanczos1" else 1e-3)
 
 
-smooth = st.sampled_from(["x**2*y", "sin(x*y)", "exp(x - y)", "x/(2 + y**2)", "sqrt(1 + x**2)", "atan(y)*x", "cos(x)"])
-points = st.tuples(*[st.floats(-2, 2, allow_subnormal=False)] * 2).map(np.array)
+points = st.tuples(*[st.integers(-2000, 2000)] * 2).map(lambda thousandths: np.array(thousandths) / 1000)
 XY = ["x", "y"]
 
 
-def close(a, b):
-    np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
+def close(found, *terms):
+    """Equal to the sum of the terms, within the rounding of the largest of them."""
+    size = np.maximum.reduce([np.abs(term) for term in np.broadcast_arrays(*terms, 1.0)])
+    np.testing.assert_array_less(np.abs(found - sum(terms)), 1e-9 * size)
 
 
 @relaxed
-@given(smooth, smooth, st.integers(-5, 5), points)
+@given(smooth_texts, smooth_texts, st.integers(-5, 5), points)
 def test_linearity_product_and_quotient_rule(f_text, g_text, c, theta):
     f, g = SymbolicFunction(f_text, XY), SymbolicFunction(g_text, XY)
     df, dg, f0, g0 = f.gradient_at(theta), g.gradient_at(theta), f(theta), g(theta)
-    close(SymbolicFunction(f"({f_text}) + {c}*({g_text})".replace("+ -", "- "), XY).gradient_at(theta), df + c * dg)
-    close(SymbolicFunction(f"({f_text})*({g_text})", XY).gradient_at(theta), f0 * dg + g0 * df)
+    close(SymbolicFunction(f"({f_text}) + ({c})*({g_text})", XY).gradient_at(theta), df, c * dg)
+    close(SymbolicFunction(f"({f_text})*({g_text})", XY).gradient_at(theta), f0 * dg, g0 * df)
     over = 2 + g0**2
     quotient = SymbolicFunction(f"({f_text})/(2 + ({g_text})**2)", XY).gradient_at(theta)
-    close(quotient, (df * over - f0 * 2 * g0 * dg) / over**2)
+    close(quotient, df / over, -f0 * 2 * g0 * dg / over**2)
 
 
 @relaxed
-@given(st.sampled_from(["sin(u)", "u**3", "exp(-u**2)", "tanh(u)", "ln(1 + u**2)"]), smooth, points)
+@given(st.sampled_from(["sin({})", "({})**3", "exp(-({})**2)", "tanh({})", "ln(1 + ({})**2)"]), smooth_texts, points)
 def test_chain_rule(outer, inner, theta):
-    f, g = SymbolicFunction(outer, ["u"]), SymbolicFunction(inner, XY)
-    composed = SymbolicFunction(outer.replace("u", f"({inner})"), XY) if "tanh" not in outer else None
-    composed = composed or SymbolicFunction(f"tanh({inner})", XY)
+    f, g = SymbolicFunction(outer.format("u"), ["u"]), SymbolicFunction(inner, XY)
+    composed = SymbolicFunction(outer.format(inner), XY)
     close(composed.gradient_at(theta), f.gradient_at(g(theta))[0] * g.gradient_at(theta))
 
 
 @relaxed
-@given(smooth, points, st.floats(0, 2 * np.pi))
+@given(smooth_texts, points, st.floats(0, 2 * np.pi))
 def test_steepest_ascent(text, theta, angle):
     f = SymbolicFunction(text, XY)
     gradient = f.gradient_at(theta)
@@ -260,8 +271,9 @@ def test_steepest_ascent(text, theta, angle):
     assert f.directional_derivative(theta, [np.cos(angle), np.sin(angle)]) <= rate * (1 + 1e-12)
     along_the_level_set = [-gradient[1], gradient[0]]
     assert abs(f.directional_derivative(theta, along_the_level_set)) <= 1e-12 * rate
-    h = 1e-4 * min(1.0, rate)
-    assert f(theta - h * direction) <= f(theta) + 4 * np.spacing(abs(f(theta)))
+    if rate > 1e-6 * max(1.0, abs(f(theta))):  # or the descent drowns in the rounding of f
+        h = min(1.0, rate) * 0.5 ** np.arange(30)
+        assert (f(theta) - f(theta - h[:, np.newaxis] * direction) > 0.5 * h * rate).any()
 
 
 def test_directions():

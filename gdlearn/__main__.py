@@ -1,0 +1,139 @@
+"""The command line: ``python -m gdlearn "x**2*y + sin(x*y)" --at x=1 y=2 --steps`` prints a function's gradient."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from . import __version__
+
+if TYPE_CHECKING:
+    from .symbolic import SymbolicFunction
+
+OPTIONS = ("-h", "--help", "--version", "--variables", "--at", "--steps")
+INDENT = " " * 4
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and how help is found; exit with code 2."""
+        self.exit(2, f"{self.prog}: {' '.join(message.split())} (--help explains)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the partial derivatives of a function, on request their steps, and their values at a point.
+
+    Parameters
+    ----------
+    arguments : sequence of str, default=None
+        What follows the program's name; None is the command line.
+
+    Raises
+    ------
+    SystemExit
+        With code 2, and one line on the error stream, for a text that is no function, or a point where it is not
+        defined.
+
+    Examples
+    --------
+    >>> from gdlearn.__main__ import main
+    >>> main(["x**2*y + sin(x*y)"])
+    f(x, y) = x**2*y + sin(x*y)
+    df/dx = 2*x*y + y*cos(x*y)
+    df/dy = x**2 + x*cos(x*y)
+    domain: everywhere
+    """
+    parser = _parser()
+    given = sys.argv[1:] if arguments is None else arguments
+    options = parser.parse_args(
+        [f" {text}" if text.startswith("-") and text not in OPTIONS else text for text in given]
+    )
+    try:
+        from .symbolic import ExpressionError, SymbolicFunction
+
+        f = SymbolicFunction(options.expression.removeprefix(" "), options.variables)
+        lines = [*_symbols(f, options.steps), *(_numbers(f, options.at) if options.at is not None else [])]
+    except ImportError as error:
+        parser.exit(1, f"{parser.prog}: {error}\n")
+    except ExpressionError as error:
+        parser.exit(2, f"{parser.prog}: {error.reason}\n")
+    except ValueError as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="python -m gdlearn",
+        description="The gradient of a function: in symbols, step by step, and at a point.",
+        epilog='Quote the function, as in "x**2*y + sin(x*y)", so that the shell leaves it alone.',
+        allow_abbrev=False,
+    )
+    parser.add_argument("expression", help="a function, such as x**2*y + sin(x*y)")
+    parser.add_argument("--variables", nargs="+", metavar="NAME", help="its variables, in this order")
+    parser.add_argument("--at", nargs="+", metavar="NAME=VALUE", help="a point, such as x=1 y=pi/2")
+    parser.add_argument("--steps", action="store_true", help="show by which rules each partial derivative was found")
+    parser.add_argument("--version", action="version", version=f"gdlearn {__version__}")
+    return parser
+
+
+def _symbols(f: SymbolicFunction, with_steps: bool) -> Iterator[str]:
+    """The function, its partial derivatives and its domain."""
+    from .symbolic import text
+
+    of = f"({', '.join(f.variables)})" if f.variables else ""
+    yield f"f{of} = {text(f.expression)}"
+    for name, partial in f.partials.items():
+        if with_steps:
+            yield ""
+            for step in f.steps(name)[:-1]:
+                yield f"{INDENT}{step.rule}"
+                yield f"{INDENT * 2}{step.equation()}"
+        yield f"df/d{name} = {text(partial)}"
+    if with_steps:
+        yield ""
+    yield f"domain: {f.domain}"
+    if f.domain.differentiable:
+        yield f"not differentiable unless: {' and '.join(map(str, f.domain.differentiable))}"
+
+
+def _numbers(f: SymbolicFunction, assignments: Sequence[str]) -> Iterator[str]:
+    """The value, the gradient, the steepest ascent and the check by finite differences at a point."""
+    point = _point(f, assignments)
+    gradient = f.gradient_at(point)
+    direction, rate = f.steepest_ascent(point)
+    check = f.check(point)
+    yield ""
+    yield f"at {', '.join(f'{name} = {point[name]:.10g}' for name in f.variables)}"
+    yield f"f = {f(point):.10g}"
+    for name, partial in zip(f.variables, gradient, strict=True):
+        yield f"df/d{name} = {partial:.10g}"
+    along = f"along ({', '.join(f'{part:.4f}' for part in direction)})" if rate > 0 else "in no direction"
+    yield f"steepest ascent: {along}, at a rate of {rate:.10g}"
+    found = "agree" if check.passed else "DISAGREE"
+    yield f"finite differences {found}: relative error {check.relative_error:.1e}, {check.tolerance:.1e} allowed"
+
+
+def _point(f: SymbolicFunction, assignments: Sequence[str]) -> dict[str, Any]:
+    """Name → value, from texts such as "x=pi/2"."""
+    from .symbolic import SymbolicFunction
+
+    point = {}
+    for assignment in assignments:
+        name, equals, value = (part.strip() for part in assignment.partition("="))
+        if not (equals and value) or name not in f.variables or name in point:
+            wanted = " ".join(f"{variable}=..." for variable in f.variables) or "and f has none"
+            raise ValueError(f"--at takes one value for each variable, {wanted}; got {assignment!r}.")
+        point[name] = SymbolicFunction(value, variables=[])([])
+    missing = [name for name in f.variables if name not in point]
+    if missing:
+        raise ValueError(f"--at has no value for {', '.join(missing)}.")
+    return point
+
+
+if __name__ == "__main__":
+    main()
