@@ -134,16 +134,13 @@ def _(last, order, text):
 
 @app.function
 def gradient(f):
-    """The function, what its gradient is, and each partial derivative, one below the other in LaTeX."""
-    partials = {rf"\frac{{\partial f}}{{\partial {latex_name(name)}}}": f.partials[name] for name in f.variables}
-    of = ", ".join(map(latex_name, f.variables))
-    sides = [
-        (f"f({of})", sympy.latex(f.expression, ln_notation=True)),
-        (r"\nabla f", rf"\left({', '.join(partials)}\right)^T"),
-        *((sign, sympy.latex(partial, ln_notation=True)) for sign, partial in partials.items()),
-    ]
-    rows = r" \\[2ex] ".join(f"{left} &= {right}" for left, right in sides)
-    return rf"\begin{{aligned}} {rows} \end{{aligned}}"
+    """The function, what its gradient is, and the gradient, one below the other in LaTeX."""
+    value, slope = f.latex().split(r", \quad ", 1)
+    left, _, column = slope.replace("{matrix}", "{gathered}").partition("=")  # in full size, with room between
+    partials = ", ".join(rf"\frac{{\partial f}}{{\partial {latex_name(name)}}}" for name in f.variables)
+    rows = value.replace("=", "&=", 1), rf"{left} &= \left({partials}\right)^T", f"&= {column}"
+    lines = r" \\[2ex] ".join(rows)
+    return rf"\begin{{aligned}} {lines} \end{{aligned}}"
 
 
 @app.cell

@@ -158,10 +158,10 @@ def test_another_function(visit):
 
     page = visit()
     write(page, "ln(x - 1) + y**2/x")
-    see(page, r"\frac{\partial f}{\partial y} &= \frac{2 y}{x}")
+    see(page, r"\frac{2 y}{x}\end{gathered}")
     alert(page, "needs x - 1 > 0, and x - 1 = 0")
     write(page, "x**3")
-    see(page, r"\frac{\partial f}{\partial x} &= 3 x^{2}")
+    see(page, r"\begin{gathered}3 x^{2}\end{gathered}")
     expect(page.get_by_role("slider")).to_have_count(1 + 3)
     expect(page.get_by_alt_text("the descent")).to_be_visible()
     write(page, "x*y*z")
@@ -185,7 +185,7 @@ def test_text_that_cannot_be_read(visit):
     see(page, r"2 x y + y \cos{\left(x y \right)}")
     write(page, "x**2 + y")
     expect(page.get_by_role("alert")).to_have_count(0)
-    see(page, r"\frac{\partial f}{\partial x} &= 2 x")
+    see(page, r"\begin{gathered}2 x\\1\end{gathered}")
 
 
 @browser
