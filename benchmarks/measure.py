@@ -79,7 +79,7 @@ class Timing:
 def time_fits(fits: Mapping[str, Fit], X: Array, y: Array, budget: float) -> dict[str, Timing]:
     """Time the contenders in turn: every round runs each one that has repeats left, once."""
     for fit in fits.values():
-        warm_up(fit)
+        warm_up(fit, X.shape[1])
     timings = {name: Timing() for name in fits}
     for done in itertools.count():
         pending = [name for name in fits if done == 0 or done < timings[name].repeats(budget)]
@@ -90,12 +90,12 @@ def time_fits(fits: Mapping[str, Fit], X: Array, y: Array, budget: float) -> dic
     return timings
 
 
-def warm_up(fit: Fit) -> None:
+def warm_up(fit: Fit, n_features: int = 4) -> None:
     """Fit a tiny problem, so that imports and the start of threads count for nobody."""
     random = np.random.default_rng(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        fit(random.standard_normal((64, 4)), random.standard_normal(64))
+        fit(random.standard_normal((64, n_features)), random.standard_normal(64))
 
 
 class Quality(NamedTuple):

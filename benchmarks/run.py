@@ -244,6 +244,23 @@ def digits_section(options: Options) -> Iterator[Table]:
     yield table
 
 
+def formulas_section(options: Options) -> Iterator[Table]:
+    """Functions typed as text: how fast hostile ones are read, and values beside SymPy's lambdify."""
+    import formulas
+
+    columns = ["hostile texts", "texts", "median (s)", "slowest (s)", "peak memory (MB)"]
+    yield Table("Reading a text", columns, [list(row) for row in formulas.reading()])
+    points = np.random.default_rng(0).uniform(0.1, 2.0, size=(100_000 if options.quick else 1_000_000, 2))
+    columns = ["function", "contender", "median (s)", "times lambdify", "runs"]
+    table = Table(f"Values at {len(points):,} points, the domain checked by gdlearn alone", columns)
+    for text in formulas.FUNCTIONS:
+        timings = time_fits(formulas.contenders(text), points, points[:, 0], options.budget)
+        for name, timing in timings.items():
+            theirs = timings[name.replace("gdlearn", "lambdify")].median
+            table.rows.append([text, name, timing.median, timing.median / theirs, len(timing.seconds)])
+    yield table
+
+
 def fitted_coefficients(model: Any, data: ReferenceSet) -> Array:
     """Intercept, where there is one, and slopes of an estimator fitted to the set."""
     model.fit(data.X, data.y)
@@ -292,6 +309,7 @@ SECTIONS: dict[str, Section] = {
     "memory": memory_section,
     "search": search_section,
     "digits": digits_section,
+    "formulas": formulas_section,
 }
 
 

@@ -1,6 +1,8 @@
 """What the tests of gdlearn.symbolic share: texts of the grammar by Hypothesis, and their values by other means."""
 
 import json
+import signal
+from contextlib import contextmanager
 from pathlib import Path
 
 import mpmath
@@ -9,6 +11,23 @@ from hypothesis import strategies as st
 
 DATA = Path(__file__).parents[1] / "data"
 NIST = {path.stem[4:]: json.loads(path.read_text()) for path in sorted((DATA / "nist_nonlinear").glob("*.json"))}
+
+
+@contextmanager
+def no_hang(seconds=30):
+    """An error where what takes milliseconds has not ended on the slowest of machines."""
+
+    def stop(*_):
+        raise TimeoutError("this hangs")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
 
 numbers = st.sampled_from(["2", "3", "0.5", "1.25", "7", "1e-1", "2.5e0", "10", ".75", "pi", "e"])
 names = st.sampled_from(["x", "y", "lambda", "E", "beta", "x_1"])

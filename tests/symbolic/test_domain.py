@@ -2,11 +2,11 @@
 
 import itertools
 import random
-import time
 
 import mpmath
 import numpy as np
 import pytest
+from grammar import no_hang
 
 from gdlearn.symbolic import SymbolicFunction
 from gdlearn.symbolic._functions import FUNCTIONS
@@ -295,12 +295,11 @@ def test_conditions_have_latex():
     assert domain("x").latex() == ""
 
 
-def test_large_expressions_are_quick():
+def test_large_expressions():
     deep = "x"
     for i in range(8):
         deep = f"ln(1 + sqrt({deep}))" if i % 2 else f"1/(2 + sin({deep}))"
     wide = " + ".join(f"ln(x + {i})/(y - {i})" for i in range(40))
     for text in (deep, wide):
-        start = time.process_time()
-        domain(text).contains({"x": np.ones(1000), "y": np.full(1000, 0.5)})
-        assert time.process_time() - start < 2.0
+        with no_hang():
+            assert domain(text).contains({"x": np.ones(1000), "y": np.full(1000, 0.5)}).all()

@@ -3,12 +3,12 @@
 import importlib.util
 import pickle
 import random
-import time
-from pathlib import Path
+import tracemalloc
 
+import numpy as np
 import pytest
 import sympy
-from grammar import DATA, texts
+from grammar import DATA, no_hang, texts
 from hypothesis import HealthCheck, given, settings
 
 from gdlearn.symbolic import ExpressionError, SymbolicFunction
@@ -19,7 +19,6 @@ from gdlearn.symbolic._text import text as text_of
 spec = importlib.util.spec_from_file_location("hostile_texts", DATA / "hostile_texts.py")
 hostile = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(hostile)
-SECONDS = 1.0  # what takes milliseconds, on the busiest of machines
 
 
 def read(text):
@@ -33,9 +32,13 @@ def read(text):
 def test_hostile_texts(expected, text, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = text.replace(hostile.M, str(tmp_path / "marker"))
-    begin = time.perf_counter()
-    outcome = read(text)
-    assert time.perf_counter() - begin < SECONDS
+    tracemalloc.start()
+    try:
+        with no_hang():
+            outcome = read(text)
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
     assert not list(tmp_path.iterdir())
     if isinstance(outcome, ExpressionError):
         assert "R" in expected
@@ -202,20 +205,18 @@ def mutated(random_state):
     return text
 
 
-def slowest_of_mutated(seed, n_texts):
-    """Read so many mutated texts, and return how long the slowest took; any other exception than ours comes out."""
-    random_state, slowest, n_read = random.Random(seed), (0.0, ""), 0
-    for _ in range(n_texts):
-        text = mutated(random_state)
-        begin = time.perf_counter()
-        n_read += isinstance(read(text), SymbolicFunction)
-        slowest = max(slowest, (time.perf_counter() - begin, text))
-    return slowest, n_read
-
-
-def test_mutated_texts():
-    before = set(Path.cwd().iterdir())
-    (seconds, text), n_read = slowest_of_mutated(0, 3_000)
-    assert seconds < SECONDS, text
-    assert n_read > 100
-    assert set(Path.cwd().iterdir()) == before
+@pytest.mark.parametrize("seed", range(10))
+def test_ten_thousand_mutated_texts(seed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    random_state, n_read = random.Random(seed), 0
+    for _ in range(1_000):
+        text = mutated(random_state).replace(hostile.M, str(tmp_path / "marker"))
+        with no_hang():
+            f = read(text)
+            if isinstance(f, SymbolicFunction):
+                n_read += 1
+                assert f.partials.keys() == set(f.variables)
+                assert str(f.domain)
+                assert np.shape(f(np.full(len(f.variables), 0.7), outside="nan")) == ()
+    assert n_read > 50
+    assert not list(tmp_path.iterdir())

