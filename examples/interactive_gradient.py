@@ -1,0 +1,298 @@
+"""Type a function and see its gradient: marimo run examples/interactive_gradient.py (needs gdlearn[app])."""
+
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App(width="medium", app_title="The gradient, step by step")
+
+with app.setup:
+    from base64 import b64encode
+    from html import escape
+    from io import BytesIO
+
+    import marimo as mo
+    import numpy as np
+    import sympy
+    from matplotlib.figure import Figure
+
+    from gdlearn.inspection import DescentPathDisplay, LossCurveDisplay
+    from gdlearn.symbolic import SymbolicFunction
+
+    FARTHEST = 5
+    RATES = [float(f"{factor}e{power}") for power in range(-4, 1) for factor in (1, 1.5, 2, 3, 5, 7)]
+    STEPS = [*range(1, 11), 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000]
+
+
+@app.cell(hide_code=True)
+def _():
+    mo.md("""
+    # The gradient, step by step
+
+    Type a function of real variables. You get its partial derivatives by the rules of the textbook, where they hold,
+    what they say at a point, and the way that gradient descent goes from there.
+    <style>
+    .beside {display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 0.75rem 2rem}
+    .beside > div {min-width: 0}
+    .beside img {width: 100%; max-width: 34rem}
+    .box {border: 1px solid var(--border); border-radius: 0.5rem; padding: 0.5rem 1rem}
+    .box.refusal {border-left: 0.3rem solid var(--red-9, #d33); border-radius: 0}
+    .box summary {cursor: pointer; font-weight: 600}
+    .box summary .markdown, .box summary .paragraph {display: inline}
+    .box ol {margin: 0.5rem 0 0; padding-left: 1.5rem; list-style: decimal}
+    .formula, .letters {overflow-x: auto; overflow-y: hidden}
+    .letters {font-size: 0.85rem; margin: 0; padding: 0; background: none}
+    </style>
+    """)
+    return
+
+
+@app.function
+def formula(latex):
+    """LaTeX on a line of its own, as HTML."""
+    return f"<div class='formula'>{mo.md(f'$${latex}$$').text}</div>"
+
+
+@app.function
+def latex_name(name):
+    """A variable in LaTeX."""
+    return sympy.latex(sympy.Symbol(name))
+
+
+@app.function
+def partial_sign(name):
+    """∂f/∂ of a variable, as HTML."""
+    return mo.md(rf"$\partial f/\partial {latex_name(name)}$").text
+
+
+@app.function
+def letters(text):
+    """Text as HTML that shows it letter by letter, whatever it contains."""
+    return f"<pre class='letters'>{escape(str(text))}</pre>"
+
+
+@app.function
+def refusal(html):
+    """HTML in the place of what could not be shown."""
+    return mo.Html(f"<div class='box refusal' role='alert'>{html}</div>")
+
+
+@app.function
+def box(title, html, *, is_open=True):
+    """HTML under a title that opens and closes it."""
+    return mo.Html(f"<details class='box'{' open' * is_open}><summary>{title}</summary>{html}</details>")
+
+
+@app.function
+def beside(*items):
+    """Items side by side where there is room, else one below the other."""
+    return mo.Html(f"<div class='beside'>{''.join(f'<div>{mo.as_html(item).text}</div>' for item in items)}</div>")
+
+
+@app.function
+def made(make):
+    """What is made, or why it cannot be: a DomainError, as a rule."""
+    try:
+        return make()
+    except ValueError as error:
+        return refusal(escape(str(error)))
+
+
+@app.cell
+def _():
+    text = mo.ui.text("x**2*y + sin(x*y)", label="function", debounce=300, full_width=True)
+    order = mo.ui.text(placeholder="as they appear", label="variables", debounce=300, full_width=True)
+    beside(text, order)
+    return order, text
+
+
+@app.cell
+def _():
+    # What outlives a change of the text: the last function that could be read, and where each variable stood.
+    last = {}
+    stood = {"x": 1.0, "y": 2.0}
+    return last, stood
+
+
+@app.cell
+def _(last, order, text):
+    try:
+        f = SymbolicFunction(text.value, [name.strip() for name in order.value.split(",")] if order.value else None)
+        if not f.variables:
+            raise ValueError("There is no variable in the text: name one in the other field.")
+        last["f"], complaint = f, None
+    except ValueError as error:
+        reason, _, place = str(error).partition("\n")
+        f, complaint = (
+            last["f"],
+            refusal(
+                f"{escape(reason)}{letters(place)}<small>Below is still the last function that could be read.</small>"
+            ),
+        )
+    mo.output.replace(complaint)
+    return (f,)
+
+
+@app.function
+def gradient(f):
+    """The function, what its gradient is, and the gradient, one below the other in LaTeX."""
+    value, slope = f.latex().split(r", \quad ", 1)
+    left, _, column = slope.replace("{matrix}", "{gathered}").partition("=")  # in full size, with room between
+    partials = ", ".join(rf"\frac{{\partial f}}{{\partial {latex_name(name)}}}" for name in f.variables)
+    rows = value.replace("=", "&=", 1), rf"{left} &= \left({partials}\right)^T", f"&= {column}"
+    lines = r" \\[2ex] ".join(rows)
+    return rf"\begin{{aligned}} {lines} \end{{aligned}}"
+
+
+@app.cell
+def _(f):
+    mo.Html(formula(gradient(f)))
+    return
+
+
+@app.function
+def listed(conditions):
+    """Conditions and their reasons, as HTML."""
+    return "".join(f"{formula(c.latex())}<small>{escape(c.reason)}</small>" for c in conditions)
+
+
+@app.cell
+def _(f):
+    beside(
+        box("Where f is defined", listed(f.domain.defined) or "everywhere"),
+        box("What its derivatives need besides", listed(f.domain.differentiable) or "nothing"),
+    )
+    return
+
+
+@app.function
+def derivation(f, name):
+    """A partial derivative, rule by rule."""
+    steps = "".join(f"<li>{escape(step.rule)}{formula(step.latex())}</li>" for step in f.steps(name))
+    return box(partial_sign(name), f"<ol>{steps}</ol>")
+
+
+@app.cell
+def _(f):
+    mo.vstack([mo.md("## Step by step"), beside(*(derivation(f, name) for name in f.variables))])
+    return
+
+
+@app.function
+def coordinate(name, value):
+    """A slider for one variable."""
+    return mo.ui.slider(
+        -FARTHEST, FARTHEST, 0.1, value=value, label=f"${latex_name(name)}$", show_value=True, full_width=True
+    )
+
+
+@app.cell
+def _(f, stood):
+    start = mo.ui.dictionary(
+        {name: coordinate(name, stood.get(name, 1.0)) for name in f.variables}, on_change=stood.update
+    )
+    mo.vstack([mo.md("## At a point"), beside(*start.elements.values())])
+    return (start,)
+
+
+@app.function
+def numbers(values):
+    """A vector as text."""
+    return "(" + ", ".join(f"{value:.6g}" for value in values) + ")"
+
+
+@app.function
+def at_point(f, theta):
+    """Value, gradient, steepest ascent and numeric check."""
+    direction, slope = f.steepest_ascent(theta)
+    check = f.check(theta)
+    return mo.md(f"""
+| | |
+|:--|:--|
+| value | {f(theta):.8g} |
+| gradient | {numbers(f.gradient_at(theta))} |
+| steepest ascent | along {numbers(direction)}, at the rate {slope:.6g} |
+| finite differences | {"agree" if check.passed else "**differ**"}: relative error {check.relative_error:.1e} |
+""")
+
+
+@app.cell
+def _(f, start):
+    made(lambda: at_point(f, start.value))
+    return
+
+
+@app.cell
+def _():
+    rate = mo.ui.slider(steps=RATES, value=0.1, label="learning rate", show_value=True, full_width=True)
+    momentum = mo.ui.slider(0, 0.95, 0.05, value=0, label="momentum", show_value=True, full_width=True)
+    n_steps = mo.ui.slider(steps=STEPS, value=20, label="steps", show_value=True, full_width=True)
+    search = mo.ui.switch(label="a line search (backtracking) instead of rate and momentum")
+    mo.vstack([mo.md("## Gradient descent from there"), beside(rate, momentum, n_steps), search])
+    return momentum, n_steps, rate, search
+
+
+@app.function
+def picture(what, draw):
+    """What `draw` draws on axes, as an image; without pyplot, which the sessions of a server would share."""
+    figure = Figure(figsize=(5, 4), layout="constrained")
+    draw(figure.subplots())
+    stream = BytesIO()
+    figure.savefig(stream, format="svg")
+    return mo.Html(f"<img alt='{what}' src='data:image/svg+xml;base64,{b64encode(stream.getvalue()).decode()}'>")
+
+
+@app.function
+def draw_curve(f, path, ax):
+    """The descent along the curve of a function of one variable."""
+    near = np.abs(path.points[:, 0]) <= 2 * FARTHEST
+    x, values = path.points[near, 0], path.values[near]
+    grid = np.linspace(x.min() - 1, x.max() + 1, 400)
+    curve = f(grid[:, np.newaxis], outside="nan")
+    shown = [*values, *np.nanquantile(curve, [0.05, 0.9])]  # a pole must not flatten the rest
+    room = 0.1 * np.ptp(shown) or 1.0
+    ax.plot(grid, curve, color="0.6")
+    ax.plot(x, values, "o-", markersize=4)
+    ax.set(xlabel=f.variables[0], ylabel="f", ylim=(min(shown) - room, max(shown) + room))
+
+
+@app.function
+def from_above(f, path):
+    """The descent in a picture, if f has one."""
+    if len(f.variables) > 2:
+        return mo.md(f"Level sets are drawn for two variables, and f has {len(f.variables)}.")
+    if len(f.variables) == 1:
+        return picture("the descent", lambda ax: draw_curve(f, path, ax))
+    drawn = picture("the descent", lambda ax: DescentPathDisplay.from_function(f, [path], ax=ax))
+    return mo.Html(f"{drawn.text}<small>Level sets in grey, the steps in blue, −∇f in orange.</small>")
+
+
+@app.function
+def descent(f, path):
+    """The way down in a sentence and in pictures."""
+    values = picture("the value of f against the step", lambda ax: LossCurveDisplay.from_paths([path], ax=ax))
+    return mo.vstack([mo.Html(f"<p>{escape(path.message)}</p>"), beside(from_above(f, path), values)])
+
+
+@app.cell
+def _(f, momentum, n_steps, rate, search, start):
+    asked = ("backtracking", 0.0) if search.value else (rate.value, momentum.value)
+    made(lambda: descent(f, f.descend(start.value, asked[0], momentum=asked[1], max_iter=n_steps.value)))
+    return
+
+
+@app.function
+def quotients(f, theta):
+    """The definition of each partial derivative, in numbers."""
+    tables = {name: letters(f.difference_quotients(theta, name)) for name in f.variables}
+    boxes = [box(partial_sign(name), table, is_open=name == f.variables[0]) for name, table in tables.items()]
+    return mo.vstack([mo.md("## The limit of difference quotients"), *boxes])
+
+
+@app.cell
+def _(f, start):
+    made(lambda: quotients(f, start.value))
+    return
+
+
+if __name__ == "__main__":
+    app.run()

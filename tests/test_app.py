@@ -1,0 +1,280 @@
+"""The page with the gradient: it runs as a script, and a browser shows a student what it should."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+APP = ROOT / "examples" / "interactive_gradient.py"
+TIMEOUT = 120  # seconds: a small machine that does something else needs ten for the first page
+LONG = "exp(sin(x*y)*cos(x + y))*ln(x**2 + y**2 + 1)/(sqrt(x**2 + 1) + tanh(x*y**3))"
+SCROLLERS = """() => {
+    const within = node => [...node.children, ...(node.shadowRoot?.children ?? [])].flatMap(e => [e, ...within(e)])
+    const wide = within(document).filter(e => e.scrollWidth > e.clientWidth + 1 && !e.closest(".formula, .letters"))
+    const scrolls = e => ["auto", "scroll"].includes(getComputedStyle(e).overflowX)
+    return wide.filter(scrolls).map(e => e.outerHTML.slice(0, 99))
+}"""
+"""Finds what scrolls sideways without being a box for formulas or for text."""
+
+browser = pytest.mark.browser
+
+
+def environment():
+    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    return os.environ | {"PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8", "MPLBACKEND": "Agg"}
+
+
+def test_runs_as_a_script(tmp_path):
+    for package in ("marimo", "matplotlib"):
+        pytest.importorskip(package)
+    command = [sys.executable, str(APP)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """Where the page is served."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = tmp_path_factory.mktemp("marimo")
+    settings = environment() | {"XDG_CONFIG_HOME": str(folder)}  # not those of whoever runs the tests
+    command = [sys.executable, "-m", "marimo", "run", "--headless", "--port", str(port), str(APP)]
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(command, cwd=folder, env=settings, stdout=log, stderr=log)
+    try:
+        until_healthy(f"http://127.0.0.1:{port}/health", server, folder / "log")
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        server.terminate()
+        server.wait(TIMEOUT)
+    assert "Traceback" not in (folder / "log").read_text()
+
+
+def until_healthy(url, server, log):
+    for _ in range(10 * TIMEOUT):
+        try:
+            return urlopen(url, timeout=TIMEOUT).close()
+        except URLError:
+            time.sleep(0.1)
+        if server.poll() is not None:
+            break
+    pytest.fail(f"marimo does not answer:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    from playwright.sync_api import expect, sync_playwright
+
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.fail("There is no chromium on the path: apt-get install chromium")
+    expect.set_options(timeout=1000 * TIMEOUT)
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    with sync_playwright() as playwright:
+        program = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"] if is_root else [])
+        yield program
+        program.close()
+
+
+@pytest.fixture
+def visit(address, chromium):
+    """Opens the page; afterwards nothing may have gone wrong in it, and no request have left the machine."""
+    troubles, pages = [], []
+
+    def is_local(url):
+        return urlsplit(url).scheme in ("data", "blob") or urlsplit(url).hostname == "127.0.0.1"
+
+    def open_page(width=1280):
+        page = chromium.new_page(viewport={"width": width, "height": 900})
+        page.set_default_timeout(1000 * TIMEOUT)
+        page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("dialog", lambda dialog: (troubles.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda request: None if is_local(request.url) else troubles.append(request.url))
+        page.on("websocket", lambda channel: None if is_local(channel.url) else troubles.append(channel.url))
+        pages.append(page)
+        page.goto(address)
+        page.get_by_alt_text("the descent").wait_for()
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert not troubles
+
+
+def see(page, *latex):
+    """Wait until KaTeX has set a formula that contains all of these, whatever the spaces between."""
+    from playwright.sync_api import expect
+
+    for part in latex:
+        pattern = re.compile(r"\s*".join(re.escape(letter) for letter in part if letter != " "))
+        expect(page.locator(".katex annotation").first).to_have_text(pattern)
+    expect(page.locator(".katex-html").first).to_be_visible()
+
+
+def write(page, text, field="function"):
+    page.get_by_label(field).fill(text)
+
+
+def alert(page, *texts):
+    """Wait until the page shows an error that contains all of these."""
+    from playwright.sync_api import expect
+
+    for text in texts:
+        expect(page.get_by_role("alert").first).to_contain_text(text)
+
+
+@browser
+def test_worked_example(visit):
+    from playwright.sync_api import expect
+
+    page = visit()
+    see(page, r"x^{2} y + \sin{\left(x y \right)}")
+    see(page, r"2 x y + y \cos{\left(x y \right)}", r"x^{2} + x \cos{\left(x y \right)}")
+    expect(page.get_by_text("power rule").first).to_be_visible()
+    expect(page.get_by_text("everywhere")).to_be_visible()
+    expect(page.get_by_role("table")).to_contain_text("(3.16771, 0.583853)")
+    expect(page.get_by_role("table")).to_contain_text("agree")
+    expect(page.get_by_text("smallest: from here on rounding takes over")).to_have_count(2)
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+@browser
+def test_another_function(visit):
+    from playwright.sync_api import expect
+
+    page = visit()
+    write(page, "ln(x - 1) + y**2/x")
+    see(page, r"\frac{2 y}{x}\end{gathered}")
+    alert(page, "needs x - 1 > 0, and x - 1 = 0")
+    write(page, "x**3")
+    see(page, r"\begin{gathered}3 x^{2}\end{gathered}")
+    expect(page.get_by_role("slider")).to_have_count(1 + 3)
+    expect(page.get_by_alt_text("the descent")).to_be_visible()
+    write(page, "x*y*z")
+    expect(page.get_by_role("slider")).to_have_count(3 + 3)
+    expect(page.get_by_text("Level sets are drawn for two variables, and f has 3.")).to_be_visible()
+    expect(page.get_by_alt_text("the value of f against the step")).to_be_visible()
+    write(page, "z, y, x", field="variables")
+    see(page, "f(z, y, x)")
+
+
+@browser
+def test_text_that_cannot_be_read(visit):
+    from playwright.sync_api import expect
+
+    page = visit()
+    write(page, "x**2 +* y")
+    alert(page, "(column 7).", "    x**2 +* y\n          ^", "Below is still")
+    caret = page.get_by_role("alert").locator("pre")
+    assert caret.evaluate("pre => getComputedStyle(pre).whiteSpace").startswith("pre")
+    assert "mono" in caret.evaluate("pre => getComputedStyle(pre).fontFamily").lower()
+    see(page, r"2 x y + y \cos{\left(x y \right)}")
+    write(page, "x**2 + y")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    see(page, r"\begin{gathered}2 x\\1\end{gathered}")
+
+
+@browser
+@pytest.mark.parametrize("text", ["<img src=x onerror=alert(1)>", "</pre><script>alert(1)</script>", "$x$ **y** `z`"])
+def test_text_is_shown_letter_by_letter(visit, text):
+    page = visit()
+    write(page, text)
+    alert(page, text)
+    write(page, "x*y")
+    write(page, text, field="variables")
+    alert(page, f"'{text}' cannot be the name of a variable.")
+    assert page.locator("img[src=x]").count() == 0
+
+
+@browser
+def test_outside_the_domain(visit):
+    from playwright.sync_api import expect
+
+    page = visit()
+    write(page, "ln(x)")
+    see(page, r"\frac{1}{x}")
+    page.get_by_role("slider").first.press("Home")
+    alert(page, "needs x > 0, and x = -5.")
+    expect(page.get_by_role("table")).to_have_count(0)
+    page.get_by_role("slider").first.press("End")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.get_by_role("table")).to_contain_text("(0.2)")
+
+
+@browser
+def test_odd_functions(visit):
+    page = visit()
+    for text in ("", "3", "x/0", "x, y", "x +", "(" * 300, "9**9**9*x", "sin(é)", "x" * 5000):
+        write(page, text)
+        alert(page, "(column" if text != "3" else "no variable")
+        see(page, "x^{2} y")
+    assert "Traceback" not in page.inner_text("body")
+
+
+@browser
+def test_sliders(visit):
+    from playwright.sync_api import expect
+
+    page = visit()
+    thumb, picture = page.get_by_role("slider").first, page.get_by_alt_text("the descent")
+    before = picture.get_attribute("src")
+    thumb.scroll_into_view_if_needed()
+    place = thumb.bounding_box()
+    x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 90, y, steps=9)
+    page.mouse.up()
+    expect(page.get_by_role("table")).not_to_contain_text("(3.16771, 0.583853)")
+    expect(picture).not_to_have_attribute("src", before)
+    moved = float(thumb.get_attribute("aria-valuenow"))
+    assert moved < 0
+
+    before = picture.get_attribute("src")
+    write(page, "x + 10y")
+    expect(picture).not_to_have_attribute("src", before)  # it is drawn after the sliders, which stay where they are
+    expect(thumb).to_have_attribute("aria-valuenow", f"{moved:g}")
+    expect(page.get_by_role("table")).to_contain_text(re.compile(rf"value\s*{moved + 20:g}\s*gradient"))
+    page.get_by_role("slider").nth(1).press("Home")
+    expect(page.get_by_role("table")).to_contain_text(re.compile(rf"value\s*{moved - 50:g}\s*gradient"))
+
+    for number, key in ((2, "ArrowLeft"), (3, "End"), (4, "ArrowLeft")):  # learning rate, momentum, steps
+        before = picture.get_attribute("src")
+        page.get_by_role("slider").nth(number).press(key)
+        expect(picture).not_to_have_attribute("src", before)
+    before = picture.get_attribute("src")
+    page.get_by_role("switch").click()
+    expect(picture).not_to_have_attribute("src", before)
+
+
+@browser
+@pytest.mark.parametrize("text", ["x**2*y + sin(x*y)", "ln(x) + y**2/x", LONG, "x**2 +* y" * 20])
+def test_a_telephone_does_not_scroll_sideways(visit, text):
+    from playwright.sync_api import expect
+
+    page = visit(width=390)
+    write(page, text)
+    if text.endswith("* y"):
+        alert(page, "column")
+    else:
+        expect(page.get_by_role("alert")).to_have_count(0)
+        see(page, r"\frac{\partial f}{\partial y}")
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate(SCROLLERS) == []
+    for name in ("the descent", "the value of f against the step"):
+        assert page.get_by_alt_text(name).bounding_box()["width"] <= 390
