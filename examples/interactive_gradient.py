@@ -16,7 +16,7 @@ with app.setup:
     from matplotlib.figure import Figure
 
     from gdlearn.inspection import DescentPathDisplay, LossCurveDisplay
-    from gdlearn.symbolic import SymbolicFunction
+    from gdlearn.symbolic import SymbolicFunction, latex
 
     FARTHEST = 5
     RATES = [float(f"{factor}e{power}") for power in range(-4, 1) for factor in (1, 1.5, 2, 3, 5, 7)]
@@ -55,7 +55,7 @@ def formula(latex):
 @app.function
 def latex_name(name):
     """A variable in LaTeX."""
-    return sympy.latex(sympy.Symbol(name))
+    return latex(sympy.Symbol(name))
 
 
 @app.function
@@ -135,10 +135,15 @@ def _(last, order, text):
 @app.function
 def gradient(f):
     """The function, what its gradient is, and the gradient, one below the other in LaTeX."""
-    value, slope = f.latex().split(r", \quad ", 1)
-    left, _, column = slope.replace("{matrix}", "{gathered}").partition("=")  # in full size, with room between
-    partials = ", ".join(rf"\frac{{\partial f}}{{\partial {latex_name(name)}}}" for name in f.variables)
-    rows = value.replace("=", "&=", 1), rf"{left} &= \left({partials}\right)^T", f"&= {column}"
+    names = [latex_name(name) for name in f.variables]
+    of = ", ".join(names)
+    partials = ", ".join(rf"\frac{{\partial f}}{{\partial {name}}}" for name in names)
+    column = r" \\[1ex] ".join(latex(partial) for partial in f.partials.values())
+    rows = (
+        rf"f({of}) &= {latex(f.expression)}",
+        rf"\nabla f({of}) &= \left({partials}\right)^T",
+        rf"&= \left[\begin{{gathered}}{column}\end{{gathered}}\right]",
+    )
     lines = r" \\[2ex] ".join(rows)
     return rf"\begin{{aligned}} {lines} \end{{aligned}}"
 

@@ -185,7 +185,7 @@ def test_text_that_cannot_be_read(visit):
     see(page, r"2 x y + y \cos{\left(x y \right)}")
     write(page, "x**2 + y")
     expect(page.get_by_role("alert")).to_have_count(0)
-    see(page, r"\begin{gathered}2 x\\1\end{gathered}")
+    see(page, r"\begin{gathered}2 x\\[1ex] 1\end{gathered}")
 
 
 @browser

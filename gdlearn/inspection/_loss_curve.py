@@ -124,6 +124,8 @@ class LossCurveDisplay:
         most = max(int(np.max(steps)) for steps in self.iterations)
         if most > FEW_STEPS:
             ax.set_xscale("symlog", linthresh=1, linscale=0.3)
+        else:
+            ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set_xlim(0, max(most, 1))
         drawn = np.concatenate([line.get_ydata() for line in self.lines_ + self.validation_lines_])
         if (drawn > 0).any() and not (drawn < 0).any():

@@ -136,13 +136,13 @@ class SymbolicFunction:
 
     @property
     def gradient(self) -> Any:
-        """The partial derivatives as a SymPy column."""
-        return sympy.Matrix(len(self.variables), 1, list(self.partials.values()))
+        """The partial derivatives as a SymPy column, an `ImmutableMatrix`."""
+        return sympy.ImmutableMatrix(len(self.variables), 1, list(self.partials.values()))
 
     def latex(self) -> str:
         """The function and its gradient in LaTeX."""
         of = ", ".join(map(latex, self._symbols))
-        return rf"f({of}) = {latex(self.expression)}, \quad \nabla f({of}) = {latex(self.gradient.as_immutable())}"
+        return rf"f({of}) = {latex(self.expression)}, \quad \nabla f({of}) = {latex(self.gradient)}"
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.latex()}$"
