@@ -141,6 +141,9 @@ class Domain:
     defined: tuple[Condition, ...]
     differentiable: tuple[Condition, ...]
 
+    def __reduce__(self) -> Any:
+        return type(self), (self.defined, self.differentiable)
+
     def __str__(self) -> str:
         parts = [f"({c})" if c.relation == "power" and len(self.defined) > 1 else str(c) for c in self.defined]
         return " and ".join(parts) or "everywhere"

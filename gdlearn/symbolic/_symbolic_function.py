@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -88,6 +88,11 @@ class SymbolicFunction:
         self.variables = tuple(names_in(self._tree)) if declared is None else declared
         self.expression = to_sympy(self._tree, expression)
         self._symbols = tuple(symbol(name) for name in self.variables)
+        self._derivations: dict[str, list[Step]] = {}
+        self._gradients: dict[tuple[str, ...], tuple[Program, Domain]] = {}
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.text, self.variables)
 
     def __str__(self) -> str:
         return str(self._tree)
@@ -114,7 +119,10 @@ class SymbolicFunction:
             Replacing each `before` by its `after`, one after another, gives the partial derivative; the last step
             simplifies it.
         """
-        return list(self._steps_by(self._place(variable)))
+        place = self._place(variable)
+        if variable not in self._derivations:
+            self._derivations[variable] = steps(self.expression, self._symbols[place])
+        return list(self._derivations[variable])
 
     @cached_property
     def domain(self) -> Domain:
@@ -341,23 +349,15 @@ class SymbolicFunction:
         return descend(self, start, learning_rate, **options)
 
     @cached_property
-    def _steps_by(self) -> Any:
-        return cache(lambda place: steps(self.expression, self._symbols[place]))
-
-    @cached_property
     def _value_program(self) -> Program:
         return Program([self.expression], self._symbols)
 
-    @cached_property
-    def _gradient_by(self) -> Callable[[tuple[str, ...]], tuple[Program, Domain]]:
+    def _gradient_by(self, names: tuple[str, ...]) -> tuple[Program, Domain]:
         """The program of f and its partial derivatives by some variables, and where they exist."""
-
-        @cache
-        def by(names: tuple[str, ...]) -> tuple[Program, Domain]:
-            partials = [self.partials[name] for name in names]
-            return Program([self.expression, *partials], self._symbols), self.domain.where_differentiable(names)
-
-        return by
+        if names not in self._gradients:
+            program = Program([self.expression, *(self.partials[name] for name in names)], self._symbols)
+            self._gradients[names] = program, self.domain.where_differentiable(names)
+        return self._gradients[names]
 
     def _place(self, variable: Any) -> int:
         if variable not in self.variables:

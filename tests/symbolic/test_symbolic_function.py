@@ -1,6 +1,8 @@
 """Gradients in symbols and in numbers: against mpmath, complex steps, finite differences, and calculus itself."""
 
+import copy
 import json
+import pickle
 import subprocess
 import sys
 
@@ -34,6 +36,27 @@ def test_the_worked_example():
     assert r"2 x y + y \cos{\left(x y \right)}" in f.latex()
     assert f._repr_latex_().startswith("$")
     assert eval(repr(f), {"SymbolicFunction": SymbolicFunction}).expression == f.expression
+
+
+def test_copies():
+    f = SymbolicFunction("ln(e*x) + 2lambda*y", variables=["y", "lambda", "x"])
+    theta = [0.5, 2.0, 3.0]
+    expected = f(theta), f.gradient_at(theta).tolist(), str(f.domain), f.descend(theta, 1e-3).points.tolist()
+    for twin in (pickle.loads(pickle.dumps(f)), copy.deepcopy(f)):
+        found = (
+            twin(theta),
+            twin.gradient_at(theta).tolist(),
+            str(twin.domain),
+            twin.descend(theta, 1e-3).points.tolist(),
+        )
+        assert found == expected
+    domain = pickle.loads(pickle.dumps(f.domain))
+    assert domain == f.domain
+    error = pickle.loads(pickle.dumps(domain.refusal({"x": -1.0})))
+    assert str(error) == "ln(e*x) needs exp(1)*x > 0, and exp(1)*x = -2.71828 at x = -1."
+    assert error.condition == f.domain.defined[0]
+    path = pickle.loads(pickle.dumps(f.descend(theta)))
+    assert str(path) == str(f.descend(theta))
 
 
 def test_shapes_and_broadcasting():
