@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .._blocks import Array
 from .._validation import InvalidParameterError, check_parameter
-from ._descent import DescentPath, descend
+from ._descent import Descendable
 from ._domain import DomainError
 from ._points import at, finite_reals, points
 from ._symbolic_function import Outside, SymbolicFunction
@@ -21,7 +21,7 @@ BLOCK = 1 << 16
 """Values of the model computed at once: half a megabyte for each of its parts."""
 
 
-class ResidualSumOfSquares:
+class ResidualSumOfSquares(Descendable):
     r"""The sum of squared residuals of a model, as a function of its parameters b.
 
     .. math::
@@ -127,20 +127,6 @@ class ResidualSumOfSquares:
         self._refuse(theta, finite, outside)
         gradient[~finite] = np.nan
         return gradient
-
-    def descend(
-        self,
-        start: ArrayLike | Mapping[str, float],
-        learning_rate: float | Literal["backtracking"] | Callable[[int], float] = 0.1,
-        *,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        max_iter: int = 100,
-        tol: float | None = None,
-    ) -> DescentPath:
-        """Gradient descent on S: see `SymbolicFunction.descend`."""
-        options: dict[str, Any] = {"momentum": momentum, "nesterov": nesterov, "max_iter": max_iter, "tol": tol}
-        return descend(self, start, learning_rate, **options)
 
     def _blocks(self, theta: Array, outside: Outside) -> Iterator[tuple[slice, Array, dict[str, Array]]]:
         """Some points at a time: which, their residuals of shape (b, n_rows), and the model's variables by name."""
