@@ -39,6 +39,7 @@ ORDER = [
     "_regressor_cv",
 ]
 SYMBOLIC_ORDER = [
+    "_tree",
     "_functions",
     "_parser",
     "_text",

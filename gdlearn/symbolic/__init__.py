@@ -4,11 +4,11 @@ try:
     from ._descent import DescentPath
     from ._difference_quotients import DifferenceQuotients
     from ._domain import Condition, Domain, DomainError
-    from ._parser import ExpressionError
     from ._residuals import ResidualSumOfSquares
     from ._steps import Step
     from ._symbolic_function import SymbolicFunction
     from ._text import latex, text
+    from ._tree import ExpressionError
 except ModuleNotFoundError as error:
     if error.name != "sympy":
         raise

@@ -11,7 +11,7 @@ from ._domain import Condition, Domain
 from ._expression import parts
 from ._functions import FUNCTIONS, Claim, cbrt
 from ._numbers import Program
-from ._parser import Node
+from ._tree import Node
 
 IMPLIED = {">": {">", ">=", "!="}, "<": {"<", "<=", "!="}}
 """The relations that follow from a stricter one between the same expressions."""

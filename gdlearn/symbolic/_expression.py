@@ -9,7 +9,7 @@ from typing import Any
 import sympy
 
 from ._functions import CONSTANTS, FUNCTIONS
-from ._parser import ExpressionError, Node
+from ._tree import ExpressionError, Node
 
 NOT_REAL = (sympy.I, sympy.zoo, sympy.oo, -sympy.oo, sympy.nan)
 CHOICES = ("abs", "sign", "min", "max")

@@ -17,10 +17,11 @@ from ._difference_quotients import DifferenceQuotients, difference_quotients
 from ._domain import Domain, DomainError
 from ._expression import symbol, to_sympy
 from ._numbers import Array, Program
-from ._parser import is_variable_name, names_in, parse
+from ._parser import is_variable_name, parse
 from ._points import at, one_point, points
 from ._steps import Step, steps
 from ._text import latex, text
+from ._tree import names_in
 
 OWNER = "SymbolicFunction"
 Outside = Literal["raise", "nan"]
