@@ -65,7 +65,7 @@ def _claims(node: Node, children: list[Any]) -> Iterator[tuple[str, list[Claim],
         for sign, divisor, u in zip(node.head, node.children, children, strict=True):
             if sign == "/" and divisor.value is None:
                 whole = divisor.kind in ("name", "call")
-                yield f"1/{divisor}" if whole else f"1/({divisor})", [(u, "!=", 0)], []
+                yield f"1/{divisor}" if whole else f"1/({divisor})", [(u, "!=", sympy.S.Zero)], []
     elif node.kind == "power":
         yield str(node), *_power(children[0], children[1], node.children[1].value)
     elif node.kind == "call" and node.head in ("max", "min"):
@@ -77,6 +77,10 @@ def _claims(node: Node, children: list[Any]) -> Iterator[tuple[str, list[Claim],
 
 def _ties(extremum: Any, values: list[sympy.Expr]) -> list[Claim]:
     """Each value differs from the largest of the others; the last needs no claim, for a tie has two members."""
+    numbers = [value for value in values if value.is_Rational]
+    values = list(dict.fromkeys(value for value in values if value not in numbers))
+    if numbers:
+        values.append(extremum(*numbers).doit())
     claims: list[Claim] = []
     for i, value in enumerate(values[:-1]):
         others = values[:i] + values[i + 1 :]
@@ -86,23 +90,22 @@ def _ties(extremum: Any, values: list[sympy.Expr]) -> list[Claim]:
 
 def _power(u: sympy.Expr, v: sympy.Expr, exponent: float | None) -> tuple[list[Claim], list[Claim]]:
     if exponent is None:
-        return ([], []) if u.is_positive else ([(u, "power", v)], [(u, ">", 0)])
-    if exponent.is_integer():
-        return [(u, "!=", 0)] if exponent < 0 else [], []
-    return [(u, ">=" if exponent > 0 else ">", 0)], [(u, ">", 0)] if 0 < exponent < 1 else []
+        return ([], []) if u.is_positive else ([(u, "power", v)], [(u, ">", sympy.S.Zero)])
+    if v.is_integer or (not v.is_Rational and exponent.is_integer()):
+        return [(u, "!=", sympy.S.Zero)] if exponent < 0 else [], []
+    return [(u, ">=" if exponent > 0 else ">", sympy.S.Zero)], [(u, ">", sympy.S.Zero)] if 0 < exponent < 1 else []
 
 
 def _normalised(left: sympy.Expr, relation: str, right: Any) -> Iterator[Claim]:
     """The same claim about simpler expressions: 2xy != 0 is x != 0 and y != 0, -x > 0 is x < 0."""
-    right = sympy.sympify(right)
     if right.is_zero and isinstance(left, sympy.Abs) and relation in (">", "!="):
-        yield from _normalised(left.args[0], "!=", 0)
+        yield from _normalised(left.args[0], "!=", right)
     elif right.is_zero and relation == "!=" and _vanishes_with_its_parts(left):
         for factor in left.args if isinstance(left, sympy.Mul) else left.args[:1]:
-            yield from _normalised(factor, "!=", 0)
+            yield from _normalised(factor, "!=", right)
     elif right.is_zero and relation in FLIPPED and isinstance(left, sympy.Mul) and left.args[0].is_Rational:
         number, rest = left.as_coeff_Mul()
-        yield from _normalised(rest, FLIPPED[relation] if number < 0 else relation, 0)
+        yield from _normalised(rest, FLIPPED[relation] if number < 0 else relation, right)
     elif right.is_zero and relation == "!=" and left.could_extract_minus_sign():
         yield -left, "!=", right
     else:

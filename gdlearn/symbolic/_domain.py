@@ -87,7 +87,7 @@ class Condition:
         """Whether it holds, elementwise; not where a side is NaN. sin u and cos u are 0 within the rounding of u."""
         left, right = numbers(self.left), numbers(self.right)
         if self._is_pole:
-            rounding = np.finfo(np.float64).eps * np.abs(numbers(self.left.args[0]))
+            rounding = np.minimum(np.finfo(np.float64).eps * np.abs(numbers(self.left.args[0])), 1e-6)
             left = np.where(np.abs(left) <= rounding, 0.0, left)
         with np.errstate(invalid="ignore"):
             return np.asarray(COMPARE[self.relation](left, right), dtype=np.bool_)
@@ -172,7 +172,7 @@ class Domain:
 
     def where_differentiable(self, by: Collection[str] | None = None) -> Domain:
         """Where the function is differentiable too, by all its variables or by some: a smaller domain."""
-        needed = [c for c in self.differentiable if by is None or not c.variables.isdisjoint(by)]
+        needed = [c for c in self.differentiable if by is None or not c.variables or not c.variables.isdisjoint(by)]
         return Domain((*self.defined, *needed), ())
 
     def violated(self, values: Mapping[str, ArrayLike]) -> Condition | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
@@ -9,9 +11,11 @@ from typing import Any
 import sympy
 
 from ._functions import CONSTANTS, FUNCTIONS
+from ._parser import MAX_DIGITS, MAX_EXPONENT
 from ._tree import ExpressionError, Node
 
 NOT_REAL = (sympy.I, sympy.zoo, sympy.oo, -sympy.oo, sympy.nan)
+TINY = sys.float_info.min
 CHOICES = ("abs", "sign", "min", "max")
 
 
@@ -46,10 +50,61 @@ def parts(node: Node, text: str) -> Iterator[tuple[Node, Any, list[Any]]]:
         for part in parts(child, text):
             yield part
         children.append(part[1])
-    result = sympy.Float(node.value) if node.is_rounded else _assemble(node, children)
-    if result.has(*NOT_REAL) or (result.is_number and result.is_extended_real is False):
-        raise ExpressionError("This part is not a finite real number, whatever its variables", text, node.position)
+    complaint = _writes_out(node, children)
+    if complaint is None:
+        result = sympy.Float(node.value) if node.is_rounded else _assemble(node, children)
+        complaint = _is_no_number(result)
+    if complaint is not None:
+        raise ExpressionError(complaint, text, node.position)
     yield node, result, children
+
+
+def fits_float64(expression: Any) -> bool:
+    """Whether no number in it is too large for float64, or too small."""
+    for number in expression.atoms(sympy.Number):
+        size = abs(ratio(number.p, number.q) if number.is_Rational else float(number))
+        if not (number.is_zero or TINY <= size < math.inf):
+            return False
+    return True
+
+
+def ratio(p: int, q: int) -> float:
+    """The float64 nearest to p/q, infinite if there is none."""
+    try:
+        return float(p / q)
+    except OverflowError:
+        return math.inf if p > 0 else -math.inf
+
+
+def _is_no_number(result: Any) -> str | None:
+    if any(atom in NOT_REAL for atom in result.atoms()) or (result.is_number and result.is_extended_real is False):
+        return "This part is not a finite real number, whatever its variables"
+    return None if fits_float64(result) else "Numbers beyond float64 come of this part"
+
+
+def _writes_out(node: Node, children: list[Any]) -> str | None:
+    """Why a power must not be handed to SymPy, which would write it out: u**1e9, or exp(1e9*ln(9x)) = (9x)**1e9."""
+    is_exp = node.kind == "call" and node.head == "exp"
+    if node.is_rounded or not (node.kind == "power" or is_exp):
+        return None
+    base, exponent = (sympy.E, children[0]) if is_exp else children
+    if not is_exp and node.children[0].value is not None and node.children[0].value <= 0 and exponent.free_symbols:
+        return "A constant that is not positive has no power with a variable exponent"
+    for term in sympy.Add.make_args(exponent):
+        number, rest = term.as_coeff_Mul()
+        logs = rest.atoms(sympy.log)
+        if is_exp and not logs or not logs and rest.free_symbols:
+            continue
+        size = abs(ratio(number.p, number.q)) if number.is_Rational else abs(float(number))
+        if size > MAX_EXPONENT and (logs or base.free_symbols) or size * _digits(base, *logs) > MAX_DIGITS:
+            return f"A power with an exponent of {size:.6g} comes of this part"
+    return None
+
+
+def _digits(*expressions: Any) -> float:
+    """How many digits the numbers in them have."""
+    numbers = {number for expression in expressions for number in expression.atoms(sympy.Rational)}
+    return math.log10(2) * sum(int(number.p).bit_length() + int(number.q).bit_length() - 1 for number in numbers)
 
 
 def _assemble(node: Node, children: list[Any]) -> Any:
@@ -71,8 +126,11 @@ def _assemble(node: Node, children: list[Any]) -> Any:
 
 
 def _chosen(node: Node, children: list[Any]) -> Any:
-    """Constants compared by their float64 values: exact comparison of constants may take SymPy for ever."""
-    values = [float(child.value or 0.0) for child in node.children]
+    """Constants that are not rational are compared in float64: exact comparison may take SymPy for ever."""
+    values: list[Any] = [
+        Fraction(int(c.p), int(c.q)) if c.is_Rational else typed.value
+        for c, typed in zip(children, node.children, strict=True)
+    ]
     if node.head == "abs":
         return -children[0] if values[0] < 0 else children[0]
     if node.head == "sign":

@@ -44,6 +44,29 @@ class cbrt(sympy.Function):  # type: ignore[misc] # noqa: N801, SymPy prints a f
         return sympy.sign(x) * sympy.cbrt(abs(x))
 
 
+class log10(sympy.Function):  # type: ignore[misc] # noqa: N801
+    r"""The logarithm to base 10, which SymPy writes as a quotient of logarithms, so that log10(1000) is not quite 3.
+
+    .. math::  \frac{d}{dx}\log_{10} x = \frac{1}{x \ln 10}
+    """
+
+    @classmethod
+    def eval(cls, x: Any) -> Any:
+        """Powers of ten have whole logarithms."""
+        exponent = sympy.log(x, 10) if x.is_Rational and x.is_positive else None
+        return exponent if exponent is not None and exponent.is_Integer else None
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        """Derivative by the argument."""
+        return 1 / (self.args[0] * sympy.log(10))
+
+    def _eval_is_extended_real(self) -> Any:
+        return self.args[0].is_extended_nonnegative
+
+    def _eval_evalf(self, prec: int) -> Any:
+        return (sympy.log(self.args[0]) / sympy.log(10))._eval_evalf(prec)
+
+
 class Choice(sympy.Function):  # type: ignore[misc]
     """a where u > v, else b: the derivative of max and min, which SymPy's Piecewise would start to simplify."""
 
@@ -99,7 +122,7 @@ def whatever(u: Any) -> list[Claim]:
 
 def claim(relation: str, bound: int, of: Callable[[Any], Any] = lambda u: u) -> Claims:
     """One claim about the argument, or what `of` makes of it."""
-    return lambda u: [(of(u), relation, bound)]
+    return lambda u: [(of(u), relation, sympy.Integer(bound))]
 
 
 class Callee(NamedTuple):
@@ -129,7 +152,7 @@ class Callee(NamedTuple):
 FUNCTIONS: dict[str, Callee] = {
     "exp": Callee(sympy.exp, np.exp),
     "ln": Callee(sympy.log, np.log, claim(">", 0)),
-    "log10": Callee(lambda u: sympy.log(u, 10), np.log10, claim(">", 0)),
+    "log10": Callee(log10, np.log10, claim(">", 0)),
     "sqrt": Callee(sympy.sqrt, np.sqrt, claim(">=", 0), claim(">", 0)),
     "cbrt": Callee(cbrt, np.cbrt, whatever, claim("!=", 0)),
     "abs": Callee(real_abs, np.abs, whatever, claim("!=", 0)),

@@ -11,7 +11,9 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from ._functions import KERNELS
+from ._expression import TINY, ratio
+from ._functions import KERNELS, cbrt, log10
+from ._text import text
 
 Array = NDArray[np.float64]
 
@@ -61,21 +63,32 @@ class Program:
         return lambda expression: slots[self._slots[expression]]
 
     def _run(self, inputs: Sequence[Any]) -> list[Any]:
+        """The value of every part. Where one overflows, those that would hide it are NaN: x/sqrt(1 + x**2) at 1e200."""
+        overflows: list[str] = []
         slots: list[Any] = list(inputs)
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore", over="call", call=lambda kind, _: overflows.append(kind)):
             for _, kernel, places in self.steps:
                 slots.append(kernel(*[slots[place] for place in places]))
+        return self._run_warily(inputs) if overflows else slots
+
+    def _run_warily(self, inputs: Sequence[Any]) -> list[Any]:
+        slots: list[Any] = list(inputs)
+        with np.errstate(all="ignore"):
+            for expression, kernel, places in self.steps:
+                operands = [slots[place] for place in places]
+                slots.append(np.where(_hides_overflow(expression, operands), np.nan, kernel(*operands)))
         return slots
 
-    def too_large(self, output: int, point: Sequence[float]) -> Any:
-        """The innermost part of an output that is not finite at a point."""
+    def failure(self, output: int, point: Sequence[float]) -> str:
+        """Which innermost part of an output is not finite at a point, and why."""
         slots = self._run([np.float64(x) for x in point])
         place = self.outputs[output]
         while True:
             expression, _, places = self.steps[place - len(self.variables)]
             inner = [place for place in places if not np.isfinite(slots[place])]
             if not inner:
-                return expression
+                grows = np.isinf(slots[place]) and all(slots[operand] != 0 for operand in places)
+                return f"{text(expression)} {'is too large for' if grows else 'has no value in'} float64"
             place = inner[0]
 
     def smooth_piece(self, point: Sequence[float]) -> Program:
@@ -95,10 +108,23 @@ class Program:
         return piece
 
 
+def _hides_overflow(expression: Any, operands: list[Any]) -> Any:
+    """Whether an operand that overflowed to infinity, beyond 1e308, may come out as something that is far off."""
+    infinite = [np.isinf(operand) for operand in operands]
+    some = np.logical_or.reduce(np.broadcast_arrays(*infinite, False))
+    if expression.is_Mul:  # 1e-300 times it may be anything
+        return some & np.logical_or.reduce(np.broadcast_arrays(*(np.abs(operand) < 1 for operand in operands)))
+    if expression.is_Pow and expression.base != sympy.E:  # a root may be moderate; 1/u is below 1e-308
+        exponent = operands[1] if len(operands) > 1 else float(expression.exp)
+        return some & (np.abs(exponent) < 1)
+    return some if expression.func in (sympy.log, log10, cbrt, sympy.asinh, sympy.acosh) else np.zeros_like(some)
+
+
 def _kernel(expression: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """The NumPy kernel of a SymPy node, and the operands that it takes."""
     if expression.is_Rational:
-        return _constant(_ratio(expression.p, expression.q)), ()
+        value = ratio(expression.p, expression.q)
+        return _constant(value if value == 0 or abs(value) >= TINY else np.nan), ()
     if expression.is_Float or expression in (sympy.pi, sympy.E):
         return _constant(float(expression)), ()
     if expression.is_Add:
@@ -118,13 +144,6 @@ def _constant(value: float) -> Callable[..., Any]:
 
 def _argument(place: int, *values: Any) -> Any:
     return values[place]
-
-
-def _ratio(p: int, q: int) -> float:
-    try:
-        return float(p / q)
-    except OverflowError:
-        return np.inf if p > 0 else -np.inf
 
 
 def _sum(*terms: Any) -> Any:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import keyword
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 import numpy as np
@@ -44,6 +44,7 @@ TOKEN = re.compile(
     r"(?P<space>[ \t\r\n]+)|(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
     r"|(?P<name>[A-Za-z][A-Za-z0-9_]*)|(?P<sign>\*\*|[-+*/^(),])"
 )
+NEVER_ZERO = ("exp", "sech", "csch")
 RESERVED = (set(keyword.kwlist) - {"lambda"}) | {"nan", "inf", "infinity"}
 
 
@@ -154,7 +155,7 @@ class _Parser:
                     where = self.tokens[self.next][2]
                     self.fail('A product without "*" is ambiguous after "/" or a power: use "*" and parentheses', where)
                 signs += "*"
-                factors.append(self.power())
+                factors.append(self.deeper(self.power))
             else:
                 return self.node("product", signs, factors, start) if len(factors) > 1 else factors[0]
 
@@ -169,19 +170,24 @@ class _Parser:
             self.fail(f'"{number}{text[:50]}" is not a number; write "*" if a product is meant', place)
         return True
 
-    def factor(self) -> Node:
+    def deeper(self, rule: Callable[[], Node]) -> Node:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             self.fail(f"The expression is nested more than {MAX_DEPTH} levels deep", self.tokens[self.next][2])
+        result = rule()
+        self.depth -= 1
+        return result
+
+    def factor(self) -> Node:
+        return self.deeper(self.signed)
+
+    def signed(self) -> Node:
         start = self.next
         sign = self.peek()
         if sign in ("+", "-"):
             self.next += 1
-            result = self.factor() if sign == "+" else self.node("negative", "-", [self.factor()], start)
-        else:
-            result = self.power()
-        self.depth -= 1
-        return result
+            return self.factor() if sign == "+" else self.node("negative", "-", [self.factor()], start)
+        return self.power()
 
     def power(self) -> Node:
         start = self.next
@@ -248,9 +254,10 @@ class _Parser:
         with np.errstate(all="ignore"):
             value, is_finite = self.value(kind, head, children)
         if not is_finite:
-            self.fail("A constant part is not a finite real number in float64", position)
+            self.fail("A constant part is not a finite real number in float64, or vanishes there", position)
         digits = self.digits(kind, head, children, position)
-        is_rounded = value is not None and digits > MAX_EXACT
+        cancels = kind == "sum" and value is not None and abs(value) < 1e-8 * max(abs(c.value or 0) for c in children)
+        is_rounded = value is not None and digits > MAX_EXACT and not cancels
         if is_rounded:
             digits = 17
         if digits > MAX_DIGITS:
@@ -280,7 +287,9 @@ class _Parser:
             result = np.power(values[0], values[1])
         elif is_constant:
             result = FUNCTIONS[head].kernel(*values)
-        return (float(result) if is_constant else None), bool(np.isfinite(result))
+        shrinks = kind == "product" or (is_constant and (kind == "power" or head in NEVER_ZERO))
+        vanishes = shrinks and result == 0 and all(v != 0 or kind == "call" for v in values)
+        return (float(result) if is_constant else None), bool(np.isfinite(result)) and not vanishes
 
     def digits(self, kind: str, head: str, children: list[Node], position: int) -> int:
         """How long exact numbers may get."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import sympy
 
+from ._expression import fits_float64
 from ._functions import Choice, real_sign
 from ._text import latex, text
 
@@ -121,6 +122,10 @@ def steps(expression: sympy.Expr, variable: sympy.Symbol) -> list[Step]:
     return [*reversed(done), Step("simplify", total, _tidy(total))]
 
 
+SLOPES = {sympy.tanh: lambda u: sympy.sech(u) ** 2}
+"""Where SymPy's own derivative, 1 - tanh(u)**2, cancels."""
+
+
 class _Calculus:
     """The rules, for one variable."""
 
@@ -196,7 +201,7 @@ class _Calculus:
     def _function(self, f: sympy.Function) -> Rewrite:
         if len(f.args) != 1:
             raise ValueError(f"no rule differentiates {type(f).__name__} of {len(f.args)} arguments")
-        entry = f.func(self.u).diff(self.u)
+        entry = SLOPES[f.func](self.u) if f.func in SLOPES else f.func(self.u).diff(self.u)
         if entry.has(sympy.Derivative):
             raise ValueError(f"the derivative of {type(f).__name__} is not in the table")
         return self._outer(f, f.args[0], lambda u: entry.xreplace({self.u: u}), f.func(self.u))
@@ -238,7 +243,7 @@ def _tidy(expression: sympy.Expr) -> sympy.Expr:
     """The expression with common factors of quotients' numerators and denominators cancelled; light, so not always."""
     if next(islice(sympy.preorder_traversal(expression), TIDY_UP_TO, None), None) is not None:
         return expression
-    return expression.replace(
+    tidied = expression.replace(
         lambda node: (
             isinstance(node, sympy.Mul)
             and any(isinstance(factor, sympy.Add) for factor in node.args)
@@ -246,3 +251,4 @@ def _tidy(expression: sympy.Expr) -> sympy.Expr:
         ),
         sympy.factor_terms,
     )
+    return tidied if fits_float64(tidied) else expression

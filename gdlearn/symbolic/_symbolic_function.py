@@ -20,7 +20,7 @@ from ._numbers import Array, Program
 from ._parser import is_variable_name, parse
 from ._points import at, one_point, points
 from ._steps import Step, steps
-from ._text import latex, text
+from ._text import latex
 from ._tree import names_in
 
 OWNER = "SymbolicFunction"
@@ -245,7 +245,8 @@ class SymbolicFunction(Descendable):
             raise ValueError("direction must be finite and not zero.")
         u = u / largest
         u = u / np.linalg.norm(u, axis=-1, keepdims=True)
-        return _plain((self.gradient_at(theta) * u).sum(axis=-1))
+        with np.errstate(over="ignore", invalid="ignore"):
+            return _plain(_finite("The slope", (self.gradient_at(theta) * u).sum(axis=-1)))
 
     def steepest_ascent(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> tuple[Array, Any]:
         """The unit direction in which f rises fastest, ∇f/‖∇f‖, and its rate, ‖∇f‖.
@@ -263,7 +264,8 @@ class SymbolicFunction(Descendable):
         scaled = gradient / np.where(largest > 0, largest, 1.0)
         length = np.linalg.norm(scaled, axis=-1, keepdims=True)
         direction: Array = scaled / np.where(length > 0, length, 1.0)
-        return direction, _plain((length * largest)[..., 0])
+        with np.errstate(over="ignore"):
+            return direction, _plain(_finite("The rate", (length * largest)[..., 0]))
 
     def difference_quotients(
         self, theta: ArrayLike | Mapping[str, ArrayLike], variable: str | None = None
@@ -329,21 +331,27 @@ class SymbolicFunction(Descendable):
         refusal = domain.refusal({name: float(x[first]) for name, x in named.items()})
         if refusal is None:
             bad = next(i for i, result in enumerate(results) if not np.isfinite(result[first]))
-            part = text(program.too_large(bad, theta[first].tolist()))
-            refusal = DomainError(f"{part} is too large for float64 at {at(self.variables, theta[first])}.")
+            failure = program.failure(bad, theta[first].tolist())
+            refusal = DomainError(f"{failure} at {at(self.variables, theta[first])}.")
         raise refusal
 
 
 def _names(variables: Iterable[str]) -> tuple[str, ...]:
     if isinstance(variables, str):
         raise ValueError(f"variables must be a list of names, such as {[*variables][:2]}; got the text {variables!r}.")
-    names = tuple(variables)
+    names = tuple(str(name) if isinstance(name, str) else name for name in variables)
     for name in names:
         if not is_variable_name(name):
             raise ValueError(f"{name!r} cannot be the name of a variable.")
     if len(set(names)) < len(names):
         raise ValueError(f"variables must differ from each other, got {', '.join(names)}.")
     return names
+
+
+def _finite(name: str, values: Array) -> Array:
+    if not np.isfinite(values).all():
+        raise DomainError(f"{name} is too large for float64.")
+    return values
 
 
 def _plain(result: Any) -> Any:

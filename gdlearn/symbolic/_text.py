@@ -10,7 +10,7 @@ import sympy
 from sympy.printing import StrPrinter
 from sympy.printing.latex import LatexPrinter
 
-from ._functions import Choice, cbrt
+from ._functions import Choice, cbrt, log10
 
 NAME = re.compile("([A-Za-z]+)(.*)")
 GREEK = """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi
@@ -42,6 +42,10 @@ class _Latex(_Remembering, LatexPrinter):
     def _print_cbrt(self, expr: cbrt, exp: str | None = None) -> str:
         root = rf"\sqrt[3]{{{self._print(expr.args[0])}}}"
         return root if exp is None else rf"{root}^{{{exp}}}"
+
+    def _print_log10(self, expr: log10, exp: str | None = None) -> str:
+        power = "" if exp is None else f"^{{{exp}}}"
+        return rf"\log_{{10}}{power}{{\left({self._print(expr.args[0])} \right)}}"
 
     def _print_Choice(self, expr: Choice) -> str:
         u, v, a, b = (self._print(argument) for argument in expr.args)
@@ -80,7 +84,15 @@ class _Plain(_Remembering, StrPrinter):
         return f"{{{a} if {u} > {v}, {b} otherwise}}"
 
 
+class _PlainWithoutPi(_Plain):
+    """Where pi is a variable, so that the number must be called something else."""
+
+    def _print_Pi(self, expr: sympy.Expr) -> str:
+        return "acos(-1)"
+
+
 _PLAIN = _Plain()
+_PLAIN_WITHOUT_PI = _PlainWithoutPi()
 _LATEX = _Latex(ln_notation=True)
 
 
@@ -94,7 +106,8 @@ def text(expression: sympy.Basic) -> str:
     >>> text(sympy.log(abs(x)) + sympy.E)
     'ln(abs(x)) + exp(1)'
     """
-    return str(_PLAIN.doprint(expression))
+    clash = any(symbol.name == "pi" for symbol in expression.free_symbols)
+    return str((_PLAIN_WITHOUT_PI if clash else _PLAIN).doprint(expression))
 
 
 def latex(expression: sympy.Basic) -> str:

@@ -131,6 +131,48 @@ def test_errors_name_the_place(text, position):
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "exp(100000000*ln(9x))",
+        "exp(-99999999*ln(9x))",
+        "exp(20000000*ln(9x) + x)",
+        "exp(ln(9x)*99999999/3)",
+        "exp(-9999999*ln(9))*x",
+        "exp(999*ln(9x))*exp(999*ln(9x))",
+        "9^(99999999*ln(x)/ln(x))",
+        "9^(99999999*x/x)",
+        "x^(99999999*ln(9)/ln(x))",
+        "2^(99999999*ln(9x)/ln(2))",
+        "(((2x)^99)^99)^99",
+        "2(" * 900,
+        "2(" * 450 + "x" + ")" * 450,
+        "2sin(" * 120 + "x" + ")" * 120,
+        "(x/10)**400",
+        "(10x)**400",
+        "(1e-200x)**2",
+        "1e-200*x*1e-200*x",
+        "1e-200*1e-200*1e300*1e300*x",
+        "exp(-1000)*exp(x)",
+        "sech(1000)*x",
+        "2^-1080*x",
+        "0**x",
+        "(-2)**x",
+        "x**2" + " ** 1" * 30,
+        "\u0663*x",
+        "\uff58",
+        "x\u200b + 1",
+        "x \u2212 1",
+        "\u202ex",
+    ],
+    ids=lambda text: text[:30].encode("unicode-escape").decode(),
+)
+def test_more_that_is_refused_at_once(text):
+    with no_hang(), pytest.raises(ExpressionError) as caught:
+        SymbolicFunction(text)
+    assert len(str(caught.value).splitlines()) == 3
+
+
 def test_limits():
     assert parse("(" * (MAX_DEPTH - 1) + "x" + ")" * (MAX_DEPTH - 1)) == parse("x")
     for text in ("(" * MAX_DEPTH + "x" + ")" * MAX_DEPTH, "+".join(["x"] * MAX_NODES), "-" * MAX_DEPTH + "x"):
