@@ -67,7 +67,7 @@ def _claims(node: Node, children: list[Any]) -> Iterator[tuple[str, list[Claim],
                 whole = divisor.kind in ("name", "call")
                 yield f"1/{divisor}" if whole else f"1/({divisor})", [(u, "!=", sympy.S.Zero)], []
     elif node.kind == "power":
-        yield str(node), *_power(children[0], children[1], node.children[1].value)
+        yield str(node), *_power(*children)
     elif node.kind == "call" and node.head in ("max", "min"):
         yield str(node), [], _ties(FUNCTIONS[node.head].build, sorted(children, key=lambda u: u.is_number is True))
     elif node.kind == "call":
@@ -88,9 +88,10 @@ def _ties(extremum: Any, values: list[sympy.Expr]) -> list[Claim]:
     return claims
 
 
-def _power(u: sympy.Expr, v: sympy.Expr, exponent: float | None) -> tuple[list[Claim], list[Claim]]:
-    if exponent is None:
+def _power(u: sympy.Expr, v: sympy.Expr) -> tuple[list[Claim], list[Claim]]:
+    if v.free_symbols:
         return ([], []) if u.is_positive else ([(u, "power", v)], [(u, ">", sympy.S.Zero)])
+    exponent = float(Program([v], [])([])[0])
     if v.is_integer or (not v.is_Rational and exponent.is_integer()):
         return [(u, "!=", sympy.S.Zero)] if exponent < 0 else [], []
     return [(u, ">=" if exponent > 0 else ">", sympy.S.Zero)], [(u, ">", sympy.S.Zero)] if 0 < exponent < 1 else []

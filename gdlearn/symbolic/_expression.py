@@ -93,10 +93,11 @@ def _writes_out(node: Node, children: list[Any]) -> str | None:
     for term in sympy.Add.make_args(exponent):
         number, rest = term.as_coeff_Mul()
         logs = rest.atoms(sympy.log)
-        if is_exp and not logs or not logs and rest.free_symbols:
+        if not logs and (is_exp or rest.free_symbols):
             continue
         size = abs(ratio(number.p, number.q)) if number.is_Rational else abs(float(number))
-        if size > MAX_EXPONENT and (logs or base.free_symbols) or size * _digits(base, *logs) > MAX_DIGITS:
+        is_high = size > MAX_EXPONENT and bool(logs or base.free_symbols)
+        if is_high or size * _digits(base, *logs) > MAX_DIGITS:
             return f"A power with an exponent of {size:.6g} comes of this part"
     return None
 
