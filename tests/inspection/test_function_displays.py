@@ -1,5 +1,7 @@
 """Pictures of descents on functions of two variables."""
 
+import io
+
 import numpy as np
 import pytest
 
@@ -126,6 +128,33 @@ def test_loss_curves_of_paths():
     assert above.ax_.get_ylabel() == "f above its minimum"
     stuck = SymbolicFunction("ln(x)").descend(1.0, 2.0)
     LossCurveDisplay.from_paths(stuck).figure_.canvas.draw()
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "rate", "max_iter", "limits"),
+    [
+        ("x**2 + 4y**2", [2.0, 1.0], 0.3, 1000, (8.0, 1e200)),
+        ("x**2 + 4y**2", [2.0, 1.0], 0.3, 2000, (8.0, 1e200)),
+        ("x**4", 3.0, 1.3, 1000, (81.0, 1e200)),
+        ("-x**2", 1.0, 0.3, 2000, (-1e200, -1.0)),
+        ("x**2", 1.0, 0.4, 2000, (1e-200, 1.0)),
+    ],
+)
+def test_a_curve_that_overflows_leaves_the_picture(text, start, rate, max_iter, limits):
+    path = SymbolicFunction(text).descend(start, rate, max_iter=max_iter)
+    display = LossCurveDisplay.from_paths(path)
+    display.figure_.savefig(io.BytesIO())
+    np.testing.assert_array_equal(display.lines_[0].get_ydata(), path.values)
+    assert display.ax_.get_ylim() == pytest.approx(limits)
+    assert display.ax_.get_yscale() == ("log" if limits[0] > 0 else "linear")
+
+
+@pytest.mark.parametrize("values", [[1e300, 1e308], [-1.7e308, 1.7e308], [1e-310, 1e-300], [-1e300, -1e250], [1e308]])
+def test_extreme_curves_are_drawn(values):
+    steps = np.arange(len(values))
+    for minimum in (None, -1.7e308):
+        display = LossCurveDisplay(iterations=[steps], losses=[values], minimum=minimum).plot()
+        display.figure_.savefig(io.BytesIO())
 
 
 @pytest.mark.parametrize(
