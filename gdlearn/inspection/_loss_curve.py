@@ -14,14 +14,14 @@ from .._modes import EPS
 from .._regressor import GradientDescentRegressor
 from .._regressor_cv import GradientDescentRegressorCV
 from .._validation import InvalidParameterError, check_parameter, finite_real, one_of, positive_real
-from ._function_surface import is_path, name_of_path
+from ._function_surface import check_paths, name_of_path
 from ._style import COLOURS, name_of_rate, pyplot
 
 FEW_STEPS = 30
 """Up to so many steps are shown on a linear axis."""
 
 DRAWABLE = 1e200
-"""A curve beyond it, or on a logarithmic axis below its inverse, leaves the picture there: matplotlib's ticks overflow."""
+"""A curve beyond it, or on a logarithmic axis below its inverse, leaves the picture: ticks further on may overflow."""
 
 
 class LossCurveDisplay:
@@ -295,8 +295,7 @@ class LossCurveDisplay:
         """
         owner = "LossCurveDisplay.from_paths"
         some = list(paths) if isinstance(paths, list | tuple) else [paths]
-        rule = "a descent or a non-empty list of them"
-        check_parameter(owner, "paths", some, rule, lambda given: bool(given) and all(map(is_path, given)))
+        check_paths(owner, some, "a descent or a non-empty list of them")
         check_parameter(owner, "minimum", minimum, "None or a finite number", one_of(None), finite_real)
         listed = f"None or a list of {len(some)} str, one for each path"
         check_parameter(owner, "names", names, listed, one_of(None), lambda given: len(given) == len(some))

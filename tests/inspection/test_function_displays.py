@@ -184,8 +184,16 @@ def test_other_parameters():
     path = f.descend([1.0, 1.0])
     with pytest.raises(ValueError, match="no value in the picture"):
         DescentPathDisplay.from_function(f, path, xlim=(-2, -1))
-    with pytest.raises(ValueError, match=r"The 'paths' parameter of LossCurveDisplay.from_paths .*Got \[1\]"):
-        LossCurveDisplay.from_paths(1)
+    for wrong, got in ((1, "int"), ([], "an empty list"), ({"a": path}, "dict"), ([path, "b"], "DescentPath, str")):
+        with pytest.raises(
+            ValueError, match=rf"The 'paths' parameter of LossCurveDisplay.from_paths .*Got {got} instead\.$"
+        ):
+            LossCurveDisplay.from_paths(wrong)
+    with pytest.raises(ValueError, match=r"a descent of this function.*Got a descent over a, b instead\.$"):
+        DescentPathDisplay.from_function(f, SymbolicFunction("a + b").descend([1.0, 1.0]))
+    single = SymbolicFunction("x**2")
+    with pytest.raises(ValueError, match=r"must be a function of two variables.*LossCurveDisplay\.from_paths"):
+        DescentPathDisplay.from_function(single, single.descend(1.0))
     with pytest.raises(ValueError, match=r"The 'minimum' parameter of LossCurveDisplay.from_paths .*Got inf"):
         LossCurveDisplay.from_paths(path, minimum=np.inf)
     with pytest.raises(ValueError, match=r"The 'names' parameter of LossCurveDisplay.from_paths"):
