@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
 
 from . import __version__
 
 if TYPE_CHECKING:
     from .symbolic import SymbolicFunction
 
-OPTIONS = ("-h", "--help", "--version", "--variables", "--at", "--steps")
+OPTIONS = ("-h", "--help", "--version", "--variables", "--at", "--steps", "--")
 INDENT = " " * 4
 
 
@@ -21,6 +25,8 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and how help is found; exit with code 2."""
+        if message.endswith("required: expression"):
+            message += '; the function comes first, as in "x*y" --at x=1 y=2'
         self.exit(2, f"{self.prog}: {' '.join(message.split())} (--help explains)\n")
 
 
@@ -36,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ------
     SystemExit
         With code 2, and one line on the error stream, for a text that is no function, or a point where it is not
-        defined.
+        defined; with code 1 if SymPy is missing or the output cannot be written.
 
     Examples
     --------
@@ -48,22 +54,44 @@ def main(arguments: Sequence[str] | None = None) -> None:
     domain: everywhere
     """
     parser = _parser()
-    given = sys.argv[1:] if arguments is None else arguments
-    options = parser.parse_args(
-        [f" {text}" if text.startswith("-") and text not in OPTIONS else text for text in given]
-    )
+    options = _options(parser, sys.argv[1:] if arguments is None else arguments)
     try:
         from .symbolic import ExpressionError, SymbolicFunction
 
         f = SymbolicFunction(options.expression.removeprefix(" "), options.variables)
-        lines = [*_symbols(f, options.steps), *(_numbers(f, options.at) if options.at is not None else [])]
+        with np.errstate(all="ignore"):
+            lines = [*_symbols(f, options.steps), *(_numbers(f, options.at) if options.at is not None else [])]
     except ImportError as error:
         parser.exit(1, f"{parser.prog}: {error}\n")
     except ExpressionError as error:
         parser.exit(2, f"{parser.prog}: {error.reason}\n")
     except ValueError as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
-    sys.stdout.write("\n".join(lines) + "\n")
+    _write(parser, lines)
+
+
+def _options(parser: _Parser, given: Iterable[str]) -> argparse.Namespace:
+    """What was asked for; a text with a leading minus, unless an option, is an expression."""
+    texts = [f" {text}" if text.startswith("-") and text.split("=")[0] not in OPTIONS else text for text in given]
+    options, others = parser.parse_known_args(texts)
+    if any(text.strip().startswith("--") for text in others):
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
+    if others:
+        whole = " ".join([options.expression, *others])
+        parser.error(f'quote the function, so that the shell passes it on as one text: "{" ".join(whole.split())}"')
+    return options
+
+
+def _write(parser: _Parser, lines: Iterable[str]) -> None:
+    """Print the lines, or one on the error stream where that is not possible."""
+    try:
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError) as error:  # full or broken; closed by its owner; closed at the start
+        with suppress(OSError, ValueError, AttributeError):  # what is left of it must not fail again at the exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        reason = "it is closed" if isinstance(error, AttributeError) else error
+        parser.exit(1, f"{parser.prog}: the output cannot be written: {reason}\n")
 
 
 def _parser() -> _Parser:
@@ -75,7 +103,7 @@ def _parser() -> _Parser:
     )
     parser.add_argument("expression", help="a function, such as x**2*y + sin(x*y)")
     parser.add_argument("--variables", nargs="+", metavar="NAME", help="its variables, in this order")
-    parser.add_argument("--at", nargs="+", metavar="NAME=VALUE", help="a point, such as x=1 y=pi/2")
+    parser.add_argument("--at", nargs="+", action="extend", metavar="NAME=VALUE", help="a point, such as x=1 y=pi/2")
     parser.add_argument("--steps", action="store_true", help="show by which rules each partial derivative was found")
     parser.add_argument("--version", action="version", version=f"gdlearn {__version__}")
     return parser
@@ -128,7 +156,13 @@ def _point(f: SymbolicFunction, assignments: Sequence[str]) -> dict[str, Any]:
         if not (equals and value) or name not in f.variables or name in point:
             wanted = " ".join(f"{variable}=..." for variable in f.variables) or "and f has none"
             raise ValueError(f"--at takes one value for each variable, {wanted}; got {assignment!r}.")
-        point[name] = SymbolicFunction(value, variables=[])([])
+        if "=" in value:
+            separate = " ".join(part.strip() for part in assignment.split(","))
+            raise ValueError(f"--at takes its assignments separated by spaces, {separate}; got {assignment!r}.")
+        try:
+            point[name] = SymbolicFunction(value, variables=[])([])
+        except ValueError as error:
+            raise ValueError(f"--at {assignment}: a number is needed. {getattr(error, 'reason', error)}") from None
     missing = [name for name in f.variables if name not in point]
     if missing:
         raise ValueError(f"--at has no value for {', '.join(missing)}.")

@@ -1,7 +1,9 @@
 """The command line: what it prints, and one line with exit code 2 for what it cannot read."""
 
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -84,6 +86,18 @@ def test_domain_kinks_and_a_leading_minus(capsys):
         (["x", "--at", "x=two"], '"two" is not one of the variables'),
         (["x", "--at", "x=1e999"], "not a finite real number"),
         (["x", "--variables", "x", "x"], "variables must differ"),
+        (["x*y", "--at", "x=1,y=2"], "--at takes its assignments separated by spaces, x=1 y=2; got 'x=1,y=2'."),
+        (["x", "--at", "x=1/0"], "--at x=1/0: a number is needed."),
+        (["x", "--at", "x=nan"], "--at x=nan: a number is needed."),
+        (["x*y", "--at", "y=1", "x=y"], "--at x=y: a number is needed."),
+        (["x", "--at", "x=1", "--at", "x=2"], "got 'x=2'"),
+        (["--at", "x=1", "x"], 'the function comes first, as in "x*y" --at x=1 y=2'),
+        (
+            ["x**2", "+", "y**2", "--at", "x=1"],
+            'quote the function, so that the shell passes it on as one text: "x**2 + ',
+        ),
+        (["x", "-", "y"], 'as one text: "x - y"'),
+        (["-x", "-y"], 'as one text: "-x -y"'),
         (["5", "--at", "x=1"], "and f has none"),
         (["5", "--at"], "expected at least one argument"),
         ([], "the following arguments are required: expression"),
@@ -98,6 +112,32 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, says, capsys):
     assert printed.out == ""
     assert printed.err.count("\n") == 1
     assert says in printed.err
+
+
+def test_other_ways_to_say_it(capsys):
+    expected = ["f(x, y) = -x*y", "at x = -1, y = 2", "f = 2"]
+    for arguments in (
+        ["-x*y", "--at", "x=-1", "--at", "y=2"],
+        ["--at=x=-1", "-x*y", "--at", "y=2"],
+        ["--at", "y=2", "x=-1", "--", "-x*y"],
+    ):
+        main(arguments)
+        assert [line for line in capsys.readouterr().out.splitlines() if line in expected] == expected
+
+
+def test_overflow_is_no_warning(capsys):
+    main(["1e200*x + 1e308*y + 1e308*z", "--at", "x=1", "y=0.1", "z=0.1"])
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("closed", ["> /dev/full", ">&-"])
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_cannot_be_written(closed):
+    command = f"{shlex.quote(sys.executable)} -m gdlearn x {closed}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("python -m gdlearn: the output cannot be written: ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_without_sympy_the_extra_is_named():

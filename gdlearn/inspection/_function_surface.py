@@ -66,6 +66,19 @@ def is_path(value: Any) -> bool:
     return all(hasattr(value, part) for part in parts)
 
 
+def check_paths(owner: str, paths: list[Any], rule: str, variables: tuple[str, ...] | None = None) -> None:
+    """Raise `InvalidParameterError` unless all are descents, of a function with these variables; no path is printed."""
+    if not paths or not all(map(is_path, paths)):
+        got = ", ".join(sorted({type(path).__name__ for path in paths})) or "an empty list"
+        raise InvalidParameterError(f"The 'paths' parameter of {owner} must be {rule}. Got {got} instead.")
+    foreign = next((path for path in paths if variables is not None and tuple(path.variables) != variables), None)
+    if foreign is not None:
+        raise InvalidParameterError(
+            f"The 'paths' parameter of {owner} must be {rule}. Got a descent over {', '.join(foreign.variables)} "
+            "instead."
+        )
+
+
 def _shown(path: Any, paths: Sequence[Any]) -> Array:
     """The points of a path that the picture has room for: of a wild one, those near its start."""
     points: Array = path.points
@@ -94,14 +107,14 @@ def _check(function: Any, paths: list[Any], xlim: Any, ylim: Any, names: Any) ->
         ends = np.asarray(value)
         return ends.shape == (2,) and ends.dtype.kind in "iuf" and bool(np.isfinite(ends).all() and ends[0] < ends[1])
 
+    if callable(function) and len(getattr(function, "variables", ())) == 1:
+        raise InvalidParameterError(
+            f"The 'function' parameter of {OWNER} must be a function of two variables. Got {function!r}, of one: "
+            "LossCurveDisplay.from_paths draws its values over the steps; or plot it on a grid with matplotlib, and "
+            "path.values over path.points[:, 0] with it."
+        )
     check_parameter(OWNER, "function", function, "a function of two variables", of_two)
-    rule = "a descent of this function, or a non-empty list of them"
-    variables = tuple(function.variables)
-
-    def descents(value: list[Any]) -> bool:
-        return bool(value) and all(is_path(path) and tuple(path.variables) == variables for path in value)
-
-    check_parameter(OWNER, "paths", paths, rule, descents)
+    check_paths(OWNER, paths, "a descent of this function, or a non-empty list of them", tuple(function.variables))
     for name, limits in (("xlim", xlim), ("ylim", ylim)):
         check_parameter(OWNER, name, limits, "None or two increasing numbers", one_of(None), interval)
     some = f"None or a list of {len(paths)} str, one for each path"

@@ -14,11 +14,14 @@ from .._modes import EPS
 from .._regressor import GradientDescentRegressor
 from .._regressor_cv import GradientDescentRegressorCV
 from .._validation import InvalidParameterError, check_parameter, finite_real, one_of, positive_real
-from ._function_surface import is_path, name_of_path
+from ._function_surface import check_paths, name_of_path
 from ._style import COLOURS, name_of_rate, pyplot
 
 FEW_STEPS = 30
 """Up to so many steps are shown on a linear axis."""
+
+DRAWABLE = 1e200
+"""A curve beyond it, or on a logarithmic axis below its inverse, leaves the picture: ticks further on may overflow."""
 
 
 class LossCurveDisplay:
@@ -97,6 +100,8 @@ class LossCurveDisplay:
     def plot(self, ax: Any = None, **line_kw: Any) -> LossCurveDisplay:
         """Draw the curves: J on a logarithmic axis unless it has negative values, the steps on one that shows step 0.
 
+        A curve that reaches beyond 1e200, such as that of a descent that overflows, leaves the picture there.
+
         Parameters
         ----------
         ax : matplotlib Axes, default=None
@@ -121,21 +126,34 @@ class LossCurveDisplay:
         self.markers_: list[Any] = []
         for i in range(len(self.losses)):
             self._draw(i, line_kw)
+        self._scale()
         most = max(int(np.max(steps)) for steps in self.iterations)
         if most > FEW_STEPS:
             ax.set_xscale("symlog", linthresh=1, linscale=0.3)
         else:
             ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set_xlim(0, max(most, 1))
-        drawn = np.concatenate([line.get_ydata() for line in self.lines_ + self.validation_lines_])
-        if (drawn > 0).any() and not (drawn < 0).any():
-            ax.set_yscale("log")
         ax.set_xlabel("step k")
         above = "" if self.minimum is None else " above its minimum"
         mse = f"mean squared error{above}\n(units of y squared)"
         ax.set_ylabel(mse if self.value_name is None else f"{self.value_name}{above}")
         ax.legend()
         return self
+
+    def _scale(self) -> None:
+        """The axis of J, and its limits where matplotlib's own would overflow."""
+        drawn = np.concatenate([line.get_ydata() for line in self.lines_ + self.validation_lines_])
+        drawn = drawn[np.isfinite(drawn)]
+        logarithmic = bool((drawn > 0).any()) and not (drawn < 0).any()
+        bottom = 1.0 / DRAWABLE if logarithmic else -DRAWABLE
+        drawn = drawn[drawn > 0] if logarithmic else drawn
+        inside = drawn[(drawn >= bottom) & (drawn <= DRAWABLE)]
+        if len(inside) < len(drawn):
+            ends = np.clip([drawn.min(), drawn.max()], bottom, DRAWABLE)
+            self.ax_.autoscale(False, axis="y")
+            self.ax_.set_ylim(*(ends if ends[0] < ends[1] else (bottom, DRAWABLE)))
+        if logarithmic:
+            self.ax_.set_yscale("log")
 
     def _draw(self, i: int, line_kw: dict[str, Any]) -> None:
         """Curve i, that of its held-out rows, and the step of its model."""
@@ -277,8 +295,7 @@ class LossCurveDisplay:
         """
         owner = "LossCurveDisplay.from_paths"
         some = list(paths) if isinstance(paths, list | tuple) else [paths]
-        rule = "a descent or a non-empty list of them"
-        check_parameter(owner, "paths", some, rule, lambda given: bool(given) and all(map(is_path, given)))
+        check_paths(owner, some, "a descent or a non-empty list of them")
         check_parameter(owner, "minimum", minimum, "None or a finite number", one_of(None), finite_real)
         listed = f"None or a list of {len(some)} str, one for each path"
         check_parameter(owner, "names", names, listed, one_of(None), lambda given: len(given) == len(some))
@@ -320,5 +337,6 @@ def _name(estimator: Any) -> str:
 
 def _excess(loss: Array, minimum: float) -> Array:
     """J − J_min, NaN where it is no more than rounding."""
-    above = loss - minimum
+    with np.errstate(over="ignore"):
+        above = loss - minimum
     return np.where(above > 100 * EPS * abs(minimum), above, np.nan)

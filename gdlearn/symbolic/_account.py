@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import sympy
 from numpy.typing import NDArray
 
 from .._blocks import Array
 from .._descent import Status
 from .._step_size import largest_stable_rate
-from ._domain import DomainError
+from ._domain import Condition, Domain, DomainError
+from ._numbers import Program
 from ._points import Function, at
 
 BOTTOMLESS = -1e300
@@ -23,6 +25,21 @@ DEEP = -1e100
 
 CLOSE = 1e-8
 """Relative to θ: a trial that near which is outside the domain is turned back at its edge."""
+
+UNCHANGED = 1e-3
+"""Relative: f, or the length of its gradient, has hardly changed if by no more than this."""
+
+FLAT = 1e-6
+"""A curvature this small, by differences, may as well be 0."""
+
+SMALL_RATE = 1e-2
+"""Relative to the largest stable one."""
+
+BETWEEN = np.linspace(0.0, 1.0, 33)
+"""Where each step is searched for what it jumps across."""
+
+SEARCHED = 1024
+"""Steps searched at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +82,14 @@ class Account:
         where : ndarray of shape (d,)
             That place.
         """
+        status, message = self._ending(status, refusal, where)
+        jump = first_jump(getattr(self.function, "domain", None), self.function.variables, self.points)
+        if jump is None:
+            return status, message
+        k, reason = jump
+        return status, f"{message} Step {k} jumped across a place where {self.symbol} is not defined: {reason}."
+
+    def _ending(self, status: Status, refusal: DomainError | None, where: Array) -> tuple[Status, str]:
         if status is Status.LIMIT:
             bottomless = self.values[-1] < BOTTOMLESS
             return (Status.UNBOUNDED, self._fall()) if bottomless else (status, self._limit(refusal, where))
@@ -113,8 +138,8 @@ class Account:
     def _edge(self, refusal: DomainError | None) -> str:
         return (
             f"Step {self.n_steps + 1}, with {self._name_of_rate}, would leave the domain, and the path ends at the "
-            f"last point inside: {refusal} Take a smaller learning_rate, or {self._backtracking}, which never "
-            "leaves the domain."
+            f"last point inside: {refusal} Take a smaller learning_rate, or {self._backtracking}, whose points are "
+            "all inside the domain."
         )
 
     def _fall(self) -> str:
@@ -134,6 +159,8 @@ class Account:
 
     def _limit(self, refusal: DomainError | None, where: Array) -> str:
         f, theta = self.symbol, self.points[-1]
+        if not self.gradients[0].any():
+            return self._stationary()
         if refusal is not None and np.abs(where - theta).max() <= CLOSE * np.abs(theta).max():
             return (
                 f"After {self.n_steps} steps the path has come to the edge of the domain, and −∇{f} leads across it: "
@@ -146,6 +173,8 @@ class Account:
 
     def _end(self, status: Status) -> str:
         n, slope, first, last = self.n_steps, f"‖∇{self.symbol}‖", self._length(0), self._length(-1)
+        if first == 0.0 and last == 0.0:
+            return self._stationary()
         if status is Status.CONVERGED:
             return f"After {n} steps {slope} = {last:.3g}, which is at most tol = {self.tol:g}. {self._course()}"
         if status is Status.NOT_CONVERGED:
@@ -153,9 +182,23 @@ class Account:
             return f"All {n} steps were taken, and {above}. {self._course()}"
         return f"All {n} steps were taken; {slope} went from {first:.3g} to {last:.3g}. {self._course()}"
 
+    def _stationary(self) -> str:
+        """What a start is from which no step leads away."""
+        f, H = self.symbol, hessian(self.function, self.points[0])
+        curvatures = np.zeros(1) if H is None else np.linalg.eigvalsh(H)
+        least, most = float(curvatures[0]), float(curvatures[-1])
+        flat = FLAT * max(1.0, -least, most)
+        kind = "a minimum, a maximum or a saddle, which its second derivatives do not tell"
+        if least < -flat and most > flat:
+            kind = f"a saddle: {f} curves downwards in one direction and upwards in another"
+        elif least > flat or most < -flat:
+            kind = f"a {'minimum' if least > flat else 'maximum'}, at least of the points nearby"
+        elsewhere = "" if least > flat else " Start elsewhere."
+        return f"∇{f} = 0 at the start, and no step leads away from it. It is {kind}.{elsewhere}"
+
     def _course(self) -> str:
         """What became of f on the way."""
-        f, first, last = self.symbol, self.values[0], self.values[-1]
+        f, first, last = self.symbol, self.values[0] + 0.0, self.values[-1] + 0.0  # -0 is 0
         rises = len(self._rises)
         if last > first:
             return (
@@ -163,7 +206,24 @@ class Account:
                 f"large. {self._stable_rate()}Take a smaller learning_rate, or {self._backtracking}."
             )
         went = f"{f} fell from {first:.6g} to {last:.6g}" if last < first else f"{f} is {last:.6g}, as at the start"
-        return f"{went}, rising at {rises} of the steps." if rises else f"{went}."
+        went = f"{went}, rising at {rises} of the steps." if rises else f"{went}."
+        return went + self._unfit_rate()
+
+    def _unfit_rate(self) -> str:
+        """Whether hardly anything has changed because a fixed rate is very small, or just at the limit of stability."""
+        fixed = not callable(self.learning_rate) and not isinstance(self.learning_rate, str)
+        lengths = self._length(0), self._length(-1)
+        if not fixed or not math.isclose(*self.values[[0, -1]], rel_tol=UNCHANGED):
+            return ""
+        L = largest_curvature(self.function, self.points[0])
+        if L is None or L <= 0 or not math.isclose(*lengths, rel_tol=UNCHANGED) or lengths[0] == 0:
+            return ""
+        of_stable = self.rate / largest_stable_rate(L, self.momentum, self.nesterov)
+        if of_stable < SMALL_RATE:
+            return f" Hardly anything changed, for {self._name_of_rate} is very small. {self._stable_rate()}{_take(L)}"
+        if math.isclose(of_stable, 1.0, rel_tol=UNCHANGED):
+            return f" {self._name_of_rate} is just at the limit of stability. {self._stable_rate()}{_take(L)}"
+        return ""
 
     def _stable_rate(self) -> str:
         """Where f began to rise, its curvature and the largest stable rate."""
@@ -193,14 +253,59 @@ class Account:
         return False
 
 
+def _take(L: float) -> str:
+    return f"Take about 1/L = {1.0 / L:.3g}."
+
+
 def largest_curvature(function: Function, theta: Array) -> float | None:
     """The largest eigenvalue of ∇²f at θ by differences of the gradient; None where they leave the domain."""
+    H = hessian(function, theta)
+    return None if H is None else float(np.linalg.eigvalsh(H)[-1])
+
+
+def hessian(function: Function, theta: Array) -> Array | None:
+    """∇²f at θ by differences of the gradient; None where they leave the domain."""
     h = np.finfo(np.float64).eps ** (1 / 3) * np.maximum(np.abs(theta), 1.0)
     up, down = theta + np.diag(h), theta - np.diag(h)
     if not np.isfinite([up, down]).all():
         return None
     with np.errstate(over="ignore", invalid="ignore"):
         up, down = (function.gradient_at(moved, outside="nan") for moved in (up, down))
-        H = (up - down) / (2.0 * h[:, np.newaxis])
+        H: Array = (up - down) / (2.0 * h[:, np.newaxis])
         H = H / 2.0 + H.T / 2.0
-    return float(np.linalg.eigvalsh(H)[-1]) if np.isfinite(H).all() else None
+    return H if np.isfinite(H).all() else None
+
+
+def first_jump(domain: Any, variables: tuple[str, ...], path: Array) -> tuple[int, str] | None:
+    """The first step across a gap or a pole that a search along it has found, counted from 1, and what f needs there.
+
+    A gap narrower than 1/32 of the step may be missed; a pole is found by the sign that changes at it.
+    """
+    if not isinstance(domain, Domain) or not domain.defined:
+        return None
+    for first in range(0, len(path) - 1, SEARCHED):
+        ends = path[first : first + SEARCHED + 1, :, np.newaxis]
+        along = (1.0 - BETWEEN) * ends[:-1] + BETWEEN * ends[1:]
+        named = dict(zip(variables, along.transpose(1, 0, 2), strict=True))
+        gaps = np.broadcast_to(~domain.contains(named), along[:, 0].shape)
+        poles = {c.reason: _changes_sign(c, named, gaps.shape) for c in domain.defined if _has_poles(c)}
+        jumped = np.logical_or.reduce([gaps.any(axis=-1), *poles.values()])
+        if jumped.any():
+            k = int(np.argmax(jumped))
+            failed = domain.violated({name: values[k] for name, values in named.items()})
+            reason = failed.reason if failed else next(reason for reason, crossed in poles.items() if crossed[k])
+            return first + k + 1, reason
+    return None
+
+
+def _has_poles(condition: Condition) -> bool:
+    return condition.relation == "!=" and not condition.left.has(sympy.sign)  # which jumps across 0 itself
+
+
+def _changes_sign(condition: Condition, named: dict[str, Array], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """For each step, whether the difference of the sides of a condition changes its sign along it."""
+    symbols = sorted(condition.left.free_symbols | condition.right.free_symbols, key=str)
+    difference = Program([condition.left - condition.right], symbols)([named[symbol.name] for symbol in symbols])[0]
+    signs = np.sign(np.broadcast_to(difference, shape))
+    result: NDArray[np.bool_] = (signs[:, 1:] * signs[:, :-1] < 0).any(axis=-1)
+    return result

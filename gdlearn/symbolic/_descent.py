@@ -90,7 +90,7 @@ class DescentPath:
         f = self.symbol
         lines = ["".join([f"{'step':>4}", *(f"{name:>14}" for name in (*self.variables, f)), f"{f'‖∇{f}‖':>10}"])]
         for k in _shown(self.n_steps):
-            row = "".join(f"{number:14.6g}" for number in (*self.points[k], self.values[k]))
+            row = "".join(f"{number + 0.0:14.6g}" for number in (*self.points[k], self.values[k]))  # -0 is 0
             lines.append(f"{k:4d}{row}{math.hypot(*self.gradients[k].tolist()):10.3g}")
         return "\n".join([*lines, self.message])
 
@@ -121,8 +121,8 @@ class Descendable:
         ----------
         start : array-like of shape (d,), or mapping from name to number
         learning_rate : float > 0, "backtracking" or callable k -> float, default=0.1
-            η: a number for every step; "backtracking" for a line search that reduces f at every step and never leaves
-            the domain; or η at step k = 0, 1, 2, ...
+            η: a number for every step; "backtracking" for a line search that reduces f at every step, with every point
+            inside the domain; or η at step k = 0, 1, 2, ...
         momentum : float in [0, 1), default=0.0
             Not with "backtracking".
         nesterov : bool, default=False
@@ -135,7 +135,8 @@ class Descendable:
         -------
         DescentPath
             Its `message` says how it ended. It ends early, without an error, where the next step would leave the
-            domain, where f overflows, and where f has no gradient.
+            domain, where f overflows, and where f has no gradient. A step may jump across a gap or a pole between two
+            points of the domain; the message names the first such step that it finds.
 
         Raises
         ------

@@ -25,7 +25,7 @@ class DifferenceQuotients(NamedTuple):
     partial : float
         The partial derivative itself.
     best : int
-        The row of the smallest error: below it rounding rules.
+        The row of the smallest error, the first if there are several: where all later ones are larger, rounding rules.
     """
 
     h: Array
@@ -37,9 +37,15 @@ class DifferenceQuotients(NamedTuple):
     def __str__(self) -> str:
         lines = [f"{'h':>8}  {'quotient':>22}  {'error':>9}"]
         for i, (h, quotient, error) in enumerate(zip(self.h, self.quotient, self.error, strict=True)):
-            mark = "  smallest: from here on rounding takes over" if i == self.best else ""
+            mark = f"  {self._mark()}" if i == self.best else ""
             lines.append(f"{h:8.0e}  {quotient:22.15g}  {error:9.1e}{mark}")
         return "\n".join([*lines, f"{'partial':>8}  {self.partial:22.15g}"])
+
+    def _mark(self) -> str:
+        """What the row of the smallest error shows."""
+        later = self.error[self.best + 1 :]
+        grows = len(later) > 0 and bool((later > self.error[self.best]).all())
+        return "smallest: from here on rounding takes over" if grows else "smallest"
 
 
 def difference_quotients(function: Function, point: Array, i: int) -> DifferenceQuotients:

@@ -1,5 +1,7 @@
 """Pictures of descents on functions of two variables."""
 
+import io
+
 import numpy as np
 import pytest
 
@@ -129,6 +131,33 @@ def test_loss_curves_of_paths():
 
 
 @pytest.mark.parametrize(
+    ("text", "start", "rate", "max_iter", "limits"),
+    [
+        ("x**2 + 4y**2", [2.0, 1.0], 0.3, 1000, (8.0, 1e200)),
+        ("x**2 + 4y**2", [2.0, 1.0], 0.3, 2000, (8.0, 1e200)),
+        ("x**4", 3.0, 1.3, 1000, (81.0, 1e200)),
+        ("-x**2", 1.0, 0.3, 2000, (-1e200, -1.0)),
+        ("x**2", 1.0, 0.4, 2000, (1e-200, 1.0)),
+    ],
+)
+def test_a_curve_that_overflows_leaves_the_picture(text, start, rate, max_iter, limits):
+    path = SymbolicFunction(text).descend(start, rate, max_iter=max_iter)
+    display = LossCurveDisplay.from_paths(path)
+    display.figure_.savefig(io.BytesIO())
+    np.testing.assert_array_equal(display.lines_[0].get_ydata(), path.values)
+    assert display.ax_.get_ylim() == pytest.approx(limits)
+    assert display.ax_.get_yscale() == ("log" if limits[0] > 0 else "linear")
+
+
+@pytest.mark.parametrize("values", [[1e300, 1e308], [-1.7e308, 1.7e308], [1e-310, 1e-300], [-1e300, -1e250], [1e308]])
+def test_extreme_curves_are_drawn(values):
+    steps = np.arange(len(values))
+    for minimum in (None, -1.7e308):
+        display = LossCurveDisplay(iterations=[steps], losses=[values], minimum=minimum).plot()
+        display.figure_.savefig(io.BytesIO())
+
+
+@pytest.mark.parametrize(
     ("name", "value", "allowed"),
     [
         ("function", SymbolicFunction("x + y + z"), "two variables"),
@@ -155,8 +184,16 @@ def test_other_parameters():
     path = f.descend([1.0, 1.0])
     with pytest.raises(ValueError, match="no value in the picture"):
         DescentPathDisplay.from_function(f, path, xlim=(-2, -1))
-    with pytest.raises(ValueError, match=r"The 'paths' parameter of LossCurveDisplay.from_paths .*Got \[1\]"):
-        LossCurveDisplay.from_paths(1)
+    for wrong, got in ((1, "int"), ([], "an empty list"), ({"a": path}, "dict"), ([path, "b"], "DescentPath, str")):
+        with pytest.raises(
+            ValueError, match=rf"The 'paths' parameter of LossCurveDisplay.from_paths .*Got {got} instead\.$"
+        ):
+            LossCurveDisplay.from_paths(wrong)
+    with pytest.raises(ValueError, match=r"a descent of this function.*Got a descent over a, b instead\.$"):
+        DescentPathDisplay.from_function(f, SymbolicFunction("a + b").descend([1.0, 1.0]))
+    single = SymbolicFunction("x**2")
+    with pytest.raises(ValueError, match=r"must be a function of two variables.*LossCurveDisplay\.from_paths"):
+        DescentPathDisplay.from_function(single, single.descend(1.0))
     with pytest.raises(ValueError, match=r"The 'minimum' parameter of LossCurveDisplay.from_paths .*Got inf"):
         LossCurveDisplay.from_paths(path, minimum=np.inf)
     with pytest.raises(ValueError, match=r"The 'names' parameter of LossCurveDisplay.from_paths"):

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gdlearn._descent import Status
-from gdlearn.symbolic import DescentPath, DomainError, SymbolicFunction
+from gdlearn.symbolic import DescentPath, DomainError, SymbolicFunction, _account
 from gdlearn.symbolic._account import largest_curvature
 from gdlearn.symbolic._descent import descend
 
@@ -187,6 +187,56 @@ def test_a_gradient_that_overflows_before_its_function():
     path = descend(Steep(), 1.0, 0.5)
     assert path.status is Status.NOT_DIFFERENTIABLE
     assert "1/x is too large for float64" in path.message
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "rate", "step", "needs"),
+    [
+        ("1/x", -1.0, 0.5, 2, "1/x needs x != 0"),
+        ("tan(x)", 1.0, "backtracking", 1, "tan(x) needs cos(x) != 0"),
+        ("ln(x**2 - 1) + x**2", -1.2, 0.9, 1, "ln(x**2 - 1) needs x**2 - 1 > 0"),
+        ("1/(x*y)", [1.0, -1.0], 0.5, 2, "1/(x*y) needs x*y != 0"),
+    ],
+)
+def test_a_jump_across_a_gap_is_told(text, start, rate, step, needs):
+    path = SymbolicFunction(text).descend(start, rate, max_iter=30)
+    assert path.message.endswith(f"Step {step} jumped across a place where f is not defined: {needs}.")
+
+
+def test_no_jump_is_told_where_there_is_none(monkeypatch):
+    for text, start, rate in ((BARRIER, [3.0, 1.0], 0.1), ("1/x**2 + x", -1.0, 0.3), ("sqrt(x*y)", [1.0, 2.0], 0.1)):
+        assert "jumped" not in SymbolicFunction(text).descend(start, rate).message
+    far = SymbolicFunction("1/x").descend(-3.0, 0.1, max_iter=300)
+    monkeypatch.setattr(_account, "SEARCHED", 7)
+    again = SymbolicFunction("1/x").descend(-3.0, 0.1, max_iter=300)
+    assert "jumped" in far.message
+    assert far.message == again.message
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "rate", "says"),
+    [
+        ("x**2", 1.0, 1.0, "learning_rate=1 is just at the limit of stability. At step 100"),
+        ("x**2", 1.0, 1e-8, "learning_rate=1e-08 is very small. At step 100"),
+        ("x**2", 0.0, 0.1, "∇f = 0 at the start, and no step leads away from it. It is a minimum"),
+        ("-x**2", 0.0, "backtracking", "It is a maximum"),
+        ("x**2 - y**2", [0.0, 0.0], 0.1, "It is a saddle"),
+        ("x**3", 0.0, 0.1, "which its second derivatives do not tell"),
+        ("-x", 0.0, 0.1, "f fell from 0 to -10."),
+    ],
+)
+def test_a_rate_or_a_start_that_leads_nowhere_is_told(text, start, rate, says):
+    path = SymbolicFunction(text).descend(start, rate)
+    assert says in path.message
+    assert ("Take about 1/L = 0.5." in path.message) == (text == "x**2" and start == 1.0)
+    assert " -0 " not in str(path)
+
+
+def test_rates_that_lead_somewhere_are_not_called_small():
+    for text, start, rate in (("x + 1e6", 1.0, 0.1), ("x**2 + 1e6", 1.0, 0.3), ("x**2", 1.0, lambda k: 1e-8)):
+        message = SymbolicFunction(text).descend(start, rate).message
+        assert "small" not in message
+        assert "limit" not in message
 
 
 def test_largest_curvature():

@@ -121,6 +121,7 @@ def test_wrong_data():
         ({"x": [[1.0]]}, [1.0], "'x' column .* 1-D"),
         ({"x": []}, [], "'x' column .* non-empty"),
         ({"x": [np.nan]}, [1.0], "'x' parameter .* finite real numbers"),
+        ({"x": [0.0] * 41 + [np.nan] + [0.0] * 9}, [1.0], "'x' parameter .* Got nan at index 41 instead"),
         ({"x": [1.0]}, ["one"], "'y' parameter .* finite real numbers"),
     ):
         with pytest.raises(ValueError, match=message):
