@@ -86,7 +86,7 @@ def backtracking_line_search(objective: Objective) -> StepRule:
 
     .. math::  J(\theta - \eta g) \le J(\theta) - c\,\eta\,g^Tg, \qquad g = \nabla J(\theta), \quad c = 10^{-4}
 
-    A trial where J is not finite is refused, so a search never leaves the domain of J. The rule returns None where no
+    A trial where J is not finite is refused, so every point is inside the domain of J. The rule returns None where no
     trial that still differs from θ reduces J.
 
     References

@@ -50,6 +50,7 @@ SYMBOLIC_ORDER = [
     "_steps",
     "_points",
     "_difference_quotients",
+    "_crossings",
     "_account",
     "_descent",
     "_symbolic_function",

@@ -1,0 +1,54 @@
+"""Where the steps of a path jump across gaps and poles, from one part of the domain to another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from .._blocks import Array
+from ._domain import Condition, Domain
+from ._numbers import Program
+
+SEARCHED = 1024
+"""Steps searched at once."""
+
+BETWEEN = np.linspace(0.0, 1.0, 33)
+"""Where each step is searched for what it jumps across."""
+
+
+def first_jump(domain: Any, variables: tuple[str, ...], path: Array) -> tuple[int, str] | None:
+    """The first step across a gap or a pole that a search along it has found, counted from 1, and what f needs there.
+
+    A gap narrower than 1/32 of the step may be missed; a pole is found by the sign that changes at it.
+    """
+    if not isinstance(domain, Domain) or not domain.defined:
+        return None
+    for first in range(0, len(path) - 1, SEARCHED):
+        ends = path[first : first + SEARCHED + 1, :, np.newaxis]
+        along = (1.0 - BETWEEN) * ends[:-1] + BETWEEN * ends[1:]
+        named = dict(zip(variables, along.transpose(1, 0, 2), strict=True))
+        gaps = np.broadcast_to(~domain.contains(named), along[:, 0].shape)
+        poles = {c.reason: _changes_sign(c, named, gaps.shape) for c in domain.defined if _has_poles(c)}
+        jumped = np.logical_or.reduce([gaps.any(axis=-1), *poles.values()])
+        if jumped.any():
+            k = int(np.argmax(jumped))
+            failed = domain.violated({name: values[k] for name, values in named.items()})
+            reason = failed.reason if failed else next(reason for reason, crossed in poles.items() if crossed[k])
+            return first + k + 1, reason
+    return None
+
+
+def _has_poles(condition: Condition) -> bool:
+    return condition.relation == "!=" and not condition.left.has(sympy.sign)  # which jumps across 0 itself
+
+
+def _changes_sign(condition: Condition, named: dict[str, Array], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """For each step, whether the difference of the sides of a condition changes its sign along it."""
+    symbols = sorted(condition.left.free_symbols | condition.right.free_symbols, key=str)
+    difference = Program([condition.left - condition.right], symbols)([named[symbol.name] for symbol in symbols])[0]
+    signs = np.sign(np.broadcast_to(difference, shape))
+    result: NDArray[np.bool_] = (signs[:, 1:] * signs[:, :-1] < 0).any(axis=-1)
+    return result
