@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gdlearn._descent import Status
-from gdlearn.symbolic import DescentPath, DomainError, SymbolicFunction, _account
+from gdlearn.symbolic import DescentPath, DomainError, SymbolicFunction, _crossings
 from gdlearn.symbolic._account import largest_curvature
 from gdlearn.symbolic._descent import descend
 
@@ -207,7 +207,7 @@ def test_no_jump_is_told_where_there_is_none(monkeypatch):
     for text, start, rate in ((BARRIER, [3.0, 1.0], 0.1), ("1/x**2 + x", -1.0, 0.3), ("sqrt(x*y)", [1.0, 2.0], 0.1)):
         assert "jumped" not in SymbolicFunction(text).descend(start, rate).message
     far = SymbolicFunction("1/x").descend(-3.0, 0.1, max_iter=300)
-    monkeypatch.setattr(_account, "SEARCHED", 7)
+    monkeypatch.setattr(_crossings, "SEARCHED", 7)
     again = SymbolicFunction("1/x").descend(-3.0, 0.1, max_iter=300)
     assert "jumped" in far.message
     assert far.message == again.message
