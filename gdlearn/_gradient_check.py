@@ -40,7 +40,7 @@ class GradientCheck(NamedTuple):
     error : float
         `scipy.optimize.check_grad` in the step's units: |numeric − analytic|·step, in units of the function.
     relative_error : float
-        `error` divided by |analytic|·step.
+        `error` divided by |analytic|·step; where that vanishes 0 or, if the check failed, infinite.
     tolerance : float
         The `relative_error` that central differences of a correct partial may have here.
     passed : bool
@@ -139,7 +139,7 @@ def check_gradient(
             # The point is rounded, too: half an ulp of it moves f by the slope times that.
             noise = max(measured, 2.0 * EPS * reach.size) + EPS * abs(centre) * abs(reach.change / reach.h)
             checks.append(_check_partial(flat, origin, i, float(analytic[i]), reach, noise, safety))
-    return max(checks, key=_excess)
+    return max(checks, key=_severity)
 
 
 def _check_partial(
@@ -150,7 +150,8 @@ def _check_partial(
     step = _representable(float(origin[i]), shrunk)
     slope = step * analytic
     allowed = safety * ((step / reach.h) ** 3 * reach.truncation + 2.0 * noise)
-    unit = max(abs(slope), allowed)
+    allowed = allowed if math.isfinite(allowed) else 0.0  # nothing passes where nothing could be measured
+    unit = max(abs(slope), allowed, TINY)
     seen = [0.0]
 
     def in_steps(u: Array) -> float:
@@ -160,11 +161,13 @@ def _check_partial(
         return seen[0] / unit
 
     error = unit * float(check_grad(in_steps, lambda u: np.array([slope / unit]), np.zeros(1), epsilon=1.0))
-    passed = bool(math.isfinite(allowed) and error <= allowed)
+    error = error if math.isfinite(error) else np.inf
+    passed = error <= allowed
+    measurable = slope != 0 and math.isfinite(slope) and math.isfinite(allowed / abs(slope))
     return GradientCheck(
         error=error,
-        relative_error=error / abs(slope) if slope else (0.0 if passed else np.inf),
-        tolerance=allowed / abs(slope) if slope else 0.0,
+        relative_error=error / abs(slope) if measurable else (0.0 if passed else np.inf),
+        tolerance=allowed / abs(slope) if measurable else 0.0,
         passed=passed,
         worst_coordinate=i,
         analytic=analytic,
@@ -172,12 +175,9 @@ def _check_partial(
     )
 
 
-def _excess(check: GradientCheck) -> float:
-    """How many tolerances a partial is off; what could not be measured comes first."""
-    if not check.tolerance > 0:
-        return 0.0 if check.passed else np.inf
-    excess = check.relative_error / check.tolerance
-    return excess if math.isfinite(excess) else np.inf
+def _severity(check: GradientCheck) -> tuple[bool, float]:
+    """The order of what is worst: failed before passed, then by the number of tolerances."""
+    return not check.passed, check.relative_error / check.tolerance if check.tolerance > 0 else check.relative_error
 
 
 class _Reach(NamedTuple):
@@ -217,9 +217,10 @@ def _reaches(f: Callable[[Array], float], origin: Array, f0: float) -> list[_Rea
     Each begins the search for the next, unless that is large for it: what a function does nearby is seen from nearby.
     """
     found: list[_Reach] = []
-    guess = np.inf
+    guess: float | None = None
     for i, centre in enumerate(origin.tolist()):
-        reach = _reach(f, origin, i, f0, min(guess, 2.0**-10 * max(abs(centre), 1.0)))
+        unit = max(abs(centre), 1.0)
+        reach = _reach(f, origin, i, f0, 2.0**-10 * unit if guess is None else min(guess, 2.0**-4 * unit))
         found.append(reach)
         if abs(reach.change) + reach.bend > 1e-12 * reach.size:  # of a constant every step is as good
             guess = reach.h
