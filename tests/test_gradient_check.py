@@ -169,3 +169,31 @@ def test_fit_catches_weights_forgotten_in_the_moments(monkeypatch):
     monkeypatch.setattr(gdlearn._regressor, "pose", lambda rows, *rest: right(type(rows)(rows.X, rows.y), *rest))
     with pytest.raises(GradientCheckError):
         GradientDescentRegressor(check_gradient=True).fit(X, y, w)
+
+
+def test_one_wrong_partial_does_not_hide_behind_the_others():
+    def f(v):
+        return 1e9 * v[0] + np.sin(v[1])
+
+    right, wrong = np.array([1e9, np.cos(0.3)]), np.array([1e9, 3 * np.cos(0.3)])
+    assert check_gradient(f, lambda v: right, [0.0, 0.3]).passed
+    found = check_gradient(f, lambda v: wrong, [0.0, 0.3])
+    assert not found.passed
+    assert found.worst_coordinate == 1
+    for partial in (1e-320, 1e308):
+        found = check_gradient(f, lambda v, partial=partial: np.array([partial, np.cos(0.3)]), [0.0, 0.3])
+        assert not found.passed
+        assert found.relative_error > found.tolerance
+
+
+def test_differences_stay_where_the_function_is_defined():
+    def f(v):
+        return np.sqrt(v[0]) + np.log(1 - v[1])  # beyond its edges this would warn, which is an error here
+
+    def g(v):
+        return np.array([0.5 / np.sqrt(v[0]), -1 / (1 - v[1])])
+
+    for theta in ([1e-8, 0.999999], [1e200, -1e100], [1.0, 0.0]):
+        assert check_gradient(f, g, theta).passed
+        assert not check_gradient(f, lambda v: g(v) * [1.001, 1], theta).passed
+        assert not check_gradient(f, lambda v: np.append(g(v)[0], 1.0), theta).passed

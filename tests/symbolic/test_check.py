@@ -1,0 +1,101 @@
+"""The check of symbolic gradients: what is right passes and what is wrong fails, wherever f is differentiable."""
+
+import numpy as np
+import pytest
+from grammar import smooth_texts
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gdlearn import check_gradient
+from gdlearn.symbolic import SymbolicFunction
+
+INFLECTIONS = [
+    *((text, {"x": 0.0}) for text in ["sin(x)", "tan(x)", "sinh(x)", "tanh(x)", "atan(x)", "asinh(x)", "erf(x)"]),
+    *((text, {"x": 0.0}) for text in ["x**3 + x", "x**3 - 3x", "x/(1 + x**2)", "1/(1 + exp(-x))", "5 + tanh(x)"]),
+    ("1e9 + tanh(x)", {"x": 0.0}),
+    ("cos(x)", {"x": np.pi / 2}),
+    ("atan(x - 3)", {"x": 3.0}),
+    ("tanh(w*x + b)", {"w": 0.0, "x": 1.0, "b": 0.0}),
+    ("x**2*y + sin(x*y)", {"x": 0.0, "y": 0.0}),
+]
+FLAT_COORDINATES = [
+    ("atan(y)", {"x": 2.0, "y": 0.4}),
+    ("1/y", {"x": 0.5, "y": 1.0}),
+    ("max(x, 1/y)", {"x": 0.5, "y": 1.0}),
+    ("y**2", {"x": 1.0, "y": 1.0}),
+    ("(y - x)*y", {"x": 2.0, "y": 0.0}),
+    ("x*y", {"x": 2.0, "y": 0.0}),
+    ("x*y**2", {"x": 0.0, "y": 1.0}),
+    ("max(x, y**2)", {"x": 1.0, "y": 3.0}),
+    ("x*y + z**2", {"x": 0.0, "y": 0.0, "z": 1.0}),
+    ("a*exp(b*x)", {"a": 1.0, "b": 0.5, "x": 0.0}),
+    ("a*exp(b*x)", {"a": 0.0, "b": 0.5, "x": 0.0}),
+    ("a*exp(b*x)", {"a": 0.0, "b": 0.5, "x": 1.0}),
+]
+SMALL_ON_TOP_OF_LARGE = [
+    ("exp(-y**2) - x*y", {"x": 2.06, "y": -2.27}),
+    ("exp(-y**2)**3 + x", {"x": 2.0, "y": -2.0}),
+    ("100 + x + y*exp(-y**2)", {"x": 0.0, "y": 0.0}),
+]
+SCALES = [
+    ("x**2", {"x": 1e154}),
+    ("x**2", {"x": 1e-150}),
+    ("x", {"x": 1e308}),
+    ("cbrt(x)", {"x": 1e-300}),
+    ("ln(x)", {"x": 1e-300}),
+    ("ln(1 + x)", {"x": 1e300}),
+    ("acosh(x)", {"x": 1e200}),
+    ("sqrt(x)", {"x": 1e200}),
+    ("atan(1e20*x)", {"x": 0.0}),
+    ("1e300*sin(x)", {"x": 1.0}),
+    ("1e-300*sin(x)", {"x": 1.0}),
+]
+EDGES = [
+    ("ln(x)", {"x": 1e-3}),
+    ("sqrt(x)", {"x": 1e-8}),
+    ("asin(x)", {"x": 0.999999}),
+    ("acosh(x)", {"x": 1.000001}),
+    ("1/x", {"x": 1e-8}),
+]
+
+
+def right_and_wrong(f, theta):
+    """Value, gradient, and gradients that are wrong in one partial or in all."""
+    piece = f._value_program.smooth_piece(theta.tolist())
+    right = f.gradient_at(theta)
+    own = max(abs(f(theta)), np.abs(right).max()) or 1.0
+    wrong = [right * 1.001] if right.any() else []
+    for i, partial in enumerate(right):
+        # In the difference of values of size 1 a partial of 1e-8 has not three digits left.
+        mistakes = [1.001 * partial, 3.0 * partial] if abs(partial) > 1e-8 * own or len(right) == 1 else [own]
+        wrong += [np.where(np.arange(len(right)) == i, mistake, right) for mistake in mistakes]
+    return lambda t: piece(list(t))[0], right, wrong
+
+
+def assert_told_apart(f, theta):
+    value, right, wrong = right_and_wrong(f, theta)
+    found = check_gradient(value, lambda _: right, theta)
+    assert found.passed, found
+    assert np.isfinite(found).all(), found
+    for mistake in wrong:
+        found = check_gradient(value, lambda _, mistake=mistake: mistake, theta)
+        assert not found.passed, (mistake, found)
+
+
+@pytest.mark.parametrize(("text", "theta"), [*INFLECTIONS, *FLAT_COORDINATES, *SMALL_ON_TOP_OF_LARGE, *SCALES, *EDGES])
+def test_a_right_gradient_passes_and_one_wrong_partial_fails(text, theta):
+    f = SymbolicFunction(text, list(theta))
+    assert f.check(theta).passed
+    assert_told_apart(f, np.array([*theta.values()]))
+
+
+lattice = st.sampled_from([0.0, 1.0, -1.0, 2.0, -2.0, 0.5])
+
+
+@settings(max_examples=100, deadline=None)
+@given(smooth_texts, st.tuples(*[lattice | st.floats(-3, 3, width=16)] * 2))
+def test_any_function_at_any_point(text, theta):
+    f = SymbolicFunction(text, ["x", "y"])
+    value, right, wrong = right_and_wrong(f, np.array(theta))
+    assert check_gradient(value, lambda _: right, theta).passed
+    assert not any(check_gradient(value, lambda _, mistake=mistake: mistake, theta).passed for mistake in wrong[1:])
