@@ -18,6 +18,7 @@ import keyword
 import math
 import re
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from typing import NoReturn
 
 import numpy as np
@@ -224,14 +225,17 @@ class _Parser:
         if not is_variable_name(name):
             self.fail(f'"{name}" cannot be the name of a variable', position)
         if not self.is_open and name not in self.variables and name not in CONSTANTS:
-            self.fail(f'"{name[:50]}" is not one of the variables: {", ".join(self.variables)[:200]}', position)
+            known = ", ".join(self.variables)[:200] or "there are none"
+            self.fail(f'"{name[:50]}" is not one of the variables: {known}', position)
         return self.node("name", name, [], start)
 
     def call(self, name: str, start: int) -> Node:
         position = self.tokens[start][2]
         if name not in FUNCTIONS:
             called = name[:50]
-            self.fail(f'"{called}" is not a known function; for a product write {called}*(...)', position)
+            near = get_close_matches(called, FUNCTIONS, 1)
+            hint = f"did you mean {near[0]}(...)?" if near else f"for a product write {called}*(...)"
+            self.fail(f'"{called}" is not a known function: {hint}', position)
         if self.peek() != "(":
             self.fail(f'"{name}" is a function: write {name}(...)', position)
         self.next += 1

@@ -173,6 +173,15 @@ def test_more_that_is_refused_at_once(text):
     assert len(str(caught.value).splitlines()) == 3
 
 
+def test_errors_say_what_may_be_meant():
+    with pytest.raises(ExpressionError, match=r'"sni" is not a known function: did you mean sin\(\.\.\.\)\?'):
+        SymbolicFunction("2*sni(x)")
+    with pytest.raises(ExpressionError, match=r"for a product write foo\*\(\.\.\.\)"):
+        SymbolicFunction("foo(x)")
+    with pytest.raises(ExpressionError, match='"y" is not one of the variables: there are none'):
+        SymbolicFunction("y", variables=[])
+
+
 def test_limits():
     assert parse("(" * (MAX_DEPTH - 1) + "x" + ")" * (MAX_DEPTH - 1)) == parse("x")
     for text in ("(" * MAX_DEPTH + "x" + ")" * MAX_DEPTH, "+".join(["x"] * MAX_NODES), "-" * MAX_DEPTH + "x"):
