@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import sympy
 from problems import Array
+from sympy.core.cache import clear_cache
 
 from gdlearn.symbolic import ExpressionError, SymbolicFunction
 
@@ -41,6 +42,7 @@ def reading() -> list[tuple[str, int, float, float, float]]:
         start = time.perf_counter()
         outcome = read(text)
         seconds = time.perf_counter() - start
+        clear_cache()
         tracemalloc.start()
         read(text)
         found[outcome].append((seconds, tracemalloc.get_traced_memory()[1] / 1e6))
