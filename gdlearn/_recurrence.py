@@ -128,12 +128,16 @@ class Recurrence:
         return self.h <= bound
 
     @property
+    def roots(self) -> tuple[Array, NDArray[np.complex128]]:
+        """x² − (1 + β − h(1 + γβ))x + β(1 − γh) has the roots half ± root; half and root, of shape (m,)."""
+        pull = self.beta * self.h if self.nesterov else 0.0 * self.h
+        half = (1.0 + self.beta - self.h - pull) / 2.0
+        return half, np.sqrt(half**2 - (self.beta - pull) + 0j)
+
+    @property
     def oscillation(self) -> int:
         """The number of steps that it takes the modes which overshoot to die away, `LONGEST_OSCILLATION` at most."""
-        h = self.h[~self.monotone()]
-        pull = self.beta * h if self.nesterov else 0.0 * h
-        half = (1.0 + self.beta - h - pull) / 2.0 + 0j
-        root = np.sqrt(half**2 - (self.beta - pull))
+        half, root = (part[~self.monotone()] for part in self.roots)
         radius = float(np.maximum(np.abs(half + root), np.abs(half - root)).max(initial=0.0))
         if radius == 0.0:
             return 0

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._blocks import Array
+from .._descent import Status
 from .._validation import InvalidParameterError, check_parameter, one_of
 from ._picture import GRID, OVERSHOOT, arrows_at, grid_around, quantile_levels, refined
 from ._style import name_of_rate
@@ -15,18 +16,19 @@ from ._style import name_of_rate
 OWNER = "DescentPathDisplay.from_function"
 
 ENDINGS = {
-    "DIVERGED": "diverges",
-    "UNBOUNDED": "falls without bound",
-    "LEFT_DOMAIN": "would leave the domain",
-    "NOT_DIFFERENTIABLE": "ends at a kink",
+    Status.DIVERGED: "diverges",
+    Status.UNBOUNDED: "falls without bound",
+    Status.LEFT_DOMAIN: "would leave the domain",
+    Status.NOT_DIFFERENTIABLE: "ends at a kink",
 }
 """What a title says of a path that ended early, by its status."""
 
 
 def function_surface(function: Any, paths: Any, xlim: Any, ylim: Any, names: Any) -> dict[str, Any]:
     """The arguments of `DescentPathDisplay`: see its `from_function`."""
-    some = list(paths) if isinstance(paths, list | tuple) else [paths]
-    _check(function, some, xlim, ylim, names)
+    _check(function, xlim, ylim)
+    rule = "a descent of this function, or a non-empty list of them"
+    some, titles = paths_and_names(OWNER, paths, names, rule, tuple(function.variables))
     x, y = grid_around(np.concatenate([_shown(path, some) for path in some]))
     x = x if xlim is None else np.linspace(xlim[0], xlim[1], GRID)
     y = y if ylim is None else np.linspace(ylim[0], ylim[1], GRID)
@@ -48,7 +50,7 @@ def function_surface(function: Any, paths: Any, xlim: Any, ylim: Any, names: Any
         "x_name": function.variables[0],
         "y_name": function.variables[1],
         "value_name": some[0].symbol,
-        "names": [name_of_path(path) for path in some] if names is None else list(names),
+        "names": titles,
         "levels": quantile_levels(even),
     }
 
@@ -56,7 +58,7 @@ def function_surface(function: Any, paths: Any, xlim: Any, ylim: Any, names: Any
 def name_of_path(path: Any) -> str:
     """The learning rate of a path, and how it ended where that was early."""
     name = name_of_rate(path.learning_rate, path.learning_rate)
-    ending = ENDINGS.get(path.status.name)
+    ending = ENDINGS.get(path.status)
     return f"{name}: {ending}" if ending else name
 
 
@@ -66,8 +68,11 @@ def is_path(value: Any) -> bool:
     return all(hasattr(value, part) for part in parts)
 
 
-def check_paths(owner: str, paths: list[Any], rule: str, variables: tuple[str, ...] | None = None) -> None:
-    """Raise `InvalidParameterError` unless all are descents, of a function with these variables; no path is printed."""
+def paths_and_names(
+    owner: str, paths: Any, names: Any, rule: str, variables: tuple[str, ...] | None = None
+) -> tuple[list[Any], list[str]]:
+    """One path or several, of a function with these variables, and what each is called; no error prints a path."""
+    paths = list(paths) if isinstance(paths, list | tuple) else [paths]
     if not paths or not all(map(is_path, paths)):
         got = ", ".join(sorted({type(path).__name__ for path in paths})) or "an empty list"
         raise InvalidParameterError(f"The 'paths' parameter of {owner} must be {rule}. Got {got} instead.")
@@ -77,6 +82,9 @@ def check_paths(owner: str, paths: list[Any], rule: str, variables: tuple[str, .
             f"The 'paths' parameter of {owner} must be {rule}. Got a descent over {', '.join(foreign.variables)} "
             "instead."
         )
+    listed = f"None or a list of {len(paths)} str, one for each path"
+    check_parameter(owner, "names", names, listed, one_of(None), lambda given: len(given) == len(paths))
+    return paths, [name_of_path(path) for path in paths] if names is None else list(names)
 
 
 def _shown(path: Any, paths: Sequence[Any]) -> Array:
@@ -96,10 +104,10 @@ def _is_wild(path: Any) -> bool:
     with np.errstate(over="ignore"):
         steps = np.hypot(*np.diff(path.points, axis=0).T)
     runs_away = len(steps) > 2 and bool(steps[-1] > steps[:-1].sum())
-    return path.status.name in ("DIVERGED", "UNBOUNDED") or bool(path.values[-1] > path.values[0]) or runs_away
+    return path.status in (Status.DIVERGED, Status.UNBOUNDED) or bool(path.values[-1] > path.values[0]) or runs_away
 
 
-def _check(function: Any, paths: list[Any], xlim: Any, ylim: Any, names: Any) -> None:
+def _check(function: Any, xlim: Any, ylim: Any) -> None:
     def of_two(value: Any) -> bool:
         return callable(value) and len(getattr(value, "variables", ())) == 2
 
@@ -114,8 +122,5 @@ def _check(function: Any, paths: list[Any], xlim: Any, ylim: Any, names: Any) ->
             "path.values over path.points[:, 0] with it."
         )
     check_parameter(OWNER, "function", function, "a function of two variables", of_two)
-    check_paths(OWNER, paths, "a descent of this function, or a non-empty list of them", tuple(function.variables))
     for name, limits in (("xlim", xlim), ("ylim", ylim)):
         check_parameter(OWNER, name, limits, "None or two increasing numbers", one_of(None), interval)
-    some = f"None or a list of {len(paths)} str, one for each path"
-    check_parameter(OWNER, "names", names, some, one_of(None), lambda given: len(given) == len(paths))

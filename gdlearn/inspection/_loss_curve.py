@@ -14,7 +14,7 @@ from .._modes import EPS
 from .._regressor import GradientDescentRegressor
 from .._regressor_cv import GradientDescentRegressorCV
 from .._validation import InvalidParameterError, check_parameter, finite_real, one_of, positive_real
-from ._function_surface import check_paths, name_of_path
+from ._function_surface import paths_and_names
 from ._style import COLOURS, name_of_rate, pyplot
 
 FEW_STEPS = 30
@@ -294,15 +294,12 @@ class LossCurveDisplay:
         f [4.     1.     0.25   0.0625]
         """
         owner = "LossCurveDisplay.from_paths"
-        some = list(paths) if isinstance(paths, list | tuple) else [paths]
-        check_paths(owner, some, "a descent or a non-empty list of them")
+        some, titles = paths_and_names(owner, paths, names, "a descent or a non-empty list of them")
         check_parameter(owner, "minimum", minimum, "None or a finite number", one_of(None), finite_real)
-        listed = f"None or a list of {len(some)} str, one for each path"
-        check_parameter(owner, "names", names, listed, one_of(None), lambda given: len(given) == len(some))
         return cls(
             iterations=[np.arange(len(path.values)) for path in some],
             losses=[path.values for path in some],
-            names=[name_of_path(path) for path in some] if names is None else list(names),
+            names=titles,
             minimum=minimum,
             value_name=some[0].symbol,
         ).plot(ax, **line_kw)

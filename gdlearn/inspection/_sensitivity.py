@@ -362,14 +362,12 @@ def _modes(case: Case, vectors: Array) -> dict[str, list[Any]]:
 
 
 def _factors(recurrence: Recurrence) -> Array:
-    """1 − 2ηλ; with momentum the root of x² − (1 + β − h(1 + γβ))x + β(1 − γh), γ = 1 for Nesterov's."""
-    h, beta = recurrence.h, recurrence.beta
-    if not beta:
-        return 1.0 - h
-    pull = beta * h if recurrence.nesterov else np.zeros_like(h)
-    half = (1.0 + beta - h - pull) / 2.0
+    """1 − 2ηλ; with momentum the larger root, its sign that of half the sum of both."""
+    if not recurrence.beta:
+        return 1.0 - recurrence.h
+    half, root = recurrence.roots
     sign = np.where(half < 0, -1.0, 1.0)
-    factor: Array = sign * np.abs(half + sign * np.sqrt(half**2 - (beta - pull) + 0j))
+    factor: Array = sign * np.abs(half + sign * root)
     return factor
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import sympy
 
 from ._domain import Condition, Domain
-from ._expression import parts
+from ._expression import Part
 from ._functions import FUNCTIONS, Claim, cbrt
 from ._numbers import Program
 from ._tree import Node
@@ -22,7 +22,7 @@ SIGNS = {">": "positive", ">=": "nonnegative", "<": "negative", "<=": "nonpositi
 """What a relation to 0 says, in SymPy's words."""
 
 
-def domain_of(tree: Node, typed: str) -> Domain:
+def domain_of(parts: Iterable[Part]) -> Domain:
     r"""The domain of what was typed, as conditions.
 
     Powers are real powers: :math:`u^q` with q not whole needs :math:`u \ge 0`, and :math:`u > 0` if q < 0; with a
@@ -30,9 +30,8 @@ def domain_of(tree: Node, typed: str) -> Domain:
 
     Parameters
     ----------
-    tree : Node
-    typed : str
-        What it was read from.
+    parts : iterable of Part
+        The parts of a tree, children first.
 
     Returns
     -------
@@ -43,7 +42,7 @@ def domain_of(tree: Node, typed: str) -> Domain:
     defined: list[Condition] = []
     differentiable: list[Condition] = []
     real = _Real()
-    for node, _, children in parts(tree, typed):
+    for node, _, children in parts:
         if node.value is not None:
             continue
         for what, needs, smooth in _claims(node, children):

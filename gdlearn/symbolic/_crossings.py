@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from .._blocks import Array
 from ._domain import Condition, Domain
-from ._numbers import Program
 
 SEARCHED = 1024
 """Steps searched at once."""
@@ -31,7 +30,12 @@ def first_jump(domain: Any, variables: tuple[str, ...], path: Array) -> tuple[in
         along = (1.0 - BETWEEN) * ends[:-1] + BETWEEN * ends[1:]
         named = dict(zip(variables, along.transpose(1, 0, 2), strict=True))
         gaps = np.broadcast_to(~domain.contains(named), along[:, 0].shape)
-        poles = {c.reason: _changes_sign(c, named, gaps.shape) for c in domain.defined if _has_poles(c)}
+        numbers = domain.numbers(named)
+        poles = {
+            c.reason: _changes_sign(numbers(c.left), numbers(c.right), gaps.shape)
+            for c in domain.defined
+            if _has_poles(c)
+        }
         jumped = np.logical_or.reduce([gaps.any(axis=-1), *poles.values()])
         if jumped.any():
             k = int(np.argmax(jumped))
@@ -45,10 +49,7 @@ def _has_poles(condition: Condition) -> bool:
     return condition.relation == "!=" and not condition.left.has(sympy.sign)  # which jumps across 0 itself
 
 
-def _changes_sign(condition: Condition, named: dict[str, Array], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """For each step, whether the difference of the sides of a condition changes its sign along it."""
-    symbols = sorted(condition.left.free_symbols | condition.right.free_symbols, key=str)
-    difference = Program([condition.left - condition.right], symbols)([named[symbol.name] for symbol in symbols])[0]
-    signs = np.sign(np.broadcast_to(difference, shape))
-    result: NDArray[np.bool_] = (signs[:, 1:] * signs[:, :-1] < 0).any(axis=-1)
-    return result
+def _changes_sign(left: Array, right: Array, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """For each step, whether the difference of two sides changes its sign along it."""
+    signs = np.sign(np.broadcast_to(left - right, shape))
+    return np.asarray(np.any(signs[:, 1:] * signs[:, :-1] < 0, axis=-1))

@@ -12,7 +12,9 @@ import numpy as np
 import sympy
 from numpy.typing import ArrayLike, NDArray
 
-from ._numbers import Array, Program
+from .._blocks import Array
+from ._numbers import Program
+from ._points import at
 from ._text import latex, text
 
 Bools = NDArray[np.bool_]
@@ -161,7 +163,7 @@ class Domain:
             If a variable that a condition needs has no value.
         """
         finite = [np.isfinite(np.asarray(value, dtype=np.float64)) for value in values.values()]
-        numbers = self._numbers(values)
+        numbers = self.numbers(values)
         holds = np.broadcast_arrays(*finite, *(condition.holds(numbers) for condition in self.defined), np.True_)
         result: Bools = np.logical_and.reduce(holds)
         return np.asarray(result)
@@ -177,7 +179,7 @@ class Domain:
 
     def violated(self, values: Mapping[str, ArrayLike]) -> Condition | None:
         """The first condition that fails for some element, None if all hold."""
-        numbers = self._numbers(values)
+        numbers = self.numbers(values)
         return next((condition for condition in self.defined if not condition.holds(numbers).all()), None)
 
     def refusal(self, point: Mapping[str, float]) -> DomainError | None:
@@ -185,9 +187,9 @@ class Domain:
         condition = self.violated(point)
         if condition is None:
             return None
-        found = ", ".join(f"{name} = {value:.6g}" for name, value in point.items())
+        found = at(point.keys(), point.values())
         if not isinstance(condition.left, sympy.Symbol):
-            found = f"{text(condition.left)} = {float(self._numbers(point)(condition.left)):.6g} at {found}"
+            found = f"{text(condition.left)} = {float(self.numbers(point)(condition.left)):.6g} at {found}"
         return DomainError(f"{condition.reason}, and {found}.", condition)
 
     @cached_property
@@ -195,7 +197,8 @@ class Domain:
         sides = [part for condition in self.defined for part in condition.parts()]
         return Program(sides, sorted(set().union(*(side.free_symbols for side in sides)), key=lambda s: str(s.name)))
 
-    def _numbers(self, values: Mapping[str, ArrayLike]) -> Numbers:
+    def numbers(self, values: Mapping[str, ArrayLike]) -> Numbers:
+        """The values of the sides of its conditions, by expression."""
         missing = [symbol.name for symbol in self._program.variables if symbol.name not in values]
         if missing:
             raise ValueError(f"variable {missing[0]} has no value; values were given for {sorted(values)}.")

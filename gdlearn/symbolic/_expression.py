@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -24,10 +24,14 @@ def symbol(name: str) -> Any:
     return sympy.Symbol(name, real=True)
 
 
-def to_sympy(node: Node, text: str) -> Any:
-    """A tree as a SymPy expression, of real symbols.
+Part = tuple[Node, Any, list[Any]]
+"""A node of a tree, its SymPy expression, and those of its children."""
 
-    SymPy cancels what it can: x/x becomes 1. What it must not forget, that x ≠ 0, is read off the tree.
+
+def parts(node: Node, text: str) -> Iterator[Part]:
+    """A tree as SymPy expressions of real symbols: every part of it, children first, the whole last.
+
+    SymPy cancels what it can: x/x becomes 1. What it must not forget, that x ≠ 0, is read off the parts.
 
     Parameters
     ----------
@@ -40,11 +44,6 @@ def to_sympy(node: Node, text: str) -> Any:
     ExpressionError
         If SymPy finds a part infinite or not real for every value of the variables, such as 1/(x - x).
     """
-    return [expression for _, expression, _ in parts(node, text)][-1]
-
-
-def parts(node: Node, text: str) -> Iterator[tuple[Node, Any, list[Any]]]:
-    """Every part of a tree, children first: the node, its expression, and those of its children."""
     children = []
     for child in () if node.is_rounded else node.children:
         for part in parts(child, text):
@@ -59,9 +58,11 @@ def parts(node: Node, text: str) -> Iterator[tuple[Node, Any, list[Any]]]:
     yield node, result, children
 
 
-def fits_float64(expression: Any) -> bool:
-    """Whether no number in it is too large for float64, or too small."""
-    for number in expression.atoms(sympy.Number):
+def fit_float64(atoms: Iterable[Any]) -> bool:
+    """Whether no number among the atoms of an expression is too large for float64, or too small."""
+    for number in atoms:
+        if not number.is_Number:
+            continue
         size = abs(ratio(number.p, number.q) if number.is_Rational else float(number))
         if not (number.is_zero or TINY <= size < math.inf):
             return False
@@ -77,9 +78,10 @@ def ratio(p: int, q: int) -> float:
 
 
 def _is_no_number(result: Any) -> str | None:
-    if any(atom in NOT_REAL for atom in result.atoms()) or (result.is_number and result.is_extended_real is False):
+    atoms = result.atoms()
+    if any(atom in NOT_REAL for atom in atoms) or (result.is_number and result.is_extended_real is False):
         return "This part is not a finite real number, whatever its variables"
-    return None if fits_float64(result) else "Numbers beyond float64 come of this part"
+    return None if fit_float64(atoms) else "Numbers beyond float64 come of this part"
 
 
 def _writes_out(node: Node, children: list[Any]) -> str | None:

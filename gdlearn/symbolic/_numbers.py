@@ -9,13 +9,10 @@ from typing import Any
 
 import numpy as np
 import sympy
-from numpy.typing import NDArray
 
 from ._expression import TINY, ratio
 from ._functions import KERNELS, cbrt, log10
 from ._text import text
-
-Array = NDArray[np.float64]
 
 
 class Program:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -141,6 +141,6 @@ def one_point(owner: str, name: str, variables: Sequence[str], theta: ArrayLike 
     return point
 
 
-def at(variables: Sequence[str], point: Array) -> str:
+def at(variables: Iterable[str], point: Iterable[float]) -> str:
     """A point as text: x = 1, y = 2."""
-    return ", ".join(f"{name} = {value:.6g}" for name, value in zip(variables, point.tolist(), strict=True))
+    return ", ".join(f"{name} = {value:.6g}" for name, value in zip(variables, point, strict=True))

@@ -14,7 +14,7 @@ from typing import Any
 
 import sympy
 
-from ._expression import fits_float64
+from ._expression import fit_float64
 from ._functions import Choice, real_sign
 from ._text import latex, text
 
@@ -251,4 +251,4 @@ def _tidy(expression: sympy.Expr) -> sympy.Expr:
         ),
         sympy.factor_terms,
     )
-    return tidied if fits_float64(tidied) else expression
+    return tidied if fit_float64(tidied.atoms()) else expression

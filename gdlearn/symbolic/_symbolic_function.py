@@ -10,13 +10,14 @@ import numpy as np
 import sympy
 from numpy.typing import ArrayLike
 
+from .._blocks import Array
 from .._gradient_check import GradientCheck, check_gradient
 from ._conditions import domain_of
 from ._descent import Descendable
 from ._difference_quotients import DifferenceQuotients, difference_quotients
 from ._domain import Domain, DomainError
-from ._expression import symbol, to_sympy
-from ._numbers import Array, Program
+from ._expression import parts, symbol
+from ._numbers import Program
 from ._parser import is_variable_name, parse
 from ._points import at, one_point, points
 from ._steps import Step, steps
@@ -87,7 +88,8 @@ class SymbolicFunction(Descendable):
         self._tree = parse(expression, declared)
         self.text = expression
         self.variables = tuple(names_in(self._tree)) if declared is None else declared
-        self.expression = to_sympy(self._tree, expression)
+        self._parts = list(parts(self._tree, expression))
+        self.expression = self._parts[-1][1]
         self._symbols = tuple(symbol(name) for name in self.variables)
         self._derivations: dict[str, list[Step]] = {}
         self._gradients: dict[tuple[str, ...], tuple[Program, Domain]] = {}
@@ -128,7 +130,7 @@ class SymbolicFunction(Descendable):
     @cached_property
     def domain(self) -> Domain:
         """Where the function is defined and where it is differentiable, as conditions."""
-        return domain_of(self._tree, self.text)
+        return domain_of(self._parts)
 
     def in_domain(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Any:
         """Whether the function is defined at θ: a bool, or an array of them of shape (...).
@@ -214,7 +216,6 @@ class SymbolicFunction(Descendable):
         The differences are those of the smooth piece on which theta lies: beyond its kink |u| goes on as u, or −u.
         """
         point = one_point(OWNER, "theta", self.variables, theta)
-        self.gradient_at(point)
         piece = self._value_program.smooth_piece(point.tolist())
         return check_gradient(lambda t: piece(list(t))[0], self.gradient_at, point)
 
@@ -240,11 +241,9 @@ class SymbolicFunction(Descendable):
         u = np.asarray(direction, dtype=np.float64)
         if u.shape[-1:] != (len(self.variables),):
             raise ValueError(f"direction must have {len(self.variables)} entries on its last axis, got {u.shape}.")
-        largest = np.abs(u).max(axis=-1, keepdims=True, initial=0.0)
-        if not (np.isfinite(u).all() and (largest > 0).all()):
+        if not (np.isfinite(u).all() and u.any(axis=-1).all()):
             raise ValueError("direction must be finite and not zero.")
-        u = u / largest
-        u = u / np.linalg.norm(u, axis=-1, keepdims=True)
+        u, _ = _unit(u)
         with np.errstate(over="ignore", invalid="ignore"):
             return _plain(_finite("The slope", (self.gradient_at(theta) * u).sum(axis=-1)))
 
@@ -259,13 +258,8 @@ class SymbolicFunction(Descendable):
         >>> SymbolicFunction("3x + 4y").steepest_ascent([0.0, 0.0])
         (array([0.6, 0.8]), 5.0)
         """
-        gradient = self.gradient_at(theta)
-        largest = np.abs(gradient).max(axis=-1, keepdims=True, initial=0.0)
-        scaled = gradient / np.where(largest > 0, largest, 1.0)
-        length = np.linalg.norm(scaled, axis=-1, keepdims=True)
-        direction: Array = scaled / np.where(length > 0, length, 1.0)
-        with np.errstate(over="ignore"):
-            return direction, _plain(_finite("The rate", (length * largest)[..., 0]))
+        direction, length = _unit(self.gradient_at(theta))
+        return direction, _plain(_finite("The rate", length))
 
     def difference_quotients(
         self, theta: ArrayLike | Mapping[str, ArrayLike], variable: str | None = None
@@ -346,6 +340,15 @@ def _names(variables: Iterable[str]) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ValueError(f"variables must differ from each other, got {', '.join(names)}.")
     return names
+
+
+def _unit(vectors: Array) -> tuple[Array, Array]:
+    """Vectors on the last axis at length 1, or zero, and their lengths; squares neither overflow nor vanish."""
+    largest = np.abs(vectors).max(axis=-1, keepdims=True, initial=0.0)
+    scaled = vectors / np.where(largest > 0, largest, 1.0)
+    length = np.linalg.norm(scaled, axis=-1, keepdims=True)
+    with np.errstate(over="ignore"):
+        return scaled / np.where(length > 0, length, 1.0), (length * largest)[..., 0]
 
 
 def _finite(name: str, values: Array) -> Array:

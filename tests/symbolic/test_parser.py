@@ -12,13 +12,17 @@ from grammar import DATA, no_hang, texts
 from hypothesis import HealthCheck, given, settings
 
 from gdlearn.symbolic import ExpressionError, SymbolicFunction
-from gdlearn.symbolic._expression import to_sympy
+from gdlearn.symbolic._expression import parts
 from gdlearn.symbolic._parser import MAX_DEPTH, MAX_NODES, is_variable_name, parse
 from gdlearn.symbolic._text import text as text_of
 
 spec = importlib.util.spec_from_file_location("hostile_texts", DATA / "hostile_texts.py")
 hostile = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(hostile)
+
+
+def to_sympy(tree, text):
+    return [expression for _, expression, _ in parts(tree, text)][-1]
 
 
 def read(text):
