@@ -4,6 +4,7 @@ import _thread
 import contextlib
 import multiprocessing
 import pickle
+import signal
 import threading
 import time
 import tracemalloc
@@ -1190,6 +1191,7 @@ def test_a_long_loop_is_interrupted_within_a_fifth_of_a_second_and_leaves_the_ea
     model = GradientDescentRegressor().fit(X, y)
     before = state(model)
     model.set_params(learning_rate=1e-9, solver="loop", max_iter=10**9)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     pressed = []
 
     def press():
