@@ -14,10 +14,10 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._blocks import Array, Rows, slices
-from ._early_stopping import HeldOut, held_out_rows
+from ._early_stopping import held_out_rows
 from ._objective import Iterate
 from ._observers import CallbackSupportMixin, callback_tasks, progress_bar, together
-from ._problem import Problem
+from ._problem import FirstPoint, Problem, error_on, first_point
 from ._solve import Plan, Settings, Solution, solve
 from ._validation import (
     boolean,
@@ -103,6 +103,18 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         names = getattr(self, "feature_names_in_", None)
         return f"feature {j}" if names is None else repr(str(names[j]))
 
+    def _first_point(self, n_features: int, n_targets: int) -> FirstPoint:
+        """`init`, with "auto" resolved."""
+        init = self.init
+        if isinstance(init, str) and init == "auto":
+            init = "mean" if self._regularises_by_stopping else "zero"
+        return first_point(type(self).__name__, init, n_features, n_targets, self.fit_intercept)
+
+    @property
+    def _regularises_by_stopping(self) -> bool:
+        """Whether the descent is to stop before its limit, so that its start should not cost the model anything."""
+        return bool(self.early_stopping)
+
     def _check_early_stopping(self) -> None:
         owner = type(self).__name__
         check_parameter(owner, "early_stopping", self.early_stopping, "a boolean", boolean)
@@ -133,7 +145,9 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         self, problem: Problem, settings: Settings, start: Array, data: Data, held_out: Rows | None, verbose: int = 0
     ) -> None:
         """Descend and set the model; callbacks and a progress bar look on."""
-        watched = None if held_out is None else HeldOut(problem.on(held_out), self.n_iter_no_change)
+        watched = None
+        if held_out is not None:
+            watched = error_on(problem, lambda: held_out, problem.on(held_out), self.n_iter_no_change)
         if not (verbose or hasattr(self, "_skl_callbacks")):
             self._set_model(solve(problem, settings, start, self._feature_name, watched), data)
             return
@@ -141,15 +155,14 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         n_steps = settings.of_loop[0] if loops else None
 
         def attributes_at(iterate: Iterate, eta: float) -> dict[str, Any]:
-            unit = problem.scaling.target_exponent
             model = problem.scaling.model(iterate.theta, self.fit_intercept)
             coef, intercept = data.shaped(*problem.scaling.in_original_units(model), self.fit_intercept)
             return {
                 "coef_": coef,
                 "intercept_": intercept,
                 "n_iter_": iterate.n_steps,
-                "loss_": float(np.ldexp(iterate.value, 2 * unit)),
-                "gradient_norm_": float(np.ldexp(np.linalg.norm(iterate.gradient), unit)),
+                "loss_": float(problem.scaling.loss(iterate.value)),
+                "gradient_norm_": problem.scaling.gradient_norm(iterate.gradient),
                 "learning_rate_": eta,
             }
 
@@ -177,13 +190,11 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
                 # The intercept takes up what rounding the slopes does at the middle of the data.
                 intercept = intercept + np.ldexp(scaling.shift, scaling.exponent) @ (coef - rounded.astype(np.float64))
                 coef = rounded
-            unit = 2 * scaling.target_exponent
-            self.loss_ = float(np.ldexp(descent.last.value, unit))
-            self.loss_curve_ = np.ldexp(descent.values, unit).tolist() if unit else list(descent.values)
+            self.loss_ = float(scaling.loss(descent.last.value))
+            self.loss_curve_ = scaling.loss(descent.values).tolist() if scaling.unit else list(descent.values)
             self.feature_mean_ = np.ldexp(scaling.shift, scaling.exponent)
             self.feature_scale_ = np.ldexp(scaling.scale, scaling.exponent)
-            norm = float(np.linalg.norm(descent.last.gradient))
-            self.gradient_norm_ = float(np.ldexp(norm, scaling.target_exponent))
+            self.gradient_norm_ = scaling.gradient_norm(descent.last.gradient)
         self.coef_, self.intercept_ = data.shaped(coef, intercept, self.fit_intercept)
         self.n_iter_ = descent.last.n_steps
         self.loss_curve_iterations_ = descent.steps
@@ -194,4 +205,4 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         self.solver_ = solution.solver
         self.__dict__.pop("validation_loss_curve_", None)
         if descent.held_out_values is not None:
-            self.validation_loss_curve_ = np.ldexp(descent.held_out_values, unit).tolist()
+            self.validation_loss_curve_ = scaling.loss(descent.held_out_values).tolist()

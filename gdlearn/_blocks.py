@@ -22,6 +22,9 @@ from threadpoolctl import ThreadpoolController
 
 T = TypeVar("T")
 Array = NDArray[np.float64]
+Exponents = NDArray[np.int64]
+
+EPS = float(np.finfo(np.float64).eps)
 
 BLOCK_SIZE = 2**18
 """Elements in one block: 2 MB of float64, which cache holds and beside which the interpreter's share is small."""
@@ -152,12 +155,18 @@ class Rows:
                 assert_all_finite(self.X, estimator_name=self.unchecked, input_name="X")
 
     def sample(self, size: int) -> Array:
-        """At most `size` rows of nonzero weight, evenly spread."""
-        n = self.n_used
-        size = min(size, n)
-        chosen = np.arange(size) * (n - 1) // max(size - 1, 1)
-        if self.weight is not None:
-            chosen = np.flatnonzero(self.weight)[chosen]
+        """At most `size` rows, evenly spread over the weight: a heavy row comes more than once."""
+        n = self.X.shape[0]
+        if self.weight is None:
+            size = min(size, n)
+            chosen = np.arange(size) * (n - 1) // max(size - 1, 1)
+        else:
+            total = np.cumsum(self.weight)
+            chosen = np.searchsorted(total, (np.arange(size) + 0.5) / size * total[-1])
+        return self.lines(chosen)
+
+    def lines(self, chosen: NDArray[np.intp]) -> Array:
+        """These rows, as they are, of shape (len(chosen), d + t)."""
         return np.concatenate([dense(self.X[chosen]), self.y[chosen]], axis=1, dtype=np.float64)
 
     def centre(self) -> Array:
@@ -174,11 +183,12 @@ class Rows:
             middle[:d] = 0.0  # about zero already: then X need not even be shifted
         return middle
 
-    def blocks(self, shift: Array, exponent: NDArray[np.int64], part: slice | None = None) -> Iterator[Block]:
+    def blocks(self, shift: Array, exponent: Exponents, part: slice | None = None) -> Iterator[Block]:
         """Yield (z − shift)·2^−exponent in blocks, x and y apart, with the weights and groups of their rows.
 
-        Of all rows, or of one of the `parts`. The blocks are C-contiguous. They are buffers that the next ones
-        overwrite and that a caller may change, unless there are no weights: then x may be a part of X itself.
+        Of all rows, or of one of the `parts`. The shift has shape (d + t,), or (n_groups, d + t) for one to each group.
+        The blocks are C-contiguous. They are buffers that the next ones overwrite and that a caller may change, unless
+        there are no weights: then x may be a part of X itself.
         """
         n, d = self.X.shape
         first, last = (0, n) if part is None else (part.start, part.stop)
@@ -186,7 +196,9 @@ class Rows:
         plain = not exponent.any()
         origin = shift if plain else np.ldexp(shift, -exponent)
         buffer, target = np.empty((step, d)), np.empty((step, self.width - d))
-        tile = np.tile(origin[:d], (step, 1)) if origin[:d].any() else None  # one long loop beats many short ones
+        own = origin.ndim == 2  # each group's own shift
+        # One long loop beats many short ones.
+        tile = np.tile(origin[:d], (step, 1)) if not own and origin[:d].any() else None
         for start in range(first, last, step):
             rows = slice(start, min(start + step, last))
             X, y = dense(self.X[rows]), self.y[rows]
@@ -199,10 +211,16 @@ class Rows:
             if len(y) == 0:
                 continue
             x, y_block = buffer[: len(y)], target[: len(y)]
-            as_it_is = plain and tile is None and weight is None and _is_block(X)
+            as_it_is = plain and tile is None and weight is None and not own and _is_block(X)
             if not plain:  # scaled first: at the ends of float64's range a plain difference overflows
                 X = np.ldexp(np.asarray(X, dtype=np.float64), -exponent[:d])
                 y = np.ldexp(np.asarray(y, dtype=np.float64), -exponent[d:])
+            if own:
+                shifts = origin[group]
+                np.subtract(X, shifts[:, :d], out=x)
+                np.subtract(y, shifts[:, d:], out=y_block)
+                yield Block(x, y_block, weight, group)
+                continue
             if as_it_is:
                 x = X
             elif tile is not None and _is_block(X):

@@ -16,14 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._blocks import Array, Rows
-from ._early_stopping import held_out_rows
+from ._early_stopping import HeldOut, held_out_rows
 from ._held_out import HeldOutInModes
 from ._moments import Moments, grouped_moments, merged, moments_of
-from ._objective import Quadratic, QuadraticObjective
-from ._problem import LARGEST_MATRIX, MomentProblem, WideProblem, row_objective
+from ._problem import LARGEST_MATRIX, FirstPoint, MomentProblem, WideProblem, error_on, starting_point
 from ._recurrence import Recurrence
 from ._scaling import ScalingName
-from ._solve import is_wide, sharpened
+from ._solve import Plan, Settings, is_wide, resolved
 from ._step_size import largest_stable_rate
 
 GROUP_ELEMENTS = 2**21
@@ -31,9 +30,6 @@ GROUP_ELEMENTS = 2**21
 
 FEW_GROUPS = 8
 """So many groups may be read at once, whatever their size."""
-
-CANCELLATION = 1e-4
-"""J/Var(y) below which test errors are taken from residuals: moments would lose more than four digits of them."""
 
 Counts = NDArray[np.unsignedinteger[Any]]
 
@@ -158,11 +154,11 @@ class Part:
         """Made when needed, for the weights of a million rows are 8 MB."""
         return self.all_rows if self.times is None else self.all_rows.taken(self.times)
 
-    def objective(self, problem: MomentProblem | WideProblem) -> QuadraticObjective:
-        """J on them, in the coordinates of a problem."""
+    def error(self, problem: MomentProblem | WideProblem) -> HeldOut:
+        """The error on them, in the coordinates of a problem."""
         if self.moments is None or not isinstance(problem, MomentProblem):
-            return problem.on(self.rows)
-        return problem.on_moments(self.moments)
+            return error_on(problem, lambda: self.rows, problem.on(self.rows))
+        return error_on(problem, lambda: self.rows, problem.on_moments(self.moments))
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +169,9 @@ class Fold:
     test: Part
     held_out: Part | None
 
-    def errors(self, rates: Array, steps: list[int], momentum: float, nesterov: bool, patience: int) -> Array:
+    def errors(
+        self, rates: Array, steps: list[int], momentum: float, nesterov: bool, patience: int, first: FirstPoint
+    ) -> Array:
         """J on the test rows for each rate and number of steps, with early stopping at most so many.
 
         Returns
@@ -182,14 +180,16 @@ class Fold:
             In units of y squared, the mean over targets; inf where the rate is not below the largest stable one.
         """
         problem = self.problem
+        start = starting_point(problem, first)
         stable = largest_stable_rate(problem.curvature, momentum, nesterov)
         used = rates[rates < stable]
-        problem = sharpened(problem, float(used.max(initial=0.0)) / (1.0 - momentum), max(steps))
+        for rate in used.tolist():  # all from the same modes: as sharp as any of them needs
+            settings = Settings(rate, momentum, nesterov, max_iter=max(steps))
+            problem = resolved(problem, Plan.of(problem, settings), start, max(steps))
         modes, n_targets = problem.modes, len(problem.target_scale)
-        start = np.zeros((len(problem.scaling.scale) + problem.fit_intercept, n_targets))
         watched = None
         if self.held_out is not None:
-            watched = HeldOutInModes.of(self.held_out.objective(problem), modes, start)
+            watched = HeldOutInModes.of(self.held_out.error(problem), modes, start)
 
         candidates = []
         for rate in used.tolist():
@@ -199,20 +199,11 @@ class Fold:
                 chosen = [watched.watch(recurrence, patience, last).best for last in steps]
             candidates.append((recurrence, chosen))
 
-        def evaluate(test: HeldOutInModes) -> Array:
-            displacements = [test.displacement(*candidate) for candidate in candidates]
-            errors = np.full((len(rates), len(steps)), np.inf)
-            if displacements:
-                errors[rates < stable] = test.values(np.concatenate(displacements)).reshape(len(used), -1)
-            return errors
-
-        objective = self.test.objective(problem)
-        errors = evaluate(HeldOutInModes.of(objective, modes, start))
-        if isinstance(objective, Quadratic) and errors.min() < CANCELLATION * objective.target_variance.sum():
-            residuals = row_objective(self.test.rows, problem.scaling, problem.fit_intercept)
-            errors = evaluate(HeldOutInModes.of(objective, modes, start, precise=residuals))
-        unit = 2 * problem.scaling.target_exponent
-        return np.asarray(np.ldexp(errors, unit)) / n_targets
+        errors = np.full((len(rates), len(steps)), np.inf)
+        if candidates:
+            on_test = HeldOutInModes.of(self.test.error(problem), modes, start)
+            errors[rates < stable] = on_test.errors(candidates).reshape(len(used), -1)
+        return np.asarray(problem.scaling.loss(errors)) / n_targets
 
 
 def refuse_too_large(rows: Rows, fit_intercept: bool) -> None:

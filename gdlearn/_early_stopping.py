@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from ._blocks import Array
-from ._objective import QuadraticObjective
+from ._objective import MeanSquaredError, QuadraticObjective
 
 DENSE = 1_000
 """Up to this step the closed form looks at every one; beyond, where it changes slowly, at points between."""
@@ -48,15 +48,28 @@ def held_out_rows(n_samples: int, fraction: float, random_state: Any) -> NDArray
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """J on the held-out rows, in the coordinates of the descent, and the patience."""
+    """The error on held-out rows, in the coordinates of the descent, and the patience.
+
+    Attributes
+    ----------
+    objective : QuadraticObjective
+        The error as a function of theta.
+    on_rows : callable
+        The same on the rows themselves, for where moments lose its digits.
+    target_share : ndarray of shape (t,)
+        What each target's error counts.
+    patience : int
+    """
 
     objective: QuadraticObjective
-    patience: int
+    on_rows: Callable[[], MeanSquaredError]
+    target_share: Array
+    patience: int = 1
 
     def change(self, theta: Array, step: Array) -> float:
         """v(θ + δ) − v(θ)."""
         slope = self.objective.gradient(theta) + 0.5 * self.objective.hessian_product(step)
-        return float(np.sum(step * slope))
+        return float(np.sum(step * slope, axis=0) @ self.target_share)
 
 
 class Watch:

@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._blocks import Array, Rows
-from ._moments import Exponents
+from ._blocks import Array, Exponents, Rows
 
 N_SLICES = 3
 """Three slices of 19 to 26 bits hold a float64 that is not far smaller than the largest."""

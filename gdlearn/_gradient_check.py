@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import check_grad
 
-from ._blocks import Array
-from ._modes import EPS
+from ._blocks import EPS, Array
 
 SAFETY = 4.0
 """Factor on the derived error, for what its two terms leave out (higher derivatives, the noise's own scatter)."""

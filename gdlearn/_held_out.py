@@ -8,14 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._blocks import Array
-from ._early_stopping import DENSE, Watch, watch_changes
+from ._blocks import EPS, Array
+from ._early_stopping import DENSE, HeldOut, Watch, watch_changes
 from ._modes import ModalSpace
-from ._objective import QuadraticObjective
+from ._objective import Quadratic, QuadraticObjective
 from ._recurrence import Recurrence
 
 WEAK = 1e-6
 """λ/λ_max below which a mode is taken for weak: one that few descents bring to its optimum."""
+
+RELIABLE = 1e-10
+"""The relative rounding that an error found in the modes may have; where it may be larger, the rows are asked."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,17 +32,23 @@ class HeldOutInModes:
 
     Attributes
     ----------
+    held_out : HeldOut
+    modes : ModalSpace
+    start : ndarray of shape (p, t)
     gap : ndarray of shape (m, t)
         By how much the start misses the optimum.
     strong : ndarray of shape (m, 1), bool
     value : float
         v_r.
     gradient : ndarray of shape (m, t)
-        Vᵀ∇v(θ_r).
+        Vᵀ∇v(θ_r), times each target's share.
     hessian : ndarray of shape (m, m)
         Vᵀ∇²vV.
     """
 
+    held_out: HeldOut
+    modes: ModalSpace
+    start: Array
     gap: Array
     strong: NDArray[np.bool_]
     value: float
@@ -47,20 +56,26 @@ class HeldOutInModes:
     hessian: Array
 
     @classmethod
-    def of(
-        cls, objective: QuadraticObjective, modes: ModalSpace, start: Array, precise: QuadraticObjective | None = None
-    ) -> HeldOutInModes:
-        """From the error as a function of theta, for descents from `start`; v_r and g from `precise` where given."""
+    def of(cls, held_out: HeldOut, modes: ModalSpace, start: Array) -> HeldOutInModes:
+        """For descents from `start`; v_r and g from the rows where moments do not hold their digits."""
         gap = modes.optimum - modes.coordinates(start)
         strong = (modes.eigenvalues > WEAK * modes.eigenvalues.max(initial=0.0))[:, None]
         point = start + modes.combine(np.where(strong, gap, 0.0))
+        objective: QuadraticObjective = held_out.objective
+        if isinstance(objective, Quadratic):
+            rounding = EPS * float(held_out.target_share @ objective.rounding(point))
+            if rounding > RELIABLE * objective.value(point):
+                objective = held_out.on_rows()
         vectors = modes.combine(np.eye(len(gap)))
         return cls(
+            held_out=held_out,
+            modes=modes,
+            start=start,
             gap=gap,
             strong=strong,
-            value=(precise or objective).value(point),
-            gradient=modes.coordinates((precise or objective).gradient(point)),
-            hessian=modes.coordinates(objective.hessian_product(vectors)),
+            value=objective.value(point),
+            gradient=modes.coordinates(objective.gradient(point)) * held_out.target_share,
+            hessian=modes.coordinates(held_out.objective.hessian_product(vectors)),
         )
 
     def displacement(self, recurrence: Recurrence, steps: Sequence[int]) -> Array:
@@ -68,27 +83,38 @@ class HeldOutInModes:
         left, done = recurrence.powers(steps)
         return np.where(self.strong[:, 0], -left, done)[:, :, None] * self.gap
 
-    def values(self, u: Array) -> Array:
-        """v at each displacement of shape (n, m, t)."""
-        return self.value + _products(u, self.gradient + 0.5 * self._times_hessian(u))
+    def errors(self, candidates: Sequence[tuple[Recurrence, Sequence[int]]]) -> Array:
+        """v at the steps of each descent, one after another; from the rows where the terms in the modes cancel."""
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            u = np.concatenate([self.displacement(*candidate) for candidate in candidates])
+            values = self.value + self._products(u, self.gradient + 0.5 * self._times(self.hessian, u))
+            size = np.abs(u)
+            terms = self._products(size, np.abs(self.gradient) + 0.5 * self._times(np.abs(self.hessian), size))
+            lost = np.flatnonzero(~(EPS * (abs(self.value) + terms) <= RELIABLE * values) & np.isfinite(terms))
+            if len(lost):
+                done = np.concatenate([recurrence.powers(steps)[1] for recurrence, steps in candidates])[lost]
+                z = done.T[:, :, None] * self.gap[:, None, :]
+                moved = self.modes.combine(z.reshape(len(z), -1)).reshape(-1, *z.shape[1:])
+                on_rows = self.held_out.on_rows().errors(self.start[:, None, :] + moved)
+                values[lost] = on_rows @ self.held_out.target_share
+        return np.asarray(values)
 
     def changes(self, recurrence: Recurrence, steps: Sequence[int]) -> Array:
         """v(θ_{k+1}) − v(θ_k) for each k of `steps`."""
         advance = recurrence.decrements(steps)[:, :, None] * self.gap
         middle = self.displacement(recurrence, steps) + 0.5 * advance
-        return _products(advance, self.gradient + self._times_hessian(middle))
+        return self._products(advance, self.gradient + self._times(self.hessian, middle))
 
-    def _times_hessian(self, u: Array) -> Array:
-        """Hu for each u, in one product."""
+    def _times(self, H: Array, u: Array) -> Array:
+        """Hu for each u, times each target's share, in one product."""
         n, m, t = u.shape
-        product = self.hessian @ u.transpose(1, 0, 2).reshape(m, n * t)
-        return np.asarray(product.reshape(m, n, t).transpose(1, 0, 2))
+        product = (H @ u.transpose(1, 0, 2).reshape(m, n * t)).reshape(m, n, t).transpose(1, 0, 2)
+        return np.asarray(product * self.held_out.target_share)
+
+    def _products(self, u: Array, v: Array) -> Array:
+        return np.asarray(np.einsum("nmt,nmt->n", u, v))
 
     def watch(self, recurrence: Recurrence, patience: int, last: int) -> Watch:
         """Where early stopping ends, and its best step."""
         dense = max(DENSE, recurrence.oscillation)
         return watch_changes(lambda steps: self.changes(recurrence, steps), patience, last, dense)
-
-
-def _products(u: Array, v: Array) -> Array:
-    return np.asarray(np.einsum("nmt,nmt->n", u, v))

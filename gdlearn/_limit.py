@@ -9,27 +9,37 @@ References
 ----------
 Björck (1987), *Stability analysis of the method of seminormal equations for linear least squares problems*, Linear
 Algebra Appl. 88. https://doi.org/10.1016/0024-3795(87)90101-7
+Cox, Higham (1998), *Stability of Householder QR factorization for weighted least squares problems*, Numerical Analysis
+1997, Longman.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import linalg
 
-from ._blocks import Array, Rows
+from ._blocks import EPS, Array, Rows
 from ._extended import residual_and_gradient, two_product
-from ._modes import EPS, Modes
-from ._moments import Moments
+from ._modes import Modes
 from ._scaling import Model, Scaling
 
-MAX_REFINEMENTS = 5
+MAX_REFINEMENTS = 6
 WELL_CONDITIONED = 1e-3
 """λ_min/λ_max above this: the moments alone give the slopes to 13 digits."""
 
 CANCELLATION = 1e3
 """How much larger than the intercept the terms may be whose difference it is."""
+
+DOUBTFUL = 1.0 / 64.0
+"""A direction whose rounding is at least so large a part of it must show that it lowers J."""
+
+
+WORSE = 1.0 + 1e-9
+"""J after a step of refinement, relative to J before, above which the step is taken back."""
 
 
 class Limit(NamedTuple):
@@ -46,57 +56,143 @@ class Limit(NamedTuple):
     minimum: Array
 
 
-def equilibrated(moments: Moments, fit_intercept: bool) -> Scaling:
+def equilibrated(mean: Array, variance: Array, own: Scaling, fit_intercept: bool) -> Scaling:
     """The coordinates in which the problem is best conditioned, near enough (van der Sluis 1969): columns of norm 1.
 
     Centred where there is an intercept, for the intercept is then a mode by itself.
     """
-    d = moments.n_features
-    mean, variance = moments.mean[:d], moments.covariance.diagonal()[:d]
-    shift, square = (mean, variance) if fit_intercept else (np.zeros(d), variance + mean**2)
-    scale = np.where(square > 0, np.sqrt(square), 1.0)
-    return Scaling(shift, scale, moments.exponent[:d], int(moments.exponent[-1]))
+    shift, square = (mean, variance) if fit_intercept else (np.zeros_like(mean), variance + mean**2)
+    return Scaling(shift, np.where(square > 0, np.sqrt(square), 1.0), own.exponent, own.target_exponent)
 
 
-def needs_refinement(modes: Modes, moments: Moments, limit: Limit) -> bool:
-    """Whether rounding may have cost coefficients or loss more than about two digits."""
-    if modes.smallest < WELL_CONDITIONED:
-        return True
-    d = moments.n_features
-    variance, mean = moments.covariance.diagonal()[d:], moments.mean
-    if (limit.minimum < 1e-6 * variance).any():
-        return True
-    largest = np.maximum(np.abs(mean[d:]), np.abs(mean[:d, None] * limit.model.coef).max(axis=0, initial=0.0))
-    intercept = np.abs(limit.model.intercept)
-    return bool((largest > CANCELLATION * intercept).any()) and bool(intercept.any())
+@dataclass(frozen=True, eq=False)
+class LimitFinder:
+    """The problem in its equilibrated coordinates, and the rows where they are at hand.
+
+    Attributes
+    ----------
+    scaling : Scaling
+    modes : Modes
+        In these coordinates.
+    mean : ndarray of shape (d + t,), float64
+        Of features and targets, in units of 2**exponent.
+    target_variance : ndarray of shape (t,), float64
+    rows : Rows or None
+    fit_intercept : bool
+    """
+
+    scaling: Scaling
+    modes: Modes
+    mean: Array
+    target_variance: Array
+    rows: Rows | None
+    fit_intercept: bool
+
+    def limit(self, start: Array, own: Scaling, still: NDArray[np.bool_]) -> tuple[Array, Limit]:
+        """Where descent from `start` in the coordinates of `own` converges to: theta there, and the model.
+
+        `still` says which features are zero in the coordinates of `own`: their coefficients never move.
+        """
+        limit = self._raw(start, own)
+        if self.rows is not None and self._needs_refinement(limit):
+            limit = self._refined(limit)
+        theta = own.theta(limit.model, self.fit_intercept)
+        if still.any():
+            theta[int(self.fit_intercept) :][still] = start[int(self.fit_intercept) :][still]
+            limit = Limit(own.model(theta, self.fit_intercept), limit.minimum)
+        return theta, limit
+
+    def judged(self) -> LimitFinder:
+        """Without the directions that, as float64 stores their coefficients, do not lower J."""
+        if self.rows is None or not (self.modes.doubt > DOUBTFUL).any():
+            return self
+        finder, loss = self, self._loss()
+        for i in range(len(self.modes.doubt) - 1, -1, -1):
+            if self.modes.doubt[i] > DOUBTFUL:
+                fewer = replace(finder, modes=finder.modes.without(i))
+                there = fewer._loss()
+                if there <= loss:
+                    finder, loss = fewer, there
+        return finder
+
+    def _loss(self) -> float:
+        """J of the limit from zero, measured on the rows, in units of each target's mean square."""
+        start = np.zeros((len(self.scaling.scale) + self.fit_intercept, len(self.target_variance)))
+        size = self.target_variance + self.mean[len(self.scaling.scale) :] ** 2
+        minimum = self._refined(self._raw(start, self.scaling)).minimum
+        return float(np.sum(minimum / np.where(size > 0, size, 1.0)))
+
+    def _raw(self, start: Array, own: Scaling) -> Limit:
+        """The limit as the modes have it."""
+        modes, best = self.modes, self.scaling
+        limit = Limit(best.model(modes.combine(modes.optimum), self.fit_intercept), modes.minimum)
+        same = np.array_equal(best.shift, own.shift) and np.array_equal(best.scale, own.scale)
+        if modes.complete or (same and not start.any()):
+            return limit
+        theta = nearest_solution(
+            own.theta(limit.model, self.fit_intercept), start, modes, best, own, self.fit_intercept
+        )
+        return Limit(own.model(theta, self.fit_intercept), limit.minimum)
+
+    def _needs_refinement(self, limit: Limit) -> bool:
+        """Whether rounding may have cost coefficients or loss more than about two digits."""
+        if self.modes.smallest < WELL_CONDITIONED or (limit.minimum < 1e-6 * self.target_variance).any():
+            return True
+        d = len(self.scaling.scale)
+        target_mean, terms = np.abs(self.mean[d:]), np.abs(self.mean[:d, None] * limit.model.coef)
+        largest = np.maximum(target_mean, terms.max(axis=0, initial=0.0))
+        intercept = np.abs(limit.model.intercept)
+        return bool((largest > CANCELLATION * intercept).any()) and bool(intercept.any())
+
+    def _refined(self, limit: Limit) -> Limit:
+        """Correct the limit by −V Λ⁻¹ Vᵀ ∇J/2, the gradient taken in extended precision, until nothing changes."""
+        rows, modes, scaling, fit_intercept = self.rows, self.modes, self.scaling, self.fit_intercept
+        assert rows is not None
+        weight = rows.n_used if rows.weight is None else rows.weight.sum()
+        exponent = np.concatenate([scaling.exponent, scaling.target_exponent])
+        (coef, intercept), minimum = limit
+        best, least = limit.model, np.full(len(intercept), np.inf)
+        shift = np.broadcast_to(scaling.shift[:, None], coef.shape)
+        before = np.full(len(intercept), np.inf)
+        doubtful = bool((modes.doubt > DOUBTFUL).any())
+        for _ in range(MAX_REFINEMENTS):
+            sum_r, sum_rx, sum_rr = residual_and_gradient(rows, exponent, coef, intercept)
+            loss = sum_rr / weight
+            better = loss <= WORSE * least  # else the last step was rounding, and worse than none
+            best = Model(np.where(better, coef, best.coef), np.where(better, intercept, best.intercept))
+            least = np.minimum(loss, least)
+            product, error = two_product(shift, np.broadcast_to(sum_r[0], coef.shape))
+            centred = (sum_rx[0] - product) + (sum_rx[1] - error - shift * sum_r[1])
+            descent = centred / scaling.scale[:, None] / weight
+            if fit_intercept:
+                descent = np.vstack([(sum_r[0] + sum_r[1]) / weight, descent])
+            step = modes.coordinates(descent) / modes.eigenvalues[:, None]
+            theta = modes.combine(step)
+            size = _relative(theta, scaling.theta(Model(coef, intercept), fit_intercept=False), intercept)
+            shrinks = better & (
+                size < before / 2
+            )  # a target that no longer shrinks is left alone: the rest is rounding
+            change = scaling.model(theta, fit_intercept)
+            coef = np.where(shrinks, coef + change.coef, best.coef)
+            intercept = np.where(shrinks, intercept + change.intercept, best.intercept)
+            gain = np.sum(modes.eigenvalues[:, None] * step**2, axis=0)
+            minimum = np.where(shrinks, np.maximum(loss - gain, 0.0), least)
+            if not shrinks.any():
+                break
+            if not doubtful and (~shrinks | (size * np.maximum(size, modes.error) < EPS / 4)).all():
+                break  # the next step would be this small
+            before = np.where(shrinks, size, 0.0)
+        else:
+            (coef, intercept), minimum = best, least
+        return Limit(Model(coef, intercept), minimum)
 
 
-def refined(limit: Limit, rows: Rows, modes: Modes, scaling: Scaling, moments: Moments, fit_intercept: bool) -> Limit:
-    """Correct the limit by −V Λ⁻¹ Vᵀ ∇J/2, the gradient taken in extended precision, until nothing changes."""
+def loss_of(model: Model, rows: Rows, scaling: Scaling) -> Array:
+    """J of a model on the rows, target by target, its residuals in extended precision."""
+    exponent = np.concatenate([scaling.exponent, scaling.target_exponent])
     weight = rows.n_used if rows.weight is None else rows.weight.sum()
-    (coef, intercept), minimum = limit
-    shift = np.broadcast_to(scaling.shift[:, None], coef.shape)
-    before = np.full(len(intercept), np.inf)
-    for _ in range(MAX_REFINEMENTS):
-        sum_r, sum_rx, sum_rr = residual_and_gradient(rows, moments.exponent, coef, intercept)
-        product, error = two_product(shift, np.broadcast_to(sum_r[0], coef.shape))
-        centred = (sum_rx[0] - product) + (sum_rx[1] - error - shift * sum_r[1])
-        descent = centred / scaling.scale[:, None] / weight
-        if fit_intercept:
-            descent = np.vstack([(sum_r[0] + sum_r[1]) / weight, descent])
-        step = modes.coordinates(descent) / modes.eigenvalues[:, None]
-        theta = modes.combine(step)
-        change = scaling.model(theta, fit_intercept)
-        size = _relative(theta, scaling.theta(Model(coef, intercept), fit_intercept=False), intercept)
-        shrinks = size < before / 2  # a target that no longer shrinks is left alone: what is left of it is rounding
-        gain = np.sum(modes.eigenvalues[:, None] * step**2, axis=0)
-        minimum = np.where(shrinks, np.maximum(sum_rr / weight - gain, 0.0), sum_rr / weight)
-        coef = np.where(shrinks, coef + change.coef, coef)
-        intercept = np.where(shrinks, intercept + change.intercept, intercept)
-        if (~shrinks | (size * np.maximum(size, modes.error) < EPS / 4)).all():  # the next one would be this small
-            break
-        before = np.where(shrinks, size, 0.0)
-    return Limit(Model(coef, intercept), minimum)
+    loss: Array = residual_and_gradient(rows, exponent, *model)[2] / weight
+    return loss
 
 
 def _relative(change: Array, slopes: Array, intercept: Array) -> Array:
@@ -106,14 +202,30 @@ def _relative(change: Array, slopes: Array, intercept: Array) -> Array:
     return relative
 
 
-def shortest_step(
+def nearest_solution(
     particular: Array, start: Array, modes: Modes, best: Scaling, own: Scaling, fit_intercept: bool
 ) -> Array:
     """The least-squares solution nearest to `start` in the coordinates of `own`, which descent from there converges to.
 
-    `particular` is any solution, in the coordinates of `own`; `modes` are those in the coordinates of `best`.
+    `particular` is any solution, in the coordinates of `own`; `modes` are those in the coordinates of `best`. Solutions
+    differ by combinations of the null directions; the best of them is a least-squares problem whose rows may be of very
+    different sizes, which Householder's QR solves row by row to all digits if large rows come first and columns are
+    pivoted (Cox and Higham 1998).
     """
     p, m = modes.vectors.shape
-    null = linalg.qr(modes.vectors, check_finite=False)[0][:, m:] if m else np.eye(p)
-    null = linalg.qr(best.to_coordinates_of(own, null, fit_intercept), mode="economic", check_finite=False)[0]
-    return np.asarray(particular + null @ (null.T @ (start - particular)))
+    varying = modes.vectors.any(axis=1)
+    free = int(np.count_nonzero(varying)) - m
+    null = np.zeros((p, p - m))
+    null[varying, :free] = linalg.qr(modes.vectors[varying], check_finite=False)[0][:, m:] if m else np.eye(free)
+    null[~varying, free:] = np.eye(p - m - free)
+    basis = best.to_coordinates_of(own, null, fit_intercept)
+    if not np.isfinite(basis).all():
+        return particular
+    basis /= np.abs(basis).max(axis=0)
+    order = np.argsort(-np.abs(basis).max(axis=1), kind="stable")
+    Q, R, pivots = linalg.qr(basis[order], mode="economic", pivoting=True, check_finite=False)
+    theta = particular
+    for _ in range(3):  # the small rows of the first solution carry the rounding of the large ones
+        step = linalg.solve_triangular(R, Q.T @ (start - theta)[order], check_finite=False)
+        theta = theta + basis[:, pivots] @ step
+    return theta

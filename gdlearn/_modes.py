@@ -6,7 +6,16 @@ The Hessian of J is 2A. In its eigenvectors, :math:`A = V\Lambda V^T`, :math:`z 
 
 and descent moves along each as if it were alone. Three roads lead here: the eigenvalues of A (from moments), the
 singular values of its square root (from a QR of the rows: twice the digits), and, where rows are fewer than columns,
-the kernel (see `_wide`).
+the kernel (see `_wide`). Modes of one scaling are carried to another by the singular values of their own root.
+
+What is rounding is no direction of the data. A direction v of unit length is held only if the features vary along it by
+more than float64 has rounded them,
+
+.. math::  \sigma > \varepsilon\,\|\mathrm{diag}(r)\,v\| + (\text{the rounding of the factorisation}),
+
+with r the root mean square of each feature about zero in the coordinates of v: a feature far from zero is rounded more
+coarsely than its spread suggests. Along such a direction the coefficients would be so large that storing them costs J
+more than the direction gives.
 """
 
 from __future__ import annotations
@@ -17,15 +26,9 @@ from typing import Protocol
 import numpy as np
 from scipy import linalg
 
-from ._blocks import Array
-from ._moments import Moments
+from ._blocks import EPS, Array
 from ._objective import Quadratic
 from ._scaling import Scaling
-
-EPS = float(np.finfo(np.float64).eps)
-
-RANK_TOLERANCE = 20 * EPS
-"""A singular value this small beside the largest, times √p, is rounding: the direction is not in the data."""
 
 
 class ModalSpace(Protocol):
@@ -57,7 +60,7 @@ class Modes:
     Attributes
     ----------
     eigenvalues : ndarray of shape (m,), float64
-        λ > 0, descending. Directions that the data do not hold (λ = 0) are left out: descent never moves along them.
+        λ > 0, descending. Directions that the data do not hold are left out: descent never moves along them.
     vectors : ndarray of shape (p, m), float64
         V, one eigenvector a column.
     optimum : ndarray of shape (m, t), float64
@@ -67,7 +70,13 @@ class Modes:
     error : float
         The relative rounding error to expect in the optimum: about ε·κ² from a matrix, ε·κ from its root.
     smallest : float
-        The smallest eigenvalue relative to the largest, those left out counted.
+        λ_min/λ_max over all directions, also those left out as rounding, where the modes were first found.
+    unresolved : bool
+        Whether a direction was left out that a square root of A might hold.
+    doubt : ndarray of shape (m,), float64
+        How large the rounding along each mode is, relative to what the features vary along it.
+    given_up : ndarray of shape (p, any), float64
+        Directions along which the features vary, but by no more than float64 rounds numbers of their size.
     """
 
     eigenvalues: Array
@@ -76,6 +85,9 @@ class Modes:
     minimum: Array
     error: float
     smallest: float
+    unresolved: bool
+    doubt: Array
+    given_up: Array
 
     def coordinates(self, theta: Array) -> Array:
         """Vᵀθ, of shape (m, t)."""
@@ -95,99 +107,128 @@ class Modes:
         """λ_max/λ_min, over the modes that the data hold."""
         return float(self.eigenvalues[0] / self.eigenvalues[-1]) if len(self.eigenvalues) else 1.0
 
+    def without(self, i: int) -> Modes:
+        """The same with mode i given up."""
+        gain = self.eigenvalues[i] * self.optimum[i] ** 2
+        return replace(
+            self,
+            eigenvalues=np.delete(self.eigenvalues, i),
+            vectors=np.delete(self.vectors, i, axis=1),
+            optimum=np.delete(self.optimum, i, axis=0),
+            minimum=self.minimum + gain,
+            doubt=np.delete(self.doubt, i),
+            given_up=np.column_stack([self.given_up, self.vectors[:, i]]),
+        )
 
-def modes_of(quadratic: Quadratic, moments: Moments, scaling: Scaling) -> Modes:
-    """The modes of a quadratic; from its square root where the moments carry one."""
-    root = moments.root
-    if root is not None:
-        d = moments.n_features
-        root = np.hstack([root[:, :d] / scaling.scale, root[:, d:]])
-    if not quadratic.mean.any():  # centred features: the intercept is a mode by itself, or absent
-        features = _centred(quadratic, root)
-        return _with_intercept(features, quadratic.target_mean) if quadratic.fit_intercept else features
-    return _uncentred(quadratic, root)
+    def carried(self, scaling: Scaling, other: Scaling, fit_intercept: bool) -> Modes:
+        r"""The modes in the coordinates of another scaling of the same features.
+
+        J − J_min = ‖Mθ − q‖² with :math:`M = \Lambda^{1/2}V^T T`, T the map from the other coordinates to these. M may
+        be badly scaled, by rows and by columns, but its factors are not; the one-sided Jacobi method finds even the
+        smallest singular values of such a matrix to all digits (Drmač and Veselić 2008).
+        """
+        root = np.sqrt(self.eigenvalues)[:, None]
+        M = scaling.of_functional(root * self.vectors.T, other, fit_intercept)
+        if not np.isfinite(M).all():
+            raise ValueError(OVERFLOW)
+        m = len(M)
+        sva, U, V = np.zeros(0), np.zeros((M.shape[1], 0)), np.zeros((0, 0))
+        if m:
+            sva, U, V, work, *_ = linalg.lapack.dgejsv(M.T, joba=2, jobu=0, jobv=0, jobr=0)
+            sva, U = sva * (work[0] / work[1]), U[:, :m]
+        with np.errstate(over="ignore", under="ignore"):
+            eigenvalues = sva * sva
+        if not np.isfinite(eigenvalues).all():
+            raise ValueError(OVERFLOW)
+        optimum = (V.T @ (root * self.optimum)) / np.where(sva > 0, sva, 1.0)[:, None]
+        return replace(
+            self,
+            eigenvalues=np.maximum(eigenvalues, np.finfo(float).tiny),
+            vectors=np.ascontiguousarray(U),
+            optimum=optimum,
+            doubt=np.zeros(m),
+            given_up=np.zeros((len(U), 0)),
+        )
 
 
-def _centred(quadratic: Quadratic, root: Array | None) -> Modes:
-    offset = np.zeros_like(quadratic.target_mean) if quadratic.fit_intercept else quadratic.target_mean**2
-    if root is None:
-        return _from_matrix(quadratic.covariance, quadratic.cross, quadratic.target_variance + offset)
-    d = len(quadratic.mean)
-    modes = _from_root(root[:, :d], root[:, d:])
-    return replace(modes, minimum=modes.minimum + offset)
+OVERFLOW = 'The squares of the features overflow float64 in the coordinates of scaling=None: use scaling="standard".'
 
 
-def _with_intercept(features: Modes, target_mean: Array) -> Modes:
-    """Add the mode of the intercept: λ = 1, z* = ȳ."""
+def modes_of_matrix(quadratic: Quadratic, n_samples: int) -> Modes:
+    """The modes of a quadratic by an eigendecomposition of A."""
+    centred, y_mean = not quadratic.mean.any(), quadratic.target_mean
+    if centred:  # the intercept is a mode by itself, or absent
+        offset = np.zeros_like(y_mean) if quadratic.fit_intercept else y_mean**2
+        A, b, c = quadratic.covariance, quadratic.cross, quadratic.target_variance + offset
+    else:
+        A, c = quadratic.hessian() / 2.0, quadratic.target_variance + y_mean**2
+        b = -quadratic.gradient(np.zeros((len(A), len(y_mean)))) / 2.0
+    if not np.isfinite(A).all():
+        raise ValueError(OVERFLOW)
+    eigenvalues, vectors = np.linalg.eigh(A) if len(A) else (np.zeros(0), A)
+    eigenvalues, vectors = eigenvalues[::-1], vectors[:, ::-1]
+    # Sums over the rows round at random, products of matrices along their sides.
+    noise = EPS * (8 * max(len(A), 4) + 2 * np.sqrt(n_samples))
+    zero = A.diagonal() == 0
+    largest = float(eigenvalues[0]) if len(eigenvalues) else 0.0
+    held = eigenvalues > noise * largest
+    possible = min(len(A) - int(np.count_nonzero(zero)), n_samples - int(quadratic.fit_intercept and centred))
+    values, V = eigenvalues[held], np.ascontiguousarray(vectors[:, held])
+    V[zero] = 0.0  # a constant feature: no rounding may move its coefficient
+    projection = V.T @ b
+    optimum = projection / values[:, None]
+    modes = Modes(
+        eigenvalues=values,
+        vectors=V,
+        optimum=optimum,
+        minimum=np.maximum(c - (projection * optimum).sum(axis=0), 0.0),
+        error=min(1.0, noise * largest / float(values[-1])) if len(values) else 0.0,
+        smallest=max(float(eigenvalues[-1]) / largest, 0.0) if largest > 0 else 1.0,
+        unresolved=len(values) < possible,
+        doubt=np.zeros(len(values)),
+        given_up=np.zeros((len(A), 0)),
+    )
+    return with_intercept(modes, y_mean) if centred and quadratic.fit_intercept else modes
+
+
+def modes_of_root(M: Array, q: Array, sizes: Array, n_samples: int) -> Modes:
+    """The modes of J(θ) = ‖Mθ − q‖² by singular values; the columns of M are features of root mean square `sizes`."""
+    if not np.isfinite(M).all():
+        raise ValueError(OVERFLOW)
+    U, s, Vt = linalg.svd(M, full_matrices=False, check_finite=False, lapack_driver="gesvd")
+    largest = float(s[0]) if len(s) else 0.0
+    factorisation = EPS * (20 * np.sqrt(min(M.shape)) + 4 * np.sqrt(n_samples)) * largest
+    noise = factorisation + EPS * np.linalg.norm(Vt * sizes, axis=1)
+    held, rounded = s > noise, (s <= noise) & (s > factorisation)
+    values, V = s[held], np.ascontiguousarray(Vt[held].T)
+    V[~M.any(axis=0)] = 0.0
+    projection = U[:, held].T @ q
+    rest = q - U[:, held] @ projection
+    return Modes(
+        eigenvalues=values * values,
+        vectors=V,
+        optimum=projection / values[:, None],
+        minimum=np.sum(rest * rest, axis=0),
+        error=min(1.0, factorisation / float(values[-1])) if len(values) else 0.0,
+        smallest=float(s[-1] / largest) ** 2 if largest > 0 else 1.0,
+        unresolved=False,
+        doubt=noise[held] / values,
+        given_up=Vt[rounded].T,
+    )
+
+
+def with_intercept(features: Modes, target_mean: Array) -> Modes:
+    """Add the mode of the intercept of centred features: λ = 1, z* = ȳ."""
     d, m = features.vectors.shape
     place = int(np.count_nonzero(features.eigenvalues > 1.0))
     vectors = np.zeros((d + 1, m + 1))
     vectors[1:, :place], vectors[1:, place + 1 :] = features.vectors[:, :place], features.vectors[:, place:]
     vectors[0, place] = 1.0
-    optimum = features.optimum
-    return Modes(
-        eigenvalues=np.concatenate([features.eigenvalues[:place], [1.0], features.eigenvalues[place:]]),
+    return replace(
+        features,
+        eigenvalues=np.insert(features.eigenvalues, place, 1.0),
         vectors=vectors,
-        optimum=np.concatenate([optimum[:place], target_mean[None], optimum[place:]]),
-        minimum=features.minimum,
-        error=features.error,
-        smallest=features.smallest,
+        optimum=np.insert(features.optimum, place, target_mean, axis=0),
+        doubt=np.insert(features.doubt, place, 0.0),
+        given_up=np.vstack([np.zeros((1, features.given_up.shape[1])), features.given_up]),
     )
-
-
-def _uncentred(quadratic: Quadratic, root: Array | None) -> Modes:
-    mean, y_mean = quadratic.mean, quadratic.target_mean
-    if root is None:
-        A, b = (
-            quadratic.hessian() / 2.0,
-            -quadratic.gradient(np.zeros((len(mean) + quadratic.fit_intercept, len(y_mean)))) / 2.0,
-        )
-        return _from_matrix(A, b, quadratic.target_variance + y_mean**2)
-    d = len(mean)
-    top = np.hstack([np.ones(int(quadratic.fit_intercept)), mean])[None]
-    below = np.hstack([np.zeros((len(root), int(quadratic.fit_intercept))), root[:, :d]])
-    return _from_root(np.vstack([top, below]), np.vstack([y_mean[None], root[:, d:]]))
-
-
-def _from_matrix(A: Array, b: Array, c: Array) -> Modes:
-    """From J(θ) = θᵀAθ − 2bᵀθ + c: an eigendecomposition."""
-    if not np.isfinite(A).all():
-        raise ValueError(
-            'The squares of the features overflow float64 in the coordinates of scaling=None: use scaling="standard".'
-        )
-    eigenvalues, vectors = np.linalg.eigh(A) if len(A) else (np.zeros(0), A)
-    eigenvalues, vectors = eigenvalues[::-1], vectors[:, ::-1]
-    noise = 4 * EPS * max(len(A), 4)
-    held, smallest = held_values(eigenvalues, noise)
-    eigenvalues, vectors = eigenvalues[held], np.ascontiguousarray(vectors[:, held])
-    vectors[A.diagonal() == 0] = 0.0  # a constant feature: no rounding may move its coefficient
-    projection = vectors.T @ b
-    optimum = projection / eigenvalues[:, None]
-    minimum = np.maximum(c - (projection * optimum).sum(axis=0), 0.0)
-    return Modes(eigenvalues, vectors, optimum, minimum, _error(eigenvalues, noise), smallest)
-
-
-def _from_root(M: Array, q: Array) -> Modes:
-    """From J(θ) = ‖Mθ − q‖²: a singular value decomposition."""
-    if not np.isfinite(M).all():
-        raise ValueError('The features overflow float64 in the coordinates of scaling=None: use scaling="standard".')
-    U, s, Vt = linalg.svd(M, full_matrices=False, check_finite=False, lapack_driver="gesvd")
-    noise = RANK_TOLERANCE * np.sqrt(M.shape[1])
-    held, smallest = held_values(s, noise)
-    U, s, V = U[:, held], s[held], np.ascontiguousarray(Vt[held].T)
-    V[~M.any(axis=0)] = 0.0
-    projection = U.T @ q
-    rest = q - U @ projection
-    return Modes(s * s, V, projection / s[:, None], np.sum(rest * rest, axis=0), _error(s, noise), smallest**2)
-
-
-def held_values(values: Array, noise: float) -> tuple[slice, float]:
-    """Which of the descending values are data and not rounding, and the smallest relative to the largest."""
-    if len(values) == 0 or values[0] <= 0:
-        return slice(0, 0), 1.0
-    held = slice(0, int(np.count_nonzero(values > noise * values[0])))
-    return held, max(float(values[-1] / values[0]), 0.0)
-
-
-def _error(values: Array, noise: float) -> float:
-    return min(1.0, noise * float(values[0] / values[-1])) if len(values) else 0.0

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 
-from ._blocks import Array, Rows
+from ._blocks import Array, Exponents, Rows
+from ._extended import two_sum
 from ._validation import validate_rows
 
-Exponents = NDArray[np.int64]
+FAR_FROM_SHIFT, GROUP_FAR_FROM_SHIFT = 16.0, 100.0
+"""How many variances the square of a mean's distance from the shift may be: so many units of rounding it costs the
+variance. For groups the other is tolerated, since trends put many of them a little further off."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +48,7 @@ class Moments:
     n_targets : int
         t; the last t entries of z belong to y.
     exponent : ndarray of shape (d + t,), int64
-        Column j is measured in units of :math:`2^{e_j}`: zero unless its squares would overflow or underflow. All
-        targets have the same.
+        Column j is measured in units of :math:`2^{e_j}`: zero unless its squares would overflow or underflow.
     mean : ndarray of shape (d + t,), float64
         μ, in those units.
     covariance : ndarray of shape (d + t, d + t), float64
@@ -54,8 +57,10 @@ class Moments:
         The extremes of each feature over the rows that have a weight, in those units; `scaling="minmax"` and
         `"maxabs"` need them.
     root : ndarray of shape (d + t, d + t), float64, or None
-        The upper triangular R with :math:`C = R^T R`, from a QR factorisation of the rows. It carries all the digits
-        of the rows, where C carries half of them.
+        The upper triangular R with :math:`C = R^T R`, from a QR factorisation of the rows. R is accurate to machine
+        precision, C only to its square root: R is needed where features are nearly collinear.
+    mean_rest : ndarray of shape (d + t,), float64, or None
+        What rounding took from μ: the means of pieces that lie far from zero differ by less than μ resolves.
 
     References
     ----------
@@ -84,6 +89,7 @@ class Moments:
     minimum: Array | None = None
     maximum: Array | None = None
     root: Array | None = None
+    mean_rest: Array | None = None
 
     @property
     def n_features(self) -> int:
@@ -106,8 +112,8 @@ class Moments:
         extremes : bool, default=True
             Also record each feature's minimum and maximum, which `scaling="minmax"` and `"maxabs"` need.
         root : bool, default=False
-            Factorise the rows (QR) instead of squaring them: about five times the work, and twice the digits where
-            features are nearly collinear.
+            Factorise the rows too (QR): about six times the work, and twice the digits where features are nearly
+            collinear.
 
         Returns
         -------
@@ -118,7 +124,9 @@ class Moments:
         ValueError, TypeError
             If X, y or sample_weight is not finite, numeric, of matching length, or has no row or feature.
         """
-        return moments_of(Rows.of(*validate_rows(X, y, sample_weight)), extremes=extremes, root=root)
+        rows = Rows.of(*validate_rows(X, y, sample_weight))
+        moments = moments_of(rows, extremes=extremes)
+        return with_root(moments, rows) if root else moments
 
     def __add__(self, other: Moments) -> Moments:
         """Merge with the moments of other rows of the same columns."""
@@ -129,7 +137,11 @@ class Moments:
                 f"Moments of {self.n_features} features and {self.n_targets} targets cannot be added to moments of "
                 f"{other.n_features} features and {other.n_targets} targets: both need the same columns."
             )
+        # A column that is zero in one of the pieces has no unit there.
         exponent = np.maximum(self.exponent, other.exponent)
+        exponent = np.where(
+            _zero_columns(self), other.exponent, np.where(_zero_columns(other), self.exponent, exponent)
+        )
         a, b = self.in_units(exponent), other.in_units(exponent)
         weight = a.weight + b.weight
         if not 0 < weight < np.inf:
@@ -138,18 +150,21 @@ class Moments:
                 "weights by one number; only their ratios matter."
             )
         alpha, beta = a.weight / weight, b.weight / weight
-        gap = b.mean - a.mean
+        gap = _gap(a, b)
         root = None
         if a.root is not None and b.root is not None:
             root = triangle(np.vstack([np.sqrt(alpha) * a.root, np.sqrt(beta) * b.root, np.sqrt(alpha * beta) * gap]))
         covariance = alpha * a.covariance + beta * b.covariance + (alpha * beta) * np.outer(gap, gap)
+        larger, step = (a, beta * gap) if alpha >= beta else (b, -alpha * gap)
+        mean, rest = two_sum(larger.mean, step)
         both = a.minimum is not None and b.minimum is not None and a.maximum is not None and b.maximum is not None
         return Moments(
             weight=weight,
             n_samples=a.n_samples + b.n_samples,
             n_targets=a.n_targets,
             exponent=exponent,
-            mean=a.mean + beta * gap if alpha >= beta else b.mean - alpha * gap,
+            mean=mean,
+            mean_rest=rest + _rest(larger),
             covariance=covariance,
             minimum=np.minimum(a.minimum, b.minimum) if both else None,  # type: ignore[arg-type]
             maximum=np.maximum(a.maximum, b.maximum) if both else None,  # type: ignore[arg-type]
@@ -166,6 +181,7 @@ class Moments:
             self,
             exponent=exponent,
             mean=np.ldexp(self.mean, shift),
+            mean_rest=None if self.mean_rest is None else np.ldexp(self.mean_rest, shift),
             covariance=np.ldexp(self.covariance, shift[:, None] + shift),
             minimum=None if self.minimum is None else np.ldexp(self.minimum, shift[:d]),
             maximum=None if self.maximum is None else np.ldexp(self.maximum, shift[:d]),
@@ -173,30 +189,75 @@ class Moments:
         )
 
 
-def moments_of(rows: Rows, *, extremes: bool = False, root: bool = False) -> Moments:
+def moments_of(rows: Rows, *, extremes: bool = False) -> Moments:
     """The moments of validated rows."""
-    return grouped_moments(rows, 1, extremes=extremes, root=root)[0]
+    return grouped_moments(rows, 1, extremes=extremes)[0]
 
 
-def grouped_moments(rows: Rows, n_groups: int, *, extremes: bool = False, root: bool = False) -> list[Moments]:
+def grouped_moments(rows: Rows, n_groups: int, *, extremes: bool = False) -> list[Moments]:
     """The moments of each group of validated rows, all in the same units; every group has a row with a weight."""
     shift = rows.centre()
-    plain = np.zeros(rows.width, dtype=np.int64)
-    groups = _one_pass(rows, shift, plain, n_groups, extremes=extremes, root=root)
+    groups = _one_pass(rows, shift, np.zeros(rows.width, dtype=np.int64), n_groups, extremes=extremes)
     if not all(np.isfinite(moments.mean).all() for moments in groups):
         rows.refuse_nonfinite()
     if not all(_are_safe(moments) for moments in groups):
         exponent = _exponents(rows)
         if exponent.any():
-            groups = _one_pass(rows, shift, exponent, n_groups, extremes=extremes, root=root)
-    # Where one heavy row or a rare outlier makes the mean, the provisional shift was a poor guess of it.
+            groups = _one_pass(rows, shift, exponent, n_groups, extremes=extremes)
+    # Squares about a shift lose the digits of the variance that the distance of the mean takes: where an outlier makes
+    # the mean, or a group lies far from the middle of all rows, the mean found so is the better shift.
     origin = np.ldexp(shift, -groups[0].exponent)
-    far = [((m.mean - origin) ** 2 > 1e4 * m.covariance.diagonal()).any() for m in groups]
-    if not root and any(far):
-        whole = groups[0] if n_groups == 1 else merged(groups, np.ones(n_groups))
-        better = np.ldexp(whole.mean, whole.exponent)
-        groups = _one_pass(rows, better, whole.exponent, n_groups, extremes=extremes, root=root)
+    most = FAR_FROM_SHIFT if n_groups == 1 else GROUP_FAR_FROM_SHIFT
+    if any(((m.mean - origin) ** 2 > most * m.covariance.diagonal()).any() for m in groups):
+        better = _own_shifts(rows, groups)
+        groups = _one_pass(rows, better, groups[0].exponent, n_groups, extremes=extremes)
     return groups
+
+
+def _own_shifts(rows: Rows, groups: list[Moments]) -> Array:
+    """A shift for each group, of shape (n_groups, d + t), or (d + t,) for one: its mean.
+
+    A column that seems constant is shifted by its value: so it becomes exactly zero.
+    """
+    shifts = np.array([np.ldexp(moments.mean, moments.exponent) for moments in groups])
+    if rows.group is None:
+        samples = [rows.sample(65)]
+    else:
+        order = np.argsort(rows.group, kind="stable")
+        if rows.weight is not None:
+            order = order[rows.weight[order] > 0]
+        bounds = np.searchsorted(rows.group[order], np.arange(len(groups) + 1))
+        samples = [rows.lines(order[i : j : max(1, (j - i) // 64)]) for i, j in pairwise(bounds.tolist())]
+    for shift, sample in zip(shifts, samples, strict=True):
+        alike = (sample == sample[0]).all(axis=0)
+        shift[alike] = sample[0, alike]
+    return shifts[0] if rows.group is None else shifts
+
+
+def with_root(moments: Moments, rows: Rows) -> Moments:
+    """The moments of these rows with their root: a QR of the rows about their means.
+
+    Shifted so, what a Householder QR rounds is small beside each column's spread, wherever the column lies.
+    """
+    d, shift = moments.n_features, np.ldexp(moments.mean, moments.exponent)
+
+    def work(part: slice) -> Array:
+        total = np.zeros((0, rows.width + 1))
+        for x, y, weight, _ in rows.blocks(shift, moments.exponent, part):
+            one = np.ones(len(x)) if weight is None else np.sqrt(weight)
+            if weight is not None:
+                x *= one[:, None]
+                y *= one[:, None]
+            total = triangle(np.vstack([total, np.column_stack([one, x, y])]))
+        return total
+
+    first, *others = rows.map_parts(work)
+    for other in others:
+        first = triangle(np.vstack([first, other]))
+    root = np.zeros((rows.width, rows.width))
+    root[: len(first) - 1] = first[1:, 1:] / np.abs(first[0, 0])
+    root[:, :d][:, moments.covariance.diagonal()[:d] == 0] = 0.0  # a constant column; its mean may be rounded
+    return replace(moments, root=root)
 
 
 def merged(groups: Sequence[Moments], times: NDArray[Any]) -> Moments:
@@ -205,24 +266,42 @@ def merged(groups: Sequence[Moments], times: NDArray[Any]) -> Moments:
     times = times[times > 0]
     weights = times * np.array([part.weight for part in parts])
     share = weights / weights.sum()
-    origin = parts[int(np.argmax(share))].mean
-    gaps = np.array([part.mean for part in parts]) - origin
-    mean = share @ gaps
-    gaps -= mean
+    origin = parts[int(np.argmax(share))]
+    gaps = np.array([_gap(origin, part) for part in parts])
+    shift = share @ gaps
+    gaps -= shift
     covariance = (share[:, None] * gaps).T @ gaps
     for part, alpha in zip(parts, share.tolist(), strict=True):
         covariance += alpha * part.covariance
     lowest = [part.minimum for part in parts if part.minimum is not None]
     highest = [part.maximum for part in parts if part.maximum is not None]
+    mean, rest = two_sum(origin.mean, shift)
     return replace(
         parts[0],
         weight=float(weights.sum()),
         n_samples=int(times @ np.array([part.n_samples for part in parts])),
-        mean=origin + mean,
+        mean=mean,
+        mean_rest=rest + _rest(origin),
         covariance=covariance,
         minimum=np.min(lowest, axis=0) if lowest else None,
         maximum=np.max(highest, axis=0) if highest else None,
     )
+
+
+def _zero_columns(moments: Moments) -> NDArray[np.bool_]:
+    """Which columns are zero in every row."""
+    zero: NDArray[np.bool_] = (moments.mean == 0) & (moments.covariance.diagonal() == 0)
+    return zero
+
+
+def _rest(moments: Moments) -> Array:
+    return np.zeros_like(moments.mean) if moments.mean_rest is None else moments.mean_rest
+
+
+def _gap(a: Moments, b: Moments) -> Array:
+    """b's mean less a's, to the last digit of the difference: the means may be far larger."""
+    high, low = two_sum(b.mean, -a.mean)
+    return high + (low + (_rest(b) - _rest(a)))
 
 
 def _are_safe(moments: Moments) -> bool:
@@ -247,9 +326,7 @@ def _exponents(rows: Rows) -> Exponents:
     largest = np.zeros(rows.width)
     for x, y, _, _ in rows.blocks(np.zeros(rows.width), np.zeros(rows.width, dtype=np.int64)):
         np.maximum(largest, np.concatenate([np.abs(x).max(axis=0), np.abs(y).max(axis=0)]), out=largest)
-    exponent = safe_exponents(largest)
-    exponent[rows.n_features :] = exponent[rows.n_features :].max()
-    return exponent
+    return safe_exponents(largest)
 
 
 def safe_exponents(largest: Array) -> Exponents:
@@ -258,14 +335,12 @@ def safe_exponents(largest: Array) -> Exponents:
     return np.where((largest > 0) & (np.abs(exponent) > 400), exponent, 0)
 
 
-def _one_pass(
-    rows: Rows, shift: Array, exponent: Exponents, n_groups: int, *, extremes: bool, root: bool
-) -> list[Moments]:
-    """For each group the Gram matrix of (1, z − shift), or its triangular root, summed over blocks, then centred."""
+def _one_pass(rows: Rows, shift: Array, exponent: Exponents, n_groups: int, *, extremes: bool) -> list[Moments]:
+    """For each group the Gram matrix of (1, z − shift), summed over blocks, then centred."""
     d, size = rows.n_features, rows.width + 1
 
     def work(part: slice) -> tuple[list[Array], Array, Array]:
-        totals = [np.zeros((0 if root else size, size)) for _ in range(n_groups)]
+        totals = [np.zeros((size, size)) for _ in range(n_groups)]
         low, high = np.full((n_groups, d), np.inf), np.full((n_groups, d), -np.inf)
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # looked for in the result
             for block in rows.blocks(shift, exponent, part):
@@ -278,10 +353,7 @@ def _one_pass(
                         one = np.sqrt(weight)
                         x *= one[:, None]
                         y *= one[:, None]
-                    if root:
-                        totals[g] = triangle(np.vstack([totals[g], np.column_stack([one, x, y])]))
-                    else:
-                        _add_squares(totals[g], one, x, y)
+                    _add_squares(totals[g], one, x, y)
         return totals, low, high
 
     totals: list[Array] = []
@@ -291,27 +363,27 @@ def _one_pass(
         np.maximum(high, part_high, out=high)
         if not totals:
             totals = part
-        elif root:
-            totals = [triangle(np.vstack(pair)) for pair in zip(totals, part, strict=True)]
         else:
             for total, addition in zip(totals, part, strict=True):
                 total += addition
     weights, counts = _weights(rows, n_groups)
-    origin = np.ldexp(shift, -exponent)
+    origins = np.broadcast_to(np.ldexp(shift, -exponent), (n_groups, rows.width))
     groups = []
-    for g, total in enumerate(totals):
-        mean, covariance, factor = _centred(total, d, root=root)
+    for g, (origin, total) in enumerate(zip(origins, totals, strict=True)):
+        gap, covariance = _centred(total, d)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, rest = two_sum(origin, gap)
         groups.append(
             Moments(
                 weight=float(weights[g]),
                 n_samples=int(counts[g]),
                 n_targets=rows.width - d,
                 exponent=exponent,
-                mean=origin + mean,
-                covariance=covariance,
+                mean=mean,
+                mean_rest=rest,
+                covariance=covariance if counts[g] > 1 else np.zeros_like(covariance),
                 minimum=origin[:d] + low[g] if extremes else None,
                 maximum=origin[:d] + high[g] if extremes else None,
-                root=factor,
             )
         )
     return groups
@@ -328,16 +400,12 @@ def _add_squares(total: Array, one: Array, x: Array, y: Array) -> None:
     total[d + 1 :, d + 1 :] += y.T @ y
 
 
-def _centred(total: Array, d: int, *, root: bool) -> tuple[Array, Array, Array | None]:
-    """Mean, covariance and centred root from the sums of squares of (1, z), or from their root."""
+def _centred(total: Array, d: int) -> tuple[Array, Array]:
+    """Mean and covariance from the sums of squares of (1, z)."""
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         mean = total[0, 1:] / total[0, 0]
-        if root:
-            factor = np.zeros((len(mean), len(mean)))
-            factor[: len(total) - 1] = total[1:, 1:] / np.abs(total[0, 0])
-            return mean, factor.T @ factor, factor
         total[1 : d + 1, d + 1 :] = total[d + 1 :, 1 : d + 1].T
-        return mean, total[1:, 1:] / total[0, 0] - mean[:, None] * mean, None
+        return mean, total[1:, 1:] / total[0, 0] - mean[:, None] * mean
 
 
 def _weights(rows: Rows, n_groups: int) -> tuple[Array, NDArray[np.intp]]:

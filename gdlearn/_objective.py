@@ -27,10 +27,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from ._blocks import Array, slices
+from ._blocks import EPS, Array, slices
 from ._moments import Moments
 from ._scaling import Scaling
 from ._validation import validate_rows
+
+RESIDUALS = 2**22
+"""Most residuals held at once where J is asked for at many points (32 MB)."""
 
 
 class Objective(Protocol):
@@ -107,11 +110,23 @@ class MeanSquaredError:
 
     @classmethod
     def scaled(
-        cls, X: Any, y: Array, weight: Array | None, fit_intercept: bool, shift: Array, scale: Array
+        cls,
+        X: Any,
+        y: Array,
+        weight: Array | None,
+        fit_intercept: bool,
+        shift: Array,
+        scale: Array,
+        target_share: Array | None = None,
     ) -> MeanSquaredError:
-        """On validated rows, in the coordinates (x − shift)/scale; X itself is neither scaled nor copied."""
+        """On validated rows, in the coordinates (x − shift)/scale; X itself is neither scaled nor copied.
+
+        Each target's error counts `target_share` times, since its units may be its own.
+        """
         self = cls.__new__(cls)
         self._setup(X, y, weight, fit_intercept, shift, scale)
+        if target_share is not None:
+            self._target_share = target_share
         return self
 
     def _setup(self, X: Any, y: Array, weight: Array | None, fit_intercept: bool, shift: Array, scale: Array) -> None:
@@ -121,6 +136,7 @@ class MeanSquaredError:
         # Normalised before summing, by a power of two: the scale of the weights is then exactly irrelevant.
         raw = np.ones(n) if weight is None else np.ldexp(weight, -int(np.frexp(weight.max())[1]))
         self._share = raw / raw.sum()
+        self._target_share = np.ones(y.shape[1:])
 
     @property
     def n_parameters(self) -> int:
@@ -181,7 +197,18 @@ class MeanSquaredError:
             In units of y squared.
         """
         r = self._residual(self._shaped(theta))
-        return float(np.sum(self._share @ (r * r)))
+        return float(np.sum(self._target_share * (self._share @ (r * r))))
+
+    def errors(self, thetas: Array) -> Array:
+        """The mean squared error of each target at many points, of shape (p, n, t) → (n, t)."""
+        p, n, t = thetas.shape
+        out = np.empty((n, t))
+        step = max(1, RESIDUALS // (len(self._share) * t))
+        for start in range(0, n, step):
+            some = thetas[:, start : start + step]
+            r = self._y.reshape(len(self._y), 1, t) - self._predict(some.reshape(p, -1)).reshape(len(self._y), -1, t)
+            out[start : start + step] = np.einsum("n,nkt,nkt->kt", self._share, r, r, optimize=True)
+        return out
 
     def gradient(self, theta: ArrayLike) -> Array:
         """∇J(θ) = −2/W Σ wₙ (yₙ − ŷₙ)(1, xₙ).
@@ -228,7 +255,9 @@ class Quadratic:
         \frac{\partial J}{\partial\theta_0} &= 2e, \qquad
         \frac{\partial J}{\partial\theta_{1..d}} = 2(S\theta - s + e\mu)
 
-    Squared mean and variance stay apart, so that an offset of y or of a feature cancels nothing.
+    Squared mean and variance stay apart, so that an offset of y or of a feature cancels nothing. Where an optimum and J
+    there are known, J is found from the distance δ to it, :math:`J = J_{\min} + \tfrac12\delta^T\nabla^2J\,\delta`:
+    nothing cancels however large theta is.
     """
 
     mean: Array
@@ -237,6 +266,9 @@ class Quadratic:
     cross: Array
     target_variance: Array
     fit_intercept: bool
+    target_share: Array
+    optimum: Array | None = None
+    minimum: Array | None = None
 
     @classmethod
     def of(cls, moments: Moments, scaling: Scaling, fit_intercept: bool) -> Quadratic:
@@ -250,6 +282,7 @@ class Quadratic:
             cross=C[:d, d:] / scaling.scale[:, None],
             target_variance=C.diagonal()[d:],
             fit_intercept=fit_intercept,
+            target_share=scaling.target_share,
         )
 
     def _split(self, theta: Array) -> tuple[Array, Array]:
@@ -259,9 +292,23 @@ class Quadratic:
 
     def value(self, theta: Array) -> float:
         """J at theta of shape (p, t), summed over targets."""
+        if self.optimum is not None and self.minimum is not None:
+            gap = theta - self.optimum
+            return float(
+                self.target_share @ (self.minimum + np.maximum(_dot(gap, self.hessian_product(gap)), 0.0) / 2.0)
+            )
         e, slopes = self._split(theta)
-        quadratic = np.einsum("it,it->t", slopes, self.covariance @ slopes - 2.0 * self.cross)
-        return float(np.sum(e * e + np.maximum(quadratic + self.target_variance, 0.0)))
+        quadratic = _dot(slopes, self.covariance @ slopes - 2.0 * self.cross)
+        return float(self.target_share @ (e * e + np.maximum(quadratic + self.target_variance, 0.0)))
+
+    def rounding(self, theta: Array) -> Array:
+        """The size of the terms of J at theta that cancel, target by target: ε times this is what rounding may do."""
+        intercept, slopes = (np.abs(theta[0]), np.abs(theta[1:])) if self.fit_intercept else (0.0, np.abs(theta))
+        e, _ = self._split(theta)
+        terms = intercept + np.abs(self.mean) @ slopes + np.abs(self.target_mean)
+        squares = _dot(slopes, np.abs(self.covariance) @ slopes + 2.0 * np.abs(self.cross)) + self.target_variance
+        size: Array = squares + np.abs(e) * terms + EPS * terms**2
+        return size
 
     def gradient(self, theta: Array) -> Array:
         """∇J at theta of shape (p, t)."""
@@ -282,3 +329,8 @@ class Quadratic:
         e = intercept + self.mean @ slopes
         product = 2.0 * (self.covariance @ slopes + np.multiply.outer(self.mean, e))
         return np.vstack([2.0 * e, product]) if self.fit_intercept else product
+
+
+def _dot(a: Array, b: Array) -> Array:
+    """The products aᵀb, target by target."""
+    return np.asarray(np.einsum("it,it->t", a, b))

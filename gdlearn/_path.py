@@ -9,12 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._blocks import Array, Rows
 from ._descent import iterates
-from ._problem import Problem
-from ._scaling import ScalingName
-from ._solve import DivergenceError, Plan, Settings, divergence_message, pose, sharpened, warn
+from ._problem import Problem, first_point, starting_point
+from ._scaling import Model, ScalingName
+from ._solve import DivergenceError, Plan, Settings, divergence_message, pose, resolved, warn
 from ._validation import (
     InvalidParameterError,
     boolean,
+    check_init,
     check_parameter,
     check_scaling_and_steps,
     one_of,
@@ -32,11 +33,12 @@ def gradient_descent_path(
     momentum: Any = "auto",
     nesterov: bool = False,
     scaling: ScalingName = "standard",
+    init: Any = "zero",
     fit_intercept: bool = True,
     sample_weight: ArrayLike | None = None,
     solver: str = "auto",
 ) -> tuple[NDArray[np.int64], Array, Array, Array]:
-    r"""The iterates of gradient descent on the mean squared error, from θ = 0.
+    r"""The iterates of gradient descent on the mean squared error, from θ = 0 unless `init` says otherwise.
 
     .. math::  \theta \leftarrow \theta - \eta\nabla J(\theta), \qquad J(\theta) = \frac1W \sum_n w_n (y_n - \hat y_n)^2
 
@@ -44,7 +46,7 @@ def gradient_descent_path(
     ----------
     X : array-like or CSR/CSC matrix of shape (n_samples, n_features)
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
-    learning_rate, momentum, nesterov, scaling, fit_intercept, solver
+    learning_rate, momentum, nesterov, scaling, init, fit_intercept, solver
         As for :class:`GradientDescentRegressor`.
     iterations : int or array-like of int, default=100
         An integer k for every iterate from 0, the start, to k; or the iterates wanted, in any order, however large.
@@ -83,6 +85,7 @@ def gradient_descent_path(
     check_scaling_and_steps(owner, learning_rate, momentum, nesterov, scaling)
     check_parameter(owner, "fit_intercept", fit_intercept, "a boolean", boolean)
     check_parameter(owner, "solver", solver, '"auto", "spectral" or "loop"', one_of("auto", "spectral", "loop"))
+    check_init(owner, init)
     wanted = _wanted(owner, iterations)
     X, target, weight = validate_rows(X, y, sample_weight)
     rows = Rows.of(X, target, weight)
@@ -90,7 +93,10 @@ def gradient_descent_path(
     settings = Settings(learning_rate, momentum, nesterov, max_iter=max(most, 1), solver=solver)
     problem = pose(rows, scaling, fit_intercept, settings)
     plan = Plan.of(problem, settings)
-    theta, losses = (_looped if plan.loop else _in_closed_form)(problem, plan, wanted)
+    given = "zero" if isinstance(init, str) and init == "auto" else init
+    first = first_point(owner, given, rows.n_features, rows.y.shape[1], fit_intercept)
+    start = starting_point(problem, first)
+    models, losses = (_looped if plan.loop else _in_closed_form)(problem, plan, start, wanted)
     rate = float(plan.rate)
 
     def name(j: int) -> str:
@@ -100,12 +106,10 @@ def gradient_descent_path(
         raise DivergenceError(divergence_message(problem, plan, rate, name, "makes J infinite"))
     if plan.unstable:
         warn(divergence_message(problem, plan, rate, name, f"does not converge (J is {losses[-1]:.3g} at the end)"))
-    chart = problem.scaling
-    coef, intercept = chart.in_original_units(chart.model(theta.reshape(len(theta), -1), fit_intercept))
-    t = rows.y.shape[1]
-    coefs = coef.reshape(rows.n_features, len(wanted), t).transpose(2, 0, 1)
-    intercepts = intercept.reshape(len(wanted), t).T
-    losses = np.ldexp(losses, 2 * problem.scaling.target_exponent)
+    models = [problem.scaling.in_original_units(model) for model in models]
+    coefs = np.stack([model.coef.T for model in models], axis=-1)
+    intercepts = np.stack([model.intercept for model in models], axis=-1)
+    losses = problem.scaling.loss(losses)
     if target.ndim == 1:
         return wanted, coefs[0], intercepts[0], losses
     return wanted, coefs, intercepts, losses
@@ -126,30 +130,46 @@ def _wanted(owner: str, iterations: int | ArrayLike) -> NDArray[np.int64]:
     return wanted.astype(np.int64)
 
 
-def _in_closed_form(problem: Problem, plan: Plan, wanted: NDArray[np.int64]) -> tuple[Array, Array]:
-    """theta of shape (p, n_iterations, t) and J."""
-    problem = sharpened(problem, plan.reach, int(wanted.max()))
-    modes = problem.modes
-    left, done = plan.recurrence(modes).powers([int(k) for k in wanted])
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        z = done.T[:, :, None] * modes.optimum[:, None, :]
-        theta = modes.combine(z.reshape(len(z), -1)).reshape(-1, *z.shape[1:])
-        losses = modes.minimum.sum() + (left * left) @ (modes.eigenvalues[:, None] * modes.optimum**2).sum(axis=1)
-    return theta, losses
+def _in_closed_form(problem: Problem, plan: Plan, start: Array, wanted: NDArray[np.int64]) -> tuple[list[Model], Array]:
+    """Models and J, each from modes as exact as its number of steps needs."""
+    numbers = sorted(set(wanted.tolist()))
+    found: dict[int, tuple[Model, float]] = {}
+
+    def fill(low: int, high: int, lowest: Problem, highest: Problem) -> None:
+        """The numbers at places `low` to `high`: modes only sharpen as they grow, so between equal ones all are."""
+        if lowest is not highest and high - low > 1:
+            middle = (low + high) // 2
+            between = resolved(problem, plan, start, numbers[middle])
+            fill(low, middle, lowest, between)
+            fill(middle, high, between, highest)
+            return
+        for sharp, some in ((lowest, numbers[low:high]), (highest, numbers[high : high + 1])):
+            closed = plan.closed_form(sharp, start)
+            thetas, losses = closed.thetas(some), closed.values(some)
+            for place, k in enumerate(some):
+                model, loss = sharp.scaling.model(thetas[:, place], sharp.fit_intercept), float(losses[place])
+                if closed.has_arrived(k):
+                    limit = closed.limit()[1]
+                    model, loss = limit.model, float(closed.target_share @ limit.minimum)
+                found[k] = model, loss
+
+    fill(0, len(numbers) - 1, *(resolved(problem, plan, start, numbers[place]) for place in (0, -1)))
+    return [found[k][0] for k in wanted.tolist()], np.array([found[k][1] for k in wanted.tolist()])
 
 
-def _looped(problem: Problem, plan: Plan, wanted: NDArray[np.int64]) -> tuple[Array, Array]:
+def _looped(problem: Problem, plan: Plan, start: Array, wanted: NDArray[np.int64]) -> tuple[list[Model], Array]:
     """The same, step by step."""
-    start = np.zeros((len(problem.scaling.scale) + problem.fit_intercept, len(problem.target_scale)))
     places: dict[int, list[int]] = {}
     for place, k in enumerate(wanted):
         places.setdefault(int(k), []).append(place)
-    theta, losses = np.full((len(start), len(wanted), start.shape[1]), np.nan), np.full(len(wanted), np.nan)
+    models = [problem.scaling.model(start, problem.fit_intercept)] * len(wanted)
+    losses = np.full(len(wanted), np.nan)
     last = int(wanted.max())
     with np.errstate(over="ignore", invalid="ignore"):
         for point, _ in iterates(problem.objective, start, *plan.rules(problem)):
             for place in places.get(point.n_steps, ()):
-                theta[:, place], losses[place] = point.theta, point.value
+                models[place] = problem.scaling.model(point.theta, problem.fit_intercept)
+                losses[place] = point.value
             if point.n_steps == last or not np.isfinite(point.value):
-                return theta, losses
+                return models, losses
     raise AssertionError("unreachable: iterates is endless")

@@ -7,30 +7,41 @@ the rows themselves (neither matrix would fit, or so few steps are asked for tha
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, eigsh
 from sklearn.exceptions import ConvergenceWarning
 
-from ._blocks import Array, Rows
-from ._limit import Limit, equilibrated, needs_refinement, refined, shortest_step
-from ._modes import EPS, Modes, modes_of
-from ._moments import Moments, moments_of, safe_exponents
+from ._blocks import EPS, Array, Rows
+from ._early_stopping import HeldOut
+from ._limit import Limit, LimitFinder, equilibrated
+from ._modes import Modes, modes_of_matrix, modes_of_root, with_intercept
+from ._moments import Moments, moments_of, safe_exponents, with_root
 from ._objective import MeanSquaredError, Quadratic, QuadraticObjective
-from ._scaling import Scaling, ScalingName, shift_and_scale
+from ._scaling import Model, Scaling, ScalingName, shift_and_scale
 from ._statistics import feature_statistics
+from ._validation import InvalidParameterError
 from ._wide import Columns, KernelModes
 
 LARGEST_MATRIX = 8_192
 """Side of the largest matrix whose eigenvalues are worth their wait (half a gigabyte)."""
 
+LARGEST_FACTOR = 2**26
+"""Most entries of X of which a wide problem holds the factors themselves (half a gigabyte)."""
+
 TOO_LOSSY = 1e-11
 """Relative error of the closed form above which the modes are taken from the root."""
 
 LIMIT_TOO_LOSSY = 1e-8
-"""λ_min/λ_max below which a limit is found from the root; above it, refinement restores what squaring lost."""
+"""λ_min/λ_max below which squares have lost too much: a limit is then found from the root."""
+
+CANCELLATION = 1e-4
+"""J_min relative to the mean square of y below which moments would lose more than four digits of it."""
 
 
 class Problem(Protocol):
@@ -39,6 +50,14 @@ class Problem(Protocol):
     @property
     def scaling(self) -> Scaling:
         """The coordinates."""
+
+    @property
+    def rows(self) -> Rows | None:
+        """The rows, where they are at hand."""
+
+    @property
+    def otherwise(self) -> Callable[[], Problem] | None:
+        """Another form of the problem, for where a loop on this one does not converge."""
 
     @property
     def fit_intercept(self) -> bool:
@@ -68,14 +87,26 @@ class Problem(Protocol):
     def target_deviation(self) -> Array:
         """Standard deviation of each target, of shape (t,)."""
 
+    @property
+    def target_mean(self) -> Array:
+        """Weighted mean of each target, of shape (t,)."""
+
+    @property
+    def shift_rest(self) -> Array:
+        """What rounding took from the shift of each feature, of shape (d,)."""
+
     def on(self, rows: Rows) -> QuadraticObjective:
         """J on other rows, in the same coordinates."""
 
-    def sharper(self, amplification: float) -> Problem | None:
+    def sharper(self, amplification: float) -> Problem:
         """The same with modes from the root, if rounding so amplified calls for it and the rows are at hand."""
 
-    def sharper_limit(self) -> Problem | None:
-        """The same with modes from the root, if the limit calls for it and the rows are at hand."""
+    def for_limit(self) -> Problem:
+        """The same with the directions that the limit is to have."""
+
+    @property
+    def given_up(self) -> NDArray[np.intp]:
+        """The features of the directions that were given up, for float64 has rounded them away."""
 
     def limit(self, start: Array) -> tuple[Array, Limit]:
         """Where descent from `start` converges to: theta, and the model with all its digits."""
@@ -90,8 +121,8 @@ class MomentProblem:
     name: ScalingName
     scaling: Scaling
     fit_intercept: bool
-    objective: Quadratic
-    modes: Modes
+    judged: LimitFinder | None = None
+    otherwise: None = None
 
     @classmethod
     def of(cls, moments: Moments, rows: Rows | None, name: ScalingName, fit_intercept: bool) -> MomentProblem:
@@ -105,21 +136,80 @@ class MomentProblem:
             maximum=moments.maximum,
             exponent=moments.exponent[:d],
         )
-        scaling = Scaling(shift, scale, moments.exponent[:d], int(moments.exponent[-1]))
+        scaling = Scaling(shift, scale, moments.exponent[:d], moments.exponent[d:])
+        problem = cls(moments, rows, name, scaling, fit_intercept)
+        return problem._rooted if problem.modes.unresolved else problem
+
+    @cached_property
+    def finder(self) -> LimitFinder:
+        """The problem in its equilibrated coordinates."""
+        if self.judged is not None:
+            return self.judged
+        moments, d = self.moments, self.moments.n_features
+        mean, variance = moments.mean[:d], moments.covariance.diagonal()
+        best = equilibrated(mean, variance[:d], self.scaling, self.fit_intercept)
+        if moments.root is None:
+            modes = modes_of_matrix(self._quadratic(best), moments.n_samples)
+        else:
+            M, q = moments.root[:, :d] / best.scale, moments.root[:, d:]
+            if not self.fit_intercept:
+                M, q = np.vstack([mean / best.scale, M]), np.vstack([moments.mean[d:], q])
+            modes = modes_of_root(M, q, np.sqrt(variance[:d] + mean**2) / best.scale, moments.n_samples)
+            if self.fit_intercept:
+                modes = with_intercept(modes, moments.mean[d:])
+        return LimitFinder(best, modes, moments.mean, variance[d:], self.rows, self.fit_intercept)
+
+    @cached_property
+    def modes(self) -> Modes:
+        """The modes in the coordinates of the descent."""
+        modes = self._own_modes()
+        size = self.target_deviation**2 if self.fit_intercept else self.target_scale**2
+        if self.rows is None or self.moments.root is not None or not (modes.minimum < CANCELLATION * size).any():
+            return modes
+        on_rows = row_objective(self.rows, self.scaling, self.fit_intercept)
+        return replace(modes, minimum=on_rows.errors(modes.combine(modes.optimum)[:, None])[0])
+
+    def _own_modes(self) -> Modes:
+        if self.name == "standard" and self.fit_intercept:
+            return self.finder.modes
+        if self.moments.root is None and self.judged is None:
+            modes = modes_of_matrix(self._quadratic(self.scaling), self.moments.n_samples)
+            if modes.smallest > LIMIT_TOO_LOSSY:
+                return modes
+        return self.finder.modes.carried(self.finder.scaling, self.scaling, self.fit_intercept)
+
+    def _quadratic(self, scaling: Scaling) -> Quadratic:
         with np.errstate(over="ignore", invalid="ignore"):
-            quadratic = Quadratic.of(moments, scaling, fit_intercept)
-            modes = modes_of(quadratic, moments, scaling)
-        return cls(moments, rows, name, scaling, fit_intercept, quadratic, modes)
+            return Quadratic.of(self.moments, scaling, self.fit_intercept)
+
+    @cached_property
+    def objective(self) -> Quadratic:
+        """J."""
+        modes = self.modes
+        return replace(self._quadratic(self.scaling), optimum=modes.combine(modes.optimum), minimum=modes.minimum)
 
     @property
     def target_scale(self) -> Array:
         """Root mean square of each target."""
-        return np.sqrt(self.objective.target_variance + self.objective.target_mean**2)
+        d = self.moments.n_features
+        return np.sqrt(self.moments.covariance.diagonal()[d:] + self.moments.mean[d:] ** 2)
 
     @property
     def target_deviation(self) -> Array:
         """Standard deviation of each target."""
-        return np.sqrt(self.objective.target_variance)
+        return np.sqrt(self.moments.covariance.diagonal()[self.moments.n_features :])
+
+    @property
+    def target_mean(self) -> Array:
+        """Weighted mean of each target."""
+        return self.moments.mean[self.moments.n_features :]
+
+    @property
+    def shift_rest(self) -> Array:
+        """What rounding took from the means that are the shift; another shift is exact."""
+        d, rest = self.moments.n_features, self.moments.mean_rest
+        exact = rest is None or self.name != "standard" or not self.fit_intercept
+        return np.zeros(d) if exact or rest is None else rest[:d]
 
     @property
     def feature_square(self) -> Array:
@@ -140,62 +230,78 @@ class MomentProblem:
         """J on the rows whose moments these are."""
         return Quadratic.of(moments.in_units(self.moments.exponent), self.scaling, self.fit_intercept)
 
-    def sharper(self, amplification: float) -> MomentProblem | None:
+    def sharper(self, amplification: float) -> MomentProblem:
         """With moments from a QR of the rows."""
-        return None if amplification * EPS < TOO_LOSSY else self._with_root()
+        return self if amplification * EPS < TOO_LOSSY else self._rooted
 
-    def sharper_limit(self) -> MomentProblem | None:
-        """The same, where the limit calls for it."""
-        return None if self.modes.smallest > LIMIT_TOO_LOSSY else self._with_root()
+    def for_limit(self) -> MomentProblem:
+        """The same where the limit calls for it, without the directions that do not lower J."""
+        return self._for_limit
+
+    @cached_property
+    def _for_limit(self) -> MomentProblem:
+        if self.judged is not None:
+            return self
+        problem = self if self.finder.modes.smallest > LIMIT_TOO_LOSSY else self._rooted
+        judged = problem.finder.judged()
+        return problem if judged is problem.finder else replace(problem, judged=judged)
+
+    @property
+    def given_up(self) -> NDArray[np.intp]:
+        """The features of the directions that were given up."""
+        return features_of(self.finder.modes.given_up, self.fit_intercept)
 
     def warn_if_unresolved(self) -> None:
         """Warn where the moments alone are too coarse for the features."""
-        if self.rows is None and self.moments.root is None and self.modes.smallest < LIMIT_TOO_LOSSY:
+        smallest = self.finder.modes.smallest
+        if self.rows is None and self.moments.root is None and smallest < LIMIT_TOO_LOSSY:
             warnings.warn(
                 "The features are so nearly collinear (condition number of the Hessian at least "
-                f"{1 / max(self.modes.smallest, EPS):.3g}) that second moments hold few or no digits of some of them:"
+                f"{1 / max(smallest, EPS):.3g}) that second moments hold few or no digits of some of them:"
                 " exactly collinear features are fitted right, nearly collinear ones may not be. Make the moments with "
                 "Moments.from_data(..., root=True), or fit the rows themselves.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
 
-    def _with_root(self) -> MomentProblem | None:
+    @cached_property
+    def _rooted(self) -> MomentProblem:
         if self.rows is None or self.moments.root is not None:
-            return None
-        moments = moments_of(self.rows, extremes=self.moments.minimum is not None, root=True)
-        return MomentProblem.of(moments, self.rows, self.name, self.fit_intercept)
+            return self
+        return replace(self, moments=with_root(self.moments, self.rows))
 
     def limit(self, start: Array) -> tuple[Array, Limit]:
         """In the best conditioned coordinates, refined where that is called for, then carried to these."""
-        same = self.name == "standard" and self.fit_intercept
-        best, modes = self.scaling, self.modes
-        if not same:
-            best = equilibrated(self.moments, self.fit_intercept)
-            modes = modes_of(Quadratic.of(self.moments, best, self.fit_intercept), self.moments, best)
-        limit = Limit(best.model(modes.combine(modes.optimum), self.fit_intercept), modes.minimum)
-        if not modes.complete and (start.any() or not same):
-            theta = self.scaling.theta(limit.model, self.fit_intercept)
-            nearest = shortest_step(theta, start, modes, best, self.scaling, self.fit_intercept)
-            limit = Limit(self.scaling.model(nearest, self.fit_intercept), limit.minimum)
-        if self.rows is not None and needs_refinement(modes, self.moments, limit):
-            limit = refined(limit, self.rows, modes, best, self.moments, self.fit_intercept)
-        return self.scaling.theta(limit.model, self.fit_intercept), limit
+        return self.finder.limit(start, self.scaling, self.feature_square == 0)
+
+
+def features_of(directions: Array, fit_intercept: bool) -> NDArray[np.intp]:
+    """The features that directions of shape (p, any) mainly consist of."""
+    parts = np.abs(directions[int(fit_intercept) :])
+    return np.flatnonzero((parts > 0.1 * parts.max(axis=0, initial=0.0)).any(axis=1))
 
 
 @dataclass(frozen=True, eq=False)
 class WideProblem:
-    """With fewer rows than columns: modes from the N×N kernel, never a d×d matrix."""
+    """With fewer rows than columns: modes from the N×N kernel, never a d×d matrix.
+
+    Where the kernel's squares lose a direction, the rows themselves are factorised, if there is room for the factors.
+    """
 
     columns: Columns
-    modes: KernelModes
+    modes: KernelModes | Modes
+    finder: LimitFinder | None = None
     from_root: bool = False
+    judged: bool = False
+    otherwise: None = None
 
     @classmethod
     def of(cls, rows: Rows, name: ScalingName, fit_intercept: bool) -> WideProblem:
         rows.refuse_nonfinite()
         columns = Columns.of(rows, name, fit_intercept)
-        return cls(columns, KernelModes.of(columns))
+        modes = KernelModes.of(columns)
+        problem = cls(columns, modes)
+        return problem._rooted if modes.unresolved else problem
 
     @property
     def scaling(self) -> Scaling:
@@ -218,6 +324,17 @@ class WideProblem:
         return _deviation(self.columns.y, self.columns.share**2)
 
     @property
+    def target_mean(self) -> Array:
+        """Weighted mean of each target."""
+        mean: Array = (self.columns.share**2) @ self.columns.y
+        return mean
+
+    @property
+    def shift_rest(self) -> Array:
+        """Nothing: the shift is what it is, for J and for its gradient."""
+        return np.zeros(self.columns.rows.n_features)
+
+    @property
     def feature_square(self) -> Array:
         """Mean square of each feature in these coordinates."""
         return self.columns.feature_square
@@ -232,26 +349,69 @@ class WideProblem:
         """J on the rows: a step of it costs less than one on a d×d matrix would."""
         return row_objective(self.columns.rows, self.scaling, self.fit_intercept)
 
+    @property
+    def rows(self) -> Rows:
+        """The rows."""
+        return self.columns.rows
+
+    @property
+    def given_up(self) -> NDArray[np.intp]:
+        """The features of the directions that were given up."""
+        none = np.zeros(0, dtype=np.intp)
+        return none if self.finder is None else features_of(self.finder.modes.given_up, self.fit_intercept)
+
     def on(self, rows: Rows) -> MeanSquaredError:
         """J on other rows."""
         return row_objective(rows, self.scaling, self.fit_intercept)
 
-    def sharper(self, amplification: float) -> WideProblem | None:
-        """With modes from a QR of the columns."""
-        return None if amplification * EPS < TOO_LOSSY else self._with_root()
+    def sharper(self, amplification: float) -> WideProblem:
+        """With modes from a factorisation of the rows."""
+        return self if amplification * EPS < TOO_LOSSY else self._rooted
 
-    def sharper_limit(self) -> WideProblem | None:
-        """The same, where the limit calls for it."""
-        return None if self.modes.smallest > LIMIT_TOO_LOSSY else self._with_root()
+    def for_limit(self) -> WideProblem:
+        """The same where the limit calls for it, without the directions that do not lower J."""
+        return self._for_limit
 
-    def _with_root(self) -> WideProblem | None:
+    @cached_property
+    def _for_limit(self) -> WideProblem:
+        if self.judged:
+            return self
+        problem = self if self.modes.smallest > LIMIT_TOO_LOSSY else self._rooted
+        if problem.finder is None:
+            return problem
+        judged = problem.finder.judged()
+        return problem if judged is problem.finder else replace(problem._found_by(judged), judged=True)
+
+    @cached_property
+    def _rooted(self) -> WideProblem:
         if self.from_root:
-            return None
-        return WideProblem(self.columns, KernelModes.of(self.columns, root=True), from_root=True)
+            return self
+        columns = self.columns
+        d = columns.rows.n_features
+        if len(columns.y) * d > LARGEST_FACTOR:
+            return replace(self, modes=KernelModes.of(columns, root=True), from_root=True)
+        best = equilibrated(columns.mean, columns.variance, columns.scaling, columns.fit_intercept)
+        target_mean = (columns.share**2) @ columns.y
+        y = columns.y - target_mean if columns.fit_intercept else columns.y
+        sizes = np.sqrt(columns.variance + columns.mean**2) / best.scale
+        modes = modes_of_root(columns.in_coordinates(best).dense(), columns.share[:, None] * y, sizes, d)
+        if columns.fit_intercept:
+            modes = with_intercept(modes, target_mean)
+        mean = np.concatenate([columns.mean, target_mean])
+        found = LimitFinder(best, modes, mean, self.target_deviation**2, columns.rows, columns.fit_intercept)
+        return self._found_by(found)
+
+    def _found_by(self, finder: LimitFinder) -> WideProblem:
+        modes = finder.modes
+        if not self.columns.centred:
+            modes = modes.carried(finder.scaling, self.scaling, self.fit_intercept)
+        return replace(self, modes=modes, finder=finder, from_root=True)
 
     def limit(self, start: Array) -> tuple[Array, Limit]:
         """The solution nearest to the start, corrected by its own residuals where rounding left some."""
-        modes = self.modes
+        if self.finder is not None:
+            return self.finder.limit(start, self.scaling, self.feature_square == 0)
+        modes: Any = self.modes
         theta = start + modes.combine(modes.optimum - modes.coordinates(start))
         minimum = modes.minimum
         if modes.error > 100 * EPS:
@@ -274,9 +434,12 @@ class RowProblem:
     objective: MeanSquaredError
     target_scale: Array
     target_deviation: Array
+    target_mean: Array
     feature_square: Array
     curvature: float
+    rows: Rows
     modes: None = None
+    otherwise: Callable[[], Problem] | None = None
 
     @classmethod
     def of(cls, rows: Rows, name: ScalingName, fit_intercept: bool) -> RowProblem:
@@ -295,7 +458,7 @@ class RowProblem:
             square = (variance + (mean - shift) ** 2) / scale**2
         refuse_overflow(square)
         y = rows.y.astype(np.float64)
-        target_exponent = int(safe_exponents(np.abs(y).max(axis=0)).max())
+        target_exponent = safe_exponents(np.abs(y).max(axis=0))
         scaling = Scaling(shift, scale, exponent, target_exponent)
         y = np.ldexp(y, -target_exponent)
         objective = row_objective(rows, scaling, fit_intercept)
@@ -306,23 +469,77 @@ class RowProblem:
             objective=objective,
             target_scale=np.sqrt(share @ y**2),
             target_deviation=_deviation(y, share),
+            target_mean=share @ y,
             feature_square=square,
             curvature=_largest_eigenvalue(objective),
+            rows=rows,
         )
 
     def on(self, rows: Rows) -> MeanSquaredError:
         """J on other rows."""
         return row_objective(rows, self.scaling, self.fit_intercept)
 
-    def sharper(self, amplification: float) -> None:
+    def sharper(self, amplification: float) -> RowProblem:
         """Nothing to sharpen: there are no modes."""
+        return self
 
-    def sharper_limit(self) -> None:
+    def for_limit(self) -> RowProblem:
         """Nothing to sharpen."""
+        return self
+
+    @property
+    def shift_rest(self) -> Array:
+        """Nothing: the shift is what it is, for J and for its gradient."""
+        return np.zeros_like(self.scaling.shift)
+
+    @property
+    def given_up(self) -> NDArray[np.intp]:
+        """None: a loop goes along every direction."""
+        return np.zeros(0, dtype=np.intp)
 
     def limit(self, start: Array) -> tuple[Array, Limit]:
         """Not to be had without modes."""
         raise AssertionError("unreachable: a problem without modes is descended by the loop")
+
+
+FirstPoint = Model | Literal["zero", "mean"]
+"""Where a descent starts, whatever the coordinates; a model is in original units."""
+
+
+def first_point(owner: str, init: Any, n_features: int, n_targets: int, fit_intercept: bool) -> FirstPoint:
+    """The parameter `init`, but for "auto"."""
+    if isinstance(init, str):
+        return cast(FirstPoint, init)
+    first = int(fit_intercept)
+    shape = (n_targets, n_features + first)
+    point = np.asarray(init, dtype=np.float64)
+    if point.ndim == 1 and n_targets == 1:
+        point = point[None]
+    if point.shape != shape or not np.isfinite(point).all():
+        order = "the intercept first, then a coefficient for each feature" if first else "one for each feature"
+        raise InvalidParameterError(
+            f'The \'init\' parameter of {owner} must be "auto", "zero", "mean" or finite numbers of shape '
+            f"{shape[1:] if n_targets == 1 else shape} in the original units ({order}). Got {init!r} instead."
+        )
+    return Model(point[:, first:].T, point[:, 0] if first else np.zeros(n_targets))
+
+
+def starting_point(problem: Problem, start: FirstPoint) -> Array:
+    """theta of shape (p, t): zero, the mean of y as intercept, or a model in original units."""
+    scaling, fit_intercept = problem.scaling, problem.fit_intercept
+    if isinstance(start, Model):
+        return scaling.theta(scaling.from_original_units(start), fit_intercept)
+    theta = np.zeros((len(scaling.scale) + fit_intercept, len(problem.target_scale)))
+    if start == "mean" and fit_intercept:
+        theta[0] = problem.target_mean
+    return theta
+
+
+def error_on(problem: Problem, rows: Callable[[], Rows], objective: QuadraticObjective, patience: int = 1) -> HeldOut:
+    """The error on other rows, in the coordinates of the problem; `objective` is J on them."""
+    scaling, fit_intercept = problem.scaling, problem.fit_intercept
+    on_rows = cache(lambda: row_objective(rows(), scaling, fit_intercept))
+    return HeldOut(objective, on_rows, scaling.target_share, patience)
 
 
 def refuse_overflow(square: Array) -> None:
@@ -338,7 +555,7 @@ def row_objective(rows: Rows, scaling: Scaling, fit_intercept: bool) -> MeanSqua
     """J on the rows in the coordinates of `scaling`."""
     y = np.ldexp(rows.y.astype(np.float64), -scaling.target_exponent)
     shift, scale = np.ldexp(scaling.shift, scaling.exponent), np.ldexp(scaling.scale, scaling.exponent)
-    return MeanSquaredError.scaled(rows.X, y, rows.weight, fit_intercept, shift, scale)
+    return MeanSquaredError.scaled(rows.X, y, rows.weight, fit_intercept, shift, scale, scaling.target_share)
 
 
 def _deviation(y: Array, share: Array) -> Array:

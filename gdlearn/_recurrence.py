@@ -17,10 +17,9 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from ._blocks import Array
+from ._blocks import EPS, Array
 from ._descent import LARGEST_FLOAT
 from ._early_stopping import first_in
-from ._modes import EPS
 
 FAR = 2**200
 """No descent whose modes float64 can tell from zero takes more steps than this."""

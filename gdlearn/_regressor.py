@@ -14,11 +14,12 @@ from ._gradient_check import GradientCheck, GradientCheckError, check_gradient
 from ._moments import Moments
 from ._objective import MeanSquaredError, QuadraticObjective
 from ._observers import with_callbacks
-from ._problem import MomentProblem, Problem, row_objective
+from ._problem import MomentProblem, Problem, row_objective, starting_point
 from ._scaling import Model
-from ._solve import Settings, pose
+from ._solve import Plan, Settings, pose
 from ._validation import (
     boolean,
+    check_init,
     check_parameter,
     check_scaling_and_steps,
     nonnegative_integer,
@@ -49,13 +50,18 @@ class GradientDescentRegressor(DescendedModel):
         η. "auto" is 1/L, with L the largest eigenvalue of ∇²J; "exact" the minimiser of J along −∇J at each step; a
         callable takes the step's number k = 0, 1, ... and returns its η.
     momentum : "auto" or float in [0, 1), default="auto"
-        β in v ← βv − η∇J(θ), θ ← θ + v. "auto" is 0, except that the loop with ``learning_rate="auto"`` is accelerated
-        (Nesterov's sequence with restarts).
+        β in v ← βv − η∇J(θ), θ ← θ + v. "auto" is 0; only a loop with ``learning_rate="auto"`` and without `max_iter`,
+        on its way to a tolerance or the limit, is accelerated (Nesterov's sequence with restarts).
     nesterov : bool, default=False
         Whether the gradient is taken at θ + βv.
     scaling : "standard", "minmax", "maxabs" or None, default="standard"
         Coordinates of the descent: those of StandardScaler, MinMaxScaler, MaxAbsScaler, or of the features as given.
         Without an intercept a scaling divides but does not shift.
+    init : "auto", "zero", "mean" or array-like, default="auto"
+        Where the descent starts. "zero" is the textbook; "mean" starts the intercept at the weighted mean of y, so that
+        an offset of y does not matter to a descent that stops early; "auto" is "mean" with ``early_stopping=True`` and
+        "zero" otherwise. An array of shape (n_features + 1,) or (n_targets, n_features + 1) is a model in original
+        units, the intercept first; without an intercept of shape (n_features,) or (n_targets, n_features).
     fit_intercept : bool, default=True
         Without, the model goes through the origin in original units.
     max_iter : int >= 1 or None, default=None
@@ -132,9 +138,9 @@ class GradientDescentRegressor(DescendedModel):
 
     Notes
     -----
-    Few steps shrink the model, the intercept too: the descent starts at zero, so they leave part of the mean of y
-    unfitted. Where a stop is to come early, centre y first. For small η only the product ηk matters, and with the
-    default rate few steps do much: a smaller one resolves the best step better, at no cost in closed form.
+    Few steps from zero shrink the model, the intercept too: they leave part of the mean of y unfitted, unless
+    ``init="mean"``. For small η only the product ηk matters, and with the default rate few steps do much: a smaller one
+    resolves the best step better, at no cost in closed form.
 
     References
     ----------
@@ -168,6 +174,7 @@ class GradientDescentRegressor(DescendedModel):
         momentum: Any = "auto",
         nesterov: bool = False,
         scaling: Any = "standard",
+        init: Any = "auto",
         fit_intercept: bool = True,
         max_iter: int | None = None,
         tol: float | None = None,
@@ -184,6 +191,7 @@ class GradientDescentRegressor(DescendedModel):
         self.momentum = momentum
         self.nesterov = nesterov
         self.scaling = scaling
+        self.init = init
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol
@@ -311,6 +319,7 @@ class GradientDescentRegressor(DescendedModel):
             owner, "solver", self.solver, '"auto", "spectral" or "loop"', one_of("auto", "spectral", "loop")
         )
         check_parameter(owner, "verbose", self.verbose, "a boolean or an integer >= 0", boolean, nonnegative_integer)
+        check_init(owner, self.init)
         self._check_early_stopping()
 
     def _descend(self, problem: Problem, rows: Rows | None, held_out: Rows | None, data: Data) -> None:
@@ -322,10 +331,10 @@ class GradientDescentRegressor(DescendedModel):
             self.gradient_check_ = check
 
     def _start(self, problem: Problem) -> Array:
-        """Zero, or the fitted coefficients, in the coordinates of the problem."""
+        """Where `init` says, or the fitted coefficients, in the coordinates of the problem."""
         d, t = len(problem.scaling.scale), len(problem.target_scale)
         if not (self.warm_start and hasattr(self, "coef_")):
-            return np.zeros((d + self.fit_intercept, t))
+            return starting_point(problem, self._first_point(d, t))
         coef = np.atleast_2d(self.coef_).T.astype(np.float64)
         if coef.shape != (d, t):
             raise ValueError(
@@ -333,22 +342,30 @@ class GradientDescentRegressor(DescendedModel):
                 f"targets; got {d} and {t}. Use warm_start=False or a new estimator."
             )
         intercept = np.atleast_1d(self.intercept_).astype(np.float64) * np.ones(t)
-        model = problem.scaling.from_original_units(Model(coef, intercept))
-        return problem.scaling.theta(model, self.fit_intercept)
+        return starting_point(problem, Model(coef, intercept))
 
     def _verified(self, problem: Problem, rows: Rows | None, start: Array) -> GradientCheck:
-        """Check the gradient that the descent uses against J on the rows, at the start and at two random points."""
+        """Check a step of the descent that is to be used against J on the rows, at the start and two random points."""
         objective: QuadraticObjective | MeanSquaredError = problem.objective
         if rows is not None:
             objective = row_objective(rows, problem.scaling, problem.fit_intercept)
+        rounding = problem.shift_rest / problem.scaling.scale
+
+        def value(theta: Array) -> float:
+            if not (self.fit_intercept and rounding.any()):
+                return objective.value(theta)
+            # The rows are shifted by the rounded means, the moments by the means themselves.
+            return objective.value(np.vstack([theta[:1] - rounding @ theta[1:], theta[1:]]))
+
+        plan = Plan.of(problem, self._settings)
         random = check_random_state(self.random_state)
         square = problem.feature_square
         size = np.concatenate([np.ones(int(self.fit_intercept)), 1.0 / np.sqrt(np.where(square > 0, square, 1.0))])
         spread = size[:, None] * np.where(problem.target_scale > 0, problem.target_scale, 1.0)
         points = [start] + [start + spread * random.standard_normal(start.shape) for _ in range(2)]
-        checks = [check_gradient(objective.value, problem.objective.gradient, point) for point in points]
+        checks = [check_gradient(value, lambda theta: plan.gradient(problem, theta), point) for point in points]
         worst = max(checks, key=lambda check: check.relative_error - check.tolerance)
-        if not worst.passed:
+        if worst.passed is False:
             raise GradientCheckError(
                 f"The gradient check failed: error {worst.relative_error:.3g}, tolerance {worst.tolerance:.3g}."
                 f" Worst at coordinate {worst.worst_coordinate} of theta: analytic {worst.analytic:.6g}, finite "

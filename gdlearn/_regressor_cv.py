@@ -15,13 +15,12 @@ from ._base import Data, DescendedModel
 from ._blocks import Array, Rows
 from ._cross_validation import Fold, Stopping, folds, refuse_too_large, splits_of
 from ._observers import with_callbacks
-from ._problem import MomentProblem, WideProblem
-from ._recurrence import Recurrence
-from ._solve import DivergenceError, Settings, pose
-from ._spectral import steps_to_limit
+from ._problem import FirstPoint, MomentProblem, WideProblem, starting_point
+from ._solve import DivergenceError, Plan, Settings, pose
 from ._step_size import largest_stable_rate
 from ._validation import (
     boolean,
+    check_init,
     check_parameter,
     check_scaling,
     fraction,
@@ -61,6 +60,9 @@ class GradientDescentRegressorCV(DescendedModel):
         As for `GridSearchCV`; None is 5-fold. Row numbers and masks; a row number that comes twice counts twice.
     scaling : "standard", "minmax", "maxabs" or None, default="standard"
         Learned on the training rows of each fold.
+    init : "auto", "zero", "mean" or array-like, default="auto"
+        Where each descent starts: as for :class:`GradientDescentRegressor`, and "auto" is "mean", so that an offset of
+        y does not matter to the choice of the number of steps.
     fit_intercept : bool, default=True
         Without, the model goes through the origin in original units.
     momentum : float in [0, 1), default=0.0
@@ -156,6 +158,7 @@ class GradientDescentRegressorCV(DescendedModel):
         max_iters: Any = 10,
         cv: Any = None,
         scaling: Any = "standard",
+        init: Any = "auto",
         fit_intercept: bool = True,
         momentum: float = 0.0,
         nesterov: bool = False,
@@ -168,6 +171,7 @@ class GradientDescentRegressorCV(DescendedModel):
         self.max_iters = max_iters
         self.cv = cv
         self.scaling = scaling
+        self.init = init
         self.fit_intercept = fit_intercept
         self.momentum = momentum
         self.nesterov = nesterov
@@ -225,14 +229,14 @@ class GradientDescentRegressorCV(DescendedModel):
                 stopping = Stopping(self.validation_fraction, self.random_state)
             splits = splits_of(cv.split(X, y, **split_params), X.shape[0], stopping)
             given = None if stopping is not None else held_out
-            whole = self._search(folds(rows, splits, self.scaling, self.fit_intercept, given))
+            first = self._first_point(rows.n_features, rows.y.shape[1])
+            whole = self._search(folds(rows, splits, self.scaling, self.fit_intercept, given), first)
 
             settings = Settings(
                 self.learning_rate_, self.momentum, self.nesterov, max_iter=self.max_iter_, solver="spectral"
             )
             problem = whole if train is rows else pose(train, self.scaling, self.fit_intercept, settings)
-            start = np.zeros((rows.n_features + self.fit_intercept, rows.y.shape[1]))
-            self._run(problem, settings, start, Data.of(X, y, weight), held_out)
+            self._run(problem, settings, starting_point(problem, first), Data.of(X, y, weight), held_out)
         return self
 
     def get_metadata_routing(self) -> MetadataRouter:
@@ -269,22 +273,28 @@ class GradientDescentRegressorCV(DescendedModel):
             allowed = f"an integer >= 1 or a non-empty 1-D array of {what}"
             check_parameter(owner, name, value, allowed, positive_integer, are_valid)
         check_scaling(owner, self.scaling)
+        check_init(owner, self.init)
         check_parameter(owner, "momentum", self.momentum, "a number in [0, 1)", fraction)
         for name in ("fit_intercept", "nesterov"):
             check_parameter(owner, name, getattr(self, name), "a boolean", boolean)
         self._check_early_stopping()
 
+    @property
+    def _regularises_by_stopping(self) -> bool:
+        """Every number of steps is a stop before the limit."""
+        return True
+
     def _search(
-        self, reads: Iterator[tuple[MomentProblem | WideProblem, Iterator[Fold]]]
+        self, reads: Iterator[tuple[MomentProblem | WideProblem, Iterator[Fold]]], first: FirstPoint
     ) -> MomentProblem | WideProblem:
         """Set the grid, its errors and the best of it; return the problem of all rows."""
         whole, errors = None, []
         for problem, some in reads:
             if whole is None:
                 whole = problem
-                self.learning_rates_, self.max_iters_ = self._grid(problem)
+                self.learning_rates_, self.max_iters_ = self._grid(problem, starting_point(problem, first))
             grid = self.learning_rates_, [int(k) for k in self.max_iters_]
-            errors += [fold.errors(*grid, self.momentum, self.nesterov, self.n_iter_no_change) for fold in some]
+            errors += [fold.errors(*grid, self.momentum, self.nesterov, self.n_iter_no_change, first) for fold in some]
         if whole is None:
             raise ValueError("cv yields no split: it must yield at least one pair of training and test rows.")
         self.mse_path_ = np.stack(errors, axis=-1)
@@ -301,7 +311,7 @@ class GradientDescentRegressorCV(DescendedModel):
         self.max_iter_ = int(self.max_iters_[best[1]])
         return whole
 
-    def _grid(self, problem: MomentProblem | WideProblem) -> tuple[Array, NDArray[np.int64]]:
+    def _grid(self, problem: MomentProblem | WideProblem, start: Array) -> tuple[Array, NDArray[np.int64]]:
         """Learning rates and numbers of steps, as given or log-spaced over what makes sense on all rows."""
         stable = largest_stable_rate(problem.curvature, self.momentum, self.nesterov)
         bound = stable if np.isfinite(stable) else 1.0
@@ -312,7 +322,6 @@ class GradientDescentRegressorCV(DescendedModel):
         if not positive_integer(self.max_iters):
             return rates, np.array([int(k) for k in self.max_iters])
         fastest = float(rates[rates < stable].max(initial=0.0)) or FASTEST * bound
-        modes = problem.modes
-        recurrence = Recurrence(2.0 * fastest * modes.eigenvalues, self.momentum, self.nesterov)
-        last = min(steps_to_limit(modes, modes.optimum, recurrence, problem.target_scale), MOST_STEPS)
+        settings = Settings(fastest, self.momentum, self.nesterov, max_iter=1)
+        last = min(Plan.of(problem, settings).closed_form(problem, start).steps_to_limit(), MOST_STEPS)
         return rates, np.unique(np.rint(np.geomspace(1, last, int(self.max_iters)))).astype(np.int64)

@@ -8,12 +8,11 @@ undone on the coefficients.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ._blocks import Array
-from ._moments import Exponents
+from ._blocks import Array, Exponents
 
 ScalingName = Literal["standard", "minmax", "maxabs"] | None
 
@@ -29,7 +28,7 @@ class Model(NamedTuple):
 class Scaling:
     r"""The affine coordinates :math:`\tilde x_j = (x_j - s_j)/c_j`.
 
-    Feature j is measured in units of :math:`2^{e_j}` and the targets in units of :math:`2^f` (see
+    Feature j is measured in units of :math:`2^{e_j}` and target i in units of :math:`2^{f_i}` (see
     `Moments.exponent`), so shift, scale and theta are ordinary numbers even where the data are at the ends of float64.
 
     Attributes
@@ -37,13 +36,35 @@ class Scaling:
     shift, scale : ndarray of shape (d,), float64
         s and c in units of 2**exponent; a constant feature, which has no scale, gets c = 1.
     exponent : ndarray of shape (d,), int64
-    target_exponent : int
+    target_exponent : ndarray of shape (t,), int64
     """
 
     shift: Array
     scale: Array
     exponent: Exponents
-    target_exponent: int
+    target_exponent: Exponents
+
+    @property
+    def unit(self) -> int:
+        """J, which sums over the targets, is measured in units of 2**(2·unit)."""
+        return int(self.target_exponent.max())
+
+    @property
+    def target_share(self) -> Array:
+        """What the mean squared error of each target, in the target's units, comes to in units of J."""
+        share: Array = np.ldexp(1.0, 2 * (self.target_exponent - self.unit))
+        return share
+
+    def gradient_norm(self, gradient: Array) -> float:
+        """‖∇J‖₂ over all targets, in units of J's square root; beyond float64 it is infinite."""
+        with np.errstate(over="ignore", under="ignore"):
+            norm = np.linalg.norm(gradient * np.ldexp(1.0, self.target_exponent - self.unit))
+            return float(np.ldexp(norm, self.unit))
+
+    def loss(self, value: Any) -> Any:
+        """J in units of y squared; beyond float64 it is infinite."""
+        with np.errstate(over="ignore", under="ignore"):
+            return np.ldexp(value, 2 * self.unit)
 
     def model(self, theta: Array, fit_intercept: bool) -> Model:
         """The linear model with parameters theta of shape (p, t)."""
@@ -63,8 +84,17 @@ class Scaling:
 
     def from_original_units(self, model: Model) -> Model:
         """The inverse of `in_original_units`."""
-        coef = np.ldexp(model.coef, self.exponent[:, None] - self.target_exponent)
-        return Model(coef, np.ldexp(model.intercept, -self.target_exponent))
+        with np.errstate(over="ignore", under="ignore"):
+            coef = np.ldexp(model.coef, self.exponent[:, None] - self.target_exponent)
+            return Model(coef, np.ldexp(model.intercept, -self.target_exponent))
+
+    def of_functional(self, M: Array, other: Scaling, fit_intercept: bool) -> Array:
+        """The matrix that takes theta in the coordinates of `other` to what M makes of it in these."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            if not fit_intercept:
+                return M * (self.scale / other.scale)
+            offset = M[:, :1] * ((self.shift - other.shift) / other.scale)
+            return np.hstack([M[:, :1], M[:, 1:] * (self.scale / other.scale) + offset])
 
     def to_coordinates_of(self, other: Scaling, theta: Array, fit_intercept: bool) -> Array:
         """The same model in the coordinates of another scaling of the same features."""

@@ -6,21 +6,23 @@ import inspect
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from ._blocks import Array, Rows
+from ._blocks import EPS, Array, Rows
 from ._descent import Descent, Observer, Status, descend
 from ._early_stopping import HeldOut
-from ._modes import EPS
+from ._limit import loss_of
 from ._moments import moments_of
-from ._problem import LARGEST_MATRIX, MomentProblem, Problem, RowProblem, WideProblem
+from ._objective import Iterate
+from ._problem import LARGEST_MATRIX, LIMIT_TOO_LOSSY, MomentProblem, Problem, RowProblem, WideProblem
 from ._recurrence import FAR, Recurrence, first_step
 from ._scaling import Model, ScalingName
-from ._spectral import descend_spectrally, first_stop, gradient_square
+from ._spectral import ClosedForm, descend_spectrally, first_stop
 from ._step_size import (
     Acceleration,
     MomentumRule,
@@ -41,6 +43,15 @@ SMALL_MATRIX = 64
 
 PRODUCTS_FOR_L = 40
 """Products with X that estimating L costs, about."""
+
+STEP_OVERHEAD = 20_000
+"""Multiplications in whose time the interpreter gets through a step of the loop, whatever the size of X."""
+
+PLAIN_SPEED = 4
+"""How many times faster products of matrices multiply than the vector operations of a step."""
+
+WORTH_A_LOOP = 10**10
+"""Multiplications from which on a matrix takes so long that a sparse X is first descended by the loop."""
 
 
 class DivergenceError(ValueError):
@@ -64,9 +75,14 @@ class Settings:
         return self.learning_rate == "auto" or not (callable(self.learning_rate) or isinstance(self.learning_rate, str))
 
     @property
+    def to_limit(self) -> bool:
+        """Whether nothing ends the descent before its limit."""
+        return self.max_iter is None and self.tol is None
+
+    @property
     def of_loop(self) -> tuple[int | None, float | None]:
         """`max_iter` and `tol` of a loop."""
-        return (LOOP_MAX_ITER, LOOP_TOL) if self.max_iter is None and self.tol is None else (self.max_iter, self.tol)
+        return (LOOP_MAX_ITER, LOOP_TOL) if self.to_limit else (self.max_iter, self.tol)
 
     @property
     def wants_loop(self) -> bool:
@@ -92,22 +108,35 @@ def is_wide(rows: Rows, fit_intercept: bool) -> bool:
 
 
 def pose(rows: Rows, scaling: ScalingName, fit_intercept: bool, settings: Settings) -> Problem:
-    """The problem in the form that is cheapest to descend; every form gives the same iterates."""
+    """The problem in the form that is cheapest to descend, before anything is formed; all give the same iterates."""
+
+    def with_matrix() -> Problem:
+        if is_wide(rows, fit_intercept):
+            return WideProblem.of(rows, scaling, fit_intercept)
+        extremes = scaling in ("minmax", "maxabs")
+        return MomentProblem.of(moments_of(rows, extremes=extremes), rows, scaling, fit_intercept)
+
+    if settings.solver == "spectral":
+        return with_matrix()
     n, p = rows.n_used, rows.n_features + fit_intercept
     side = min(n, p)
-    if settings.solver != "spectral":
-        entries = rows.X.nnz if sparse.issparse(rows.X) else n * p
-        if side > LARGEST_MATRIX:
+    if side > LARGEST_MATRIX:
+        return RowProblem.of(rows, scaling, fit_intercept)
+    is_sparse = sparse.issparse(rows.X)
+    entries = rows.X.nnz if is_sparse else n * p
+    matrix = n * p * side + 10 * side**3
+    product = 2 * entries + 5 * (n + p) * rows.y.shape[1] + STEP_OVERHEAD
+    numeric = not isinstance(settings.learning_rate, str)
+    if numeric and settings.max_iter is not None:
+        on_rows = 2 * product * (settings.max_iter + PRODUCTS_FOR_L)
+        if PLAIN_SPEED * on_rows < matrix:
             return RowProblem.of(rows, scaling, fit_intercept)
-        numeric = not isinstance(settings.learning_rate, str)
-        if numeric and settings.max_iter is not None:
-            on_rows = 4 * entries * (settings.max_iter + PRODUCTS_FOR_L)
-            if on_rows < n * p * side + 10 * side**3:
-                return RowProblem.of(rows, scaling, fit_intercept)
-    if is_wide(rows, fit_intercept):
-        return WideProblem.of(rows, scaling, fit_intercept)
-    extremes = scaling in ("minmax", "maxabs")
-    return MomentProblem.of(moments_of(rows, extremes=extremes), rows, scaling, fit_intercept)
+    elif is_sparse and matrix > WORTH_A_LOOP:
+        on_rows = 2 * product * ((settings.max_iter or LOOP_MAX_ITER) + PRODUCTS_FOR_L)
+        if PLAIN_SPEED * on_rows < matrix and (settings.wants_loop or settings.to_limit):
+            problem = RowProblem.of(rows, scaling, fit_intercept)
+            return problem if settings.wants_loop else replace(problem, otherwise=with_matrix)
+    return with_matrix()
 
 
 @dataclass(frozen=True)
@@ -155,7 +184,7 @@ class Plan:
             nesterov=settings.nesterov,
             stable_rate=largest_stable_rate(problem.curvature, beta, settings.nesterov),
             loop=loop,
-            accelerated=loop and automatic and settings.momentum == "auto",
+            accelerated=loop and automatic and settings.momentum == "auto" and settings.max_iter is None,
             learning_rate=settings.learning_rate,
         )
 
@@ -172,6 +201,25 @@ class Plan:
     def recurrence(self, modes: Any) -> Recurrence:
         """One step of this descent on each mode."""
         return Recurrence(2.0 * self.rate * modes.eigenvalues, self.momentum, self.nesterov)
+
+    def closed_form(self, problem: Problem, start: Array) -> ClosedForm:
+        """The descent from `start`, to be asked for any step."""
+        return ClosedForm(
+            modes=problem.modes,
+            start=start,
+            recurrence=self.recurrence(problem.modes),
+            target_scale=problem.target_scale,
+            target_share=problem.scaling.target_share,
+            limit=cache(lambda: problem.limit(start)),
+        )
+
+    def gradient(self, problem: Problem, theta: Array) -> Array:
+        """∇J as this descent uses it at theta: of the closed form, what its first step from there comes to."""
+        if self.loop:
+            return problem.objective.gradient(theta)
+        closed = self.closed_form(problem, theta)
+        done = closed.recurrence.powers([1])[1][0]
+        return -problem.modes.combine(done[:, None] * closed.gap) / self.rate  # type: ignore[no-any-return]
 
     def rules(self, problem: Problem) -> tuple[StepRule, MomentumRule | None, bool]:
         """Step rule, momentum rule and whether it is Nesterov's, for the loop."""
@@ -198,6 +246,8 @@ def solve(
         raise DivergenceError(divergence_message(problem, plan, plan.rate, feature_name, "does not converge"))
     if plan.loop:
         descent, model = _loop(problem, settings, plan, start, held_out, observe)
+        if descent.status is Status.NOT_CONVERGED and problem.otherwise is not None:
+            return solve(problem.otherwise(), settings, start, feature_name, held_out, observe)
     else:
         problem, descent, model = _closed_form(problem, settings, plan, start, held_out, observe)
 
@@ -212,6 +262,8 @@ def solve(
     elif np.isnan(plan.rate) and descent.last.value > 2.0 * max(descent.values[0], descent.last.value / 1e300):
         happened = f"ended higher than it began ({_reached(descent)}, {descent.values[0]:.3g} at the start)"
         warn(divergence_message(problem, plan, descent.rate, feature_name, happened))
+    if descent.status is Status.LIMIT and len(problem.given_up):
+        warn(_given_up_message([feature_name(int(j)) for j in problem.given_up]))
     return Solution(problem, descent, model, plan.stable_rate, "loop" if plan.loop else "spectral")
 
 
@@ -235,55 +287,59 @@ def _closed_form(
     held_out: HeldOut | None,
     observe: Observer | None,
 ) -> tuple[Problem, Descent, Model]:
-    models: list[Model] = []
+    def run(closed: ClosedForm, max_iter: int | None) -> Descent:
+        asked = None if settings.tol is None else threshold(problem, settings.tol)
+        return descend_spectrally(closed, plan.rate, max_iter=max_iter, threshold=asked, held_out=held_out)
 
-    def limit(theta: Array) -> tuple[Array, float]:
-        reached, found = problem.limit(theta)
-        models.append(found.model)
-        return reached, float(found.minimum.sum())
-
-    def run(problem: Problem, max_iter: int | None) -> Descent:
-        models.clear()
-        return descend_spectrally(
-            problem.modes,
-            start,
-            plan.recurrence(problem.modes),
-            plan.rate,
-            max_iter=max_iter,
-            threshold=None if settings.tol is None else threshold(problem, settings.tol),
-            target_scale=problem.target_scale,
-            limit=limit,
-            held_out=held_out,
-        )
-
-    if settings.max_iter is None and settings.tol is None:
-        problem = problem.sharper_limit() or problem
-        descent = run(problem, None)
-    else:
-        descent = run(problem, settings.max_iter)
-        sharper = problem.sharper_limit() if models else sharpened(problem, plan.reach, descent.last.n_steps)
-        if sharper not in (None, problem):
-            problem = sharper  # also for `limit`
-            descent = run(problem, settings.max_iter)
+    if settings.to_limit:
+        problem = problem.for_limit()
+    closed = plan.closed_form(problem, start)
+    descent = run(closed, settings.max_iter)
+    sharper = resolved(problem, plan, start, descent.last.n_steps)
+    if sharper is not problem:
+        problem, closed = sharper, plan.closed_form(sharper, start)
+        descent = run(closed, settings.max_iter)
     if observe is not None:
-        recurrence = plan.recurrence(problem.modes)
-        stopped = first_stop(problem.modes, start, recurrence, plan.rate, descent.steps[1:], observe)
+        stopped = first_stop(closed, plan.rate, descent.steps[1:], observe)
         if stopped is not None:
-            descent = replace(run(problem, stopped), status=Status.STOPPED)
-    return problem, descent, models[-1] if models else _model_at(problem, descent)
+            descent = replace(run(closed, stopped), status=Status.STOPPED)
+    if descent.status is Status.DIVERGED:
+        return problem, descent, _model_at(problem, descent)
+    at_limit = descent.status is Status.LIMIT and held_out is None
+    model, value = model_at(problem, closed, descent.last, at_limit=at_limit)
+    if descent.last.n_steps == descent.steps[-1]:
+        descent.values[-1] = value
+    return problem, replace(descent, last=descent.last._replace(value=value)), model
 
 
 P = TypeVar("P", bound=Problem)
 
 
-def sharpened(problem: P, rate: float, n_steps: int) -> P:
+def resolved(problem: P, plan: Plan, start: Array, n_steps: int) -> P:
     r"""The problem with as exact modes as so many steps need: the rounding of A grows with ηLk up to λ_max/λ_min.
 
-    `rate` is η/(1 − β), what a step comes to with momentum.
+    With momentum a step comes to η/(1 − β) in the long run.
     """
-    reach = rate * problem.curvature * n_steps
-    amplification = min(reach, 1.0 / max(problem.modes.smallest, EPS))
-    return problem.sharper(amplification) or problem  # type: ignore[return-value] # of the same kind
+    for _ in range(2):  # sharper modes may show that the limit was, or was not, reached
+        if plan.closed_form(problem, start).has_arrived(n_steps):
+            better = problem.for_limit()
+        else:
+            amplification = min(plan.reach * problem.curvature * n_steps, 1.0 / max(problem.modes.smallest, EPS))
+            better = problem.sharper(amplification)
+        if better is problem:
+            break
+        problem = better  # type: ignore[assignment] # of the same kind
+    return problem
+
+
+def model_at(problem: Problem, closed: ClosedForm, iterate: Iterate, *, at_limit: bool = False) -> tuple[Model, float]:
+    """The model of an iterate, and its J: on the rows where coefficients are so large that storing them shows in J."""
+    if at_limit or closed.has_arrived(iterate.n_steps):
+        return closed.limit()[1].model, iterate.value
+    model = problem.scaling.model(iterate.theta, problem.fit_intercept)
+    if problem.rows is None or problem.modes.smallest > LIMIT_TOO_LOSSY:
+        return model, iterate.value
+    return model, float(problem.scaling.target_share @ loss_of(model, problem.rows, problem.scaling))
 
 
 def _model_at(problem: Problem, descent: Descent) -> Model:
@@ -312,6 +368,14 @@ def _loop(
         observe=observe,
     )
     return descent, _model_at(problem, descent)
+
+
+def _given_up_message(names: list[str]) -> str:
+    some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    return (
+        f"What tells {some} apart, or from a constant, is no more than the rounding of such large numbers in float64: "
+        "that direction was left out. If it matters, subtract an offset from these columns before they are rounded."
+    )
 
 
 def warn(message: str) -> None:
@@ -351,8 +415,8 @@ def _convergence_message(problem: Problem, settings: Settings, plan: Plan, desce
         condition = format(modes.condition_number, ".3g")
         more = 0
         if settings.rate_is_constant:
-            gap = modes.optimum - modes.coordinates(start)
-            needed = first_step(gradient_square(modes, gap), asked, plan.recurrence(modes), FAR)
+            closed = plan.closed_form(problem, start)
+            needed = first_step(closed.gradient_square, asked, closed.recurrence, FAR)
             more = needed - descent.last.n_steps
         if more > 0:
             steps = f"about {more:.3g} more steps (max_iter)" + (" without acceleration" if plan.accelerated else "")

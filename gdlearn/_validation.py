@@ -83,6 +83,17 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, list | tuple | range) and len(value) > 0
 
 
+def is_numeric_array(value: Any) -> bool:
+    """A non-empty array, list or tuple of real numbers, of one or two dimensions."""
+    if isinstance(value, str) or not (hasattr(value, "__array__") or isinstance(value, list | tuple)):
+        return False
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        return False
+    return array.ndim in (1, 2) and array.size > 0
+
+
 def open_fraction(value: Any) -> bool:
     """A number in (0, 1)."""
     return positive_real(value) and float(value) < 1
@@ -132,6 +143,18 @@ def check_scaling(owner: str, scaling: Any) -> None:
         scaling,
         '"standard", "minmax", "maxabs" or None',
         one_of("standard", "minmax", "maxabs", None),
+    )
+
+
+def check_init(owner: str, init: Any) -> None:
+    """Where a descent starts: a name, or numbers whose shape is checked when the data are known."""
+    check_parameter(
+        owner,
+        "init",
+        init,
+        '"auto", "zero", "mean" or an array of numbers in the original units, the intercept first',
+        one_of("auto", "zero", "mean"),
+        is_numeric_array,
     )
 
 

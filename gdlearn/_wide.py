@@ -8,17 +8,19 @@ blocks of columns.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from ._blocks import Array, Rows, dense, slices
-from ._modes import EPS, RANK_TOLERANCE, held_values
+from ._blocks import EPS, Array, Rows, dense, slices
 from ._moments import safe_exponents, triangle
 from ._scaling import Scaling, ScalingName, shift_and_scale
+
+ROOT_RESOLUTION = 1e-7
+"""σ relative to the largest below which the vectors ZᵀUσ⁻¹, left as products with X, lose their digits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +38,8 @@ class Columns:
         In units of 2**target_exponent.
     scaling : Scaling
     fit_intercept : bool
-    feature_square : ndarray of shape (d,), float64
-        Mean square of each feature in scaled coordinates.
+    mean, variance : ndarray of shape (d,), float64
+        Of each feature, in units of 2**exponent.
     centred : bool
         Whether the shift is the mean of each column, so that the intercept is a mode by itself.
     """
@@ -48,7 +50,8 @@ class Columns:
     y: Array
     scaling: Scaling
     fit_intercept: bool
-    feature_square: Array
+    mean: Array
+    variance: Array
     centred: bool
 
     @classmethod
@@ -77,13 +80,29 @@ class Columns:
             exponent=exponent,
         )
         y = (rows.y if used is None else rows.y[used]).astype(np.float64)
-        target_exponent = int(safe_exponents(np.abs(y).max(axis=0)).max())
+        target_exponent = safe_exponents(np.abs(y).max(axis=0))
         scaling = Scaling(shift, scale, exponent, target_exponent)
         centred = name == "standard" and fit_intercept
-        with np.errstate(over="ignore"):
-            square = (variance + (mean - shift) ** 2) / scale**2
         y = np.ldexp(y, -target_exponent)
-        return cls(rows, used, np.sqrt(share), y, scaling, fit_intercept, square, centred)
+        return cls(rows, used, np.sqrt(share), y, scaling, fit_intercept, mean, variance, centred)
+
+    @property
+    def feature_square(self) -> Array:
+        """Mean square of each feature in scaled coordinates."""
+        with np.errstate(over="ignore"):
+            square: Array = (self.variance + (self.mean - self.scaling.shift) ** 2) / self.scaling.scale**2
+        return square
+
+    def in_coordinates(self, scaling: Scaling) -> Columns:
+        """The same columns in other coordinates, centred where there is an intercept."""
+        return replace(self, scaling=scaling, centred=self.fit_intercept)
+
+    def dense(self) -> Array:
+        """All columns of diag(√(w/W)) X̃ at once."""
+        out = np.zeros((len(self.share), self.rows.n_features))
+        for columns, block in self.blocks():
+            out[:, columns] = block
+        return out
 
     def blocks(self) -> Iterator[tuple[Any, Array]]:
         """Yield slices (or indices) of the features and the matching columns of diag(√(w/W)) X̃."""
@@ -155,6 +174,7 @@ class KernelModes:
     minimum: Array
     error: float
     smallest: float
+    unresolved: bool
     intercept_mode: int | None
     """Where the intercept is a mode by itself: its place, with a column of zeros in U."""
 
@@ -174,16 +194,17 @@ class KernelModes:
                 total = triangle(np.vstack([total, block.T]))
             else:
                 total = total + block @ block.T
-        noise = 4 * EPS * n
+        noise = ROOT_RESOLUTION if root else EPS * (8 * n + 2 * np.sqrt(columns.rows.n_features))
         if root:
-            noise = RANK_TOLERANCE * np.sqrt(n)
             _, s, Ut = linalg.svd(total, full_matrices=False, check_finite=False, lapack_driver="gesvd")
             values, U = s, Ut.T
         else:
             values, U = (part[..., ::-1] for part in np.linalg.eigh(total))
         known_zero = int(columns.centred and len(values) == n)  # centred rows sum to zero
         values, U = values[: len(values) - known_zero], U[:, : U.shape[1] - known_zero]
-        held, smallest = held_values(values, noise)
+        largest = float(values[0]) if len(values) else 0.0
+        smallest = max(float(values[-1]) / largest, 0.0) if largest > 0 else 1.0
+        held = values > noise * largest
         values, U = values[held], U[:, held]
         error = min(1.0, 4 * EPS * float(values[0] / values[-1])) if len(values) else 0.0
         eigenvalues = values * values if root else values
@@ -199,7 +220,8 @@ class KernelModes:
         minimum = np.sum(rest * rest, axis=0)
         if root:
             smallest = smallest**2
-        return cls(columns, U, eigenvalues, optimum, minimum, error, smallest, place)
+        unresolved = not (root or held.all()) and largest > 0
+        return cls(columns, U, eigenvalues, optimum, minimum, error, smallest, unresolved, place)
 
     @property
     def condition_number(self) -> float:

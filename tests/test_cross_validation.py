@@ -65,6 +65,8 @@ def compare(model, X, y, tolerance=1e-10, *, weights=None, groups=None):
         model.fit(X, y, **fit)
         own = set(inner.get_params())
         inner.set_params(**{name: value for name, value in model.get_params().items() if name in own})
+        if model.init == "auto":
+            inner.set_params(init="mean")
         grid = {"learning_rate": model.learning_rates_.tolist(), "max_iter": model.max_iters_.tolist()}
         search = GridSearchCV(inner, grid, cv=model.cv, scoring=scorer).fit(X, y, **fit)
     theirs = -np.array([search.cv_results_[f"split{i}_test_score"] for i in range(search.n_splits_)])

@@ -24,13 +24,17 @@ def noisy(n=60, d=12, t=1, seed=0):
     return X, y[:, 0] if t == 1 else y
 
 
-def by_the_book(X, y, X_val, y_val, scaling, rate, patience, most, momentum=0.0, nesterov=False, weights=None):
+def by_the_book(
+    X, y, X_val, y_val, scaling, rate, patience, most, momentum=0.0, nesterov=False, weights=None, init="zero"
+):
     """The best step, coefficients there, the errors at all steps taken; momentum and rule written out."""
     Z, shift, scale = scaled(X, scaling, weights)
     Z, Z_val = (np.column_stack([np.ones(len(A)), A]) for A in (Z, (X_val - shift) / scale))
     y, y_val = y.reshape(len(y), -1), y_val.reshape(len(y_val), -1)
     w = (np.ones(len(y)) if weights is None else weights)[:, None]
     theta, velocity = np.zeros((Z.shape[1], y.shape[1])), 0.0
+    if init != "zero":
+        theta[0] = (w * y).sum(axis=0) / w.sum()
     errors = [float(np.sum((y_val - Z_val @ theta) ** 2) / len(y_val))]
     best, best_theta = 1, theta
     for k in range(1, most + 1):
@@ -55,12 +59,13 @@ def test_it_is_the_rule_of_the_book(seed, solver):
     patience, most = int(rng.choice([1, 4, 10])), int(rng.choice([7, 60, 900]))
     weights = rng.integers(1, 4, size=len(y)).astype(float) if seed % 5 == 0 else None
     train, held = train_test_split(np.arange(len(y)), test_size=0.3, random_state=seed)
-    options = {"scaling": scaling, "momentum": momentum, "nesterov": nesterov}
+    init = ["zero", "mean", "auto"][(seed // 2) % 3]
+    options = {"scaling": scaling, "momentum": momentum, "nesterov": nesterov, "init": init}
     part = None if weights is None else weights[train]
     probe = GradientDescentRegressor(1e-12, max_iter=1, **options).fit(X[train], y[train], part)
     rate = probe.max_stable_learning_rate_ * rng.choice([0.05, 0.4, 0.95])
     best, coef, intercept, errors = by_the_book(
-        X[train], y[train], X[held], y[held], scaling, rate, patience, most, momentum, nesterov, part
+        X[train], y[train], X[held], y[held], scaling, rate, patience, most, momentum, nesterov, part, init
     )
     model = GradientDescentRegressor(
         rate, solver=solver, max_iter=most, early_stopping=True, n_iter_no_change=patience, **options
@@ -109,7 +114,9 @@ def test_a_thousand_million_steps():
     assert 10**7 < model.n_iter_ < 10**11
     k = model.n_iter_
     steps = np.unique(np.concatenate([np.geomspace(1, k, 400), k * np.linspace(0.9, 1.1, 101)]).astype(np.int64))
-    _, coefs, intercepts, _ = gradient_descent_path(X[train], y[train], learning_rate=rate, iterations=steps)
+    _, coefs, intercepts, _ = gradient_descent_path(
+        X[train], y[train], learning_rate=rate, iterations=steps, init="mean"
+    )
     errors = np.mean((y[held][:, None] - X[held] @ coefs - intercepts) ** 2, axis=0)
     best = np.mean((y[held] - model.predict(X[held])) ** 2)
     assert best <= errors.min() * (1 + 1e-14)
@@ -132,7 +139,7 @@ def test_held_out_rows_take_no_part():
     model = GradientDescentRegressor(**options).fit(X, y)
     assert_allclose(model.feature_mean_, X[train].mean(axis=0), rtol=1e-12)
     assert_allclose(model.feature_scale_, X[train].std(axis=0), rtol=1e-12)
-    alone = GradientDescentRegressor(max_iter=model.n_iter_).fit(X[train], y[train])
+    alone = GradientDescentRegressor(max_iter=model.n_iter_, init="mean").fit(X[train], y[train])
     assert_allclose(model.coef_, alone.coef_, rtol=1e-9)
     assert_allclose(model.loss_, alone.loss_, rtol=1e-12)
     assert_allclose(
@@ -195,7 +202,7 @@ def test_with_a_tolerance_whichever_comes_first():
     options = {"early_stopping": True, "random_state": 0}
     for solver in ("loop", "spectral"):
         first = GradientDescentRegressor(0.01, tol=0.3, solver=solver, **options).fit(X, y)
-        assert first.n_iter_ == GradientDescentRegressor(0.01, tol=0.3).fit(X[train], y[train]).n_iter_
+        assert first.n_iter_ == GradientDescentRegressor(0.01, tol=0.3, init="mean").fit(X[train], y[train]).n_iter_
         with pytest.warns(ConvergenceWarning, match="asks for"):
             GradientDescentRegressor(1e-5, tol=1e-9, max_iter=5, solver=solver, **options).fit(X, y)
 

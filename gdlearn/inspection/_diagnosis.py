@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 
 from .._blocks import Array
-from .._modes import Modes, modes_of
-from .._objective import Quadratic
+from .._modes import Modes
 from .._problem import MomentProblem, WideProblem
 from .._scaling import ScalingName
 from .._solve import Plan
@@ -148,8 +147,8 @@ def causes(case: Case) -> tuple[float, float]:
 def modes_in(problem: Posed, shift: Array, scale: Array) -> Any:
     """The modes of the same rows in the coordinates (x − shift)/scale."""
     scaling = replace(problem.scaling, shift=shift, scale=scale)
-    if isinstance(problem, MomentProblem):
-        return modes_of(Quadratic.of(problem.moments, scaling, problem.fit_intercept), problem.moments, scaling)
+    if problem.finder is not None:
+        return problem.finder.modes.carried(problem.finder.scaling, scaling, problem.fit_intercept)
     columns = replace(problem.columns, scaling=scaling, centred=False)
     return KernelModes.of(columns, root=problem.from_root)
 

@@ -10,14 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from .._blocks import Array, Rows
-from .._modes import EPS
-from .._problem import refuse_overflow
+from .._blocks import EPS, Array, Rows
+from .._problem import refuse_overflow, starting_point
 from .._recurrence import FAR, Recurrence, first_step
 from .._regressor import GradientDescentRegressor
 from .._scaling import ScalingName
 from .._solve import Plan, Settings, pose
-from .._spectral import fit_square, steps_to_limit
 from .._validation import (
     InvalidParameterError,
     boolean,
@@ -272,7 +270,7 @@ def _posed(rows: Rows, name: ScalingName, fit_intercept: bool) -> Posed:
     with np.errstate(all="ignore"):  # what overflows is refused
         problem = cast(Posed, pose(rows, name, fit_intercept, Settings(solver="spectral")))
         refuse_overflow(problem.feature_square)
-        return problem.sharper_limit() or problem
+        return problem.for_limit()
 
 
 def _condition_number(problem: Posed, standard: Posed) -> float:
@@ -288,8 +286,7 @@ def _steps(problem: Posed, plan: Plan) -> float:
     """Steps to the limit, counted as `n_iter_` is."""
     if plan.unstable:
         return np.inf
-    modes = problem.modes
-    return steps_to_limit(modes, modes.optimum, plan.recurrence(modes), problem.target_scale)
+    return plan.closed_form(problem, starting_point(problem, "zero")).steps_to_limit()
 
 
 def _with_intercept(problem: Posed, values: Array, of_intercept: float = 1.0) -> Array:
@@ -310,7 +307,7 @@ def _features(case: Case, vectors: Array) -> dict[str, list[Any]]:
         "feature": [INTERCEPT] * problem.fit_intercept + case.names,
         "scale": np.sqrt(square).tolist(),
         "original_scale": _with_intercept(problem, original).tolist(),
-        "partial": np.ldexp(partial(gradient, axis=1), chart.target_exponent).tolist(),
+        "partial": partial(np.ldexp(gradient, chart.target_exponent), axis=1).tolist(),
         "curvature": (2.0 * square).tolist(),
         "share": shares(modes.eigenvalues, vectors, square).tolist(),
     }
@@ -342,9 +339,8 @@ def _modes(case: Case, vectors: Array) -> dict[str, list[Any]]:
     grows = explodes(plan, values)
     recurrence = plan.recurrence(problem.modes)
     steps = []
-    for weight, h, without_end in zip(
-        fit_square(problem.modes, problem.modes.optimum), recurrence.h, grows, strict=True
-    ):
+    closed = plan.closed_form(problem, starting_point(problem, "zero"))
+    for weight, h, without_end in zip(closed.fit_square, recurrence.h, grows, strict=True):
         alone = Recurrence(np.array([h]), plan.momentum, plan.nesterov)
         steps.append(np.inf if without_end else float(first_step(weight[None], bound, alone, FAR)))
     names = [INTERCEPT] * problem.fit_intercept + case.names
