@@ -125,30 +125,44 @@ class Modes:
 
         J − J_min = ‖Mθ − q‖² with :math:`M = \Lambda^{1/2}V^T T`, T the map from the other coordinates to these. M may
         be badly scaled, by rows and by columns, but its factors are not; the one-sided Jacobi method finds even the
-        smallest singular values of such a matrix to all digits (Drmač and Veselić 2008).
+        smallest singular values of such a matrix to all digits.
+
+        References
+        ----------
+        Drmač, Veselić (2008), *New fast and accurate Jacobi SVD algorithm I*, SIAM J. Matrix Anal. Appl. 29.
+        https://doi.org/10.1137/050639193
         """
         root = np.sqrt(self.eigenvalues)[:, None]
         M = scaling.of_functional(root * self.vectors.T, other, fit_intercept)
         if not np.isfinite(M).all():
             raise ValueError(OVERFLOW)
-        m = len(M)
-        sva, U, V = np.zeros(0), np.zeros((M.shape[1], 0)), np.zeros((0, 0))
-        if m:
-            sva, U, V, work, *_ = linalg.lapack.dgejsv(M.T, joba=2, jobu=0, jobv=0, jobr=0)
-            sva, U = sva * (work[0] / work[1]), U[:, :m]
+        s, U, V = _singular_values(M)
         with np.errstate(over="ignore", under="ignore"):
-            eigenvalues = sva * sva
+            eigenvalues = s * s
         if not np.isfinite(eigenvalues).all():
             raise ValueError(OVERFLOW)
-        optimum = (V.T @ (root * self.optimum)) / np.where(sva > 0, sva, 1.0)[:, None]
+        optimum = (U.T @ (root * self.optimum)) / np.where(s > 0, s, 1.0)[:, None]
         return replace(
             self,
             eigenvalues=np.maximum(eigenvalues, np.finfo(float).tiny),
-            vectors=np.ascontiguousarray(U),
+            vectors=np.ascontiguousarray(V),
             optimum=optimum,
-            doubt=np.zeros(m),
-            given_up=np.zeros((len(U), 0)),
+            doubt=np.zeros(len(s)),
+            given_up=np.zeros((len(V), 0)),
         )
+
+
+def _singular_values(M: Array) -> tuple[Array, Array, Array]:
+    """s, U and V with M = U diag(s) Vᵀ of full row rank, by one-sided Jacobi rotations.
+
+    Of a square M as it is even the small entries of V have their digits; of a wide one LAPACK wants the transpose.
+    """
+    m, p = M.shape
+    if m == 0:
+        return np.zeros(0), np.zeros((0, 0)), np.zeros((p, 0))
+    s, left, right, work, *_ = linalg.lapack.dgejsv(M if m == p else M.T, joba=2, jobu=0, jobv=0, jobr=0)
+    s = s * (work[0] / work[1])
+    return (s, left, right) if m == p else (s, right, left[:, :m])
 
 
 OVERFLOW = 'The squares of the features overflow float64 in the coordinates of scaling=None: use scaling="standard".'
