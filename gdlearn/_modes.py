@@ -175,8 +175,9 @@ def modes_of_matrix(quadratic: Quadratic, n_samples: int) -> Modes:
         offset = np.zeros_like(y_mean) if quadratic.fit_intercept else y_mean**2
         A, b, c = quadratic.covariance, quadratic.cross, quadratic.target_variance + offset
     else:
-        A, c = quadratic.hessian() / 2.0, quadratic.target_variance + y_mean**2
-        b = -quadratic.gradient(np.zeros((len(A), len(y_mean)))) / 2.0
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # looked for below
+            A, c = quadratic.hessian() / 2.0, quadratic.target_variance + y_mean**2
+            b = -quadratic.gradient(np.zeros((len(A), len(y_mean)))) / 2.0
     if not np.isfinite(A).all():
         raise ValueError(OVERFLOW)
     eigenvalues, vectors = np.linalg.eigh(A) if len(A) else (np.zeros(0), A)

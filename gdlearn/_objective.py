@@ -274,9 +274,11 @@ class Quadratic:
     def of(cls, moments: Moments, scaling: Scaling, fit_intercept: bool) -> Quadratic:
         """The quadratic in the coordinates of `scaling`."""
         d = moments.n_features
-        C = moments.covariance
+        C, gap = moments.covariance, moments.mean[:d] - scaling.shift
+        if moments.mean_rest is not None:  # a feature shifted by its mean is centred; another is off by this much
+            gap = np.where(gap == 0, 0.0, gap + moments.mean_rest[:d])
         return cls(
-            mean=(moments.mean[:d] - scaling.shift) / scaling.scale,
+            mean=gap / scaling.scale,
             target_mean=moments.mean[d:],
             covariance=C[:d, :d] / scaling.scale / scaling.scale[:, None],
             cross=C[:d, d:] / scaling.scale[:, None],

@@ -272,7 +272,9 @@ class MomentProblem:
 
     def limit(self, start: Array) -> tuple[Array, Limit]:
         """In the best conditioned coordinates, refined where that is called for, then carried to these."""
-        return self.finder.limit(start, self.scaling, self.feature_square == 0)
+        d = self.moments.n_features
+        zero = (self.moments.covariance.diagonal()[:d] == 0) & (self.moments.mean[:d] == self.scaling.shift)
+        return self.finder.limit(start, self.scaling, zero)
 
 
 def features_of(directions: Array, fit_intercept: bool) -> NDArray[np.intp]:
@@ -410,7 +412,8 @@ class WideProblem:
     def limit(self, start: Array) -> tuple[Array, Limit]:
         """The solution nearest to the start, corrected by its own residuals where rounding left some."""
         if self.finder is not None:
-            return self.finder.limit(start, self.scaling, self.feature_square == 0)
+            zero = (self.columns.variance == 0) & (self.columns.mean == self.scaling.shift)
+            return self.finder.limit(start, self.scaling, zero)
         modes: Any = self.modes
         theta = start + modes.combine(modes.optimum - modes.coordinates(start))
         minimum = modes.minimum

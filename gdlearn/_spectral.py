@@ -56,7 +56,7 @@ class ClosedForm:
     @property
     def fit_square(self) -> Array:
         """The weights of e² in what J is above its least, of shape (m, t)."""
-        weight: Array = self.modes.eigenvalues[:, None] * self.gap**2
+        weight: Array = (np.sqrt(self.modes.eigenvalues)[:, None] * self.gap) ** 2
         return weight
 
     @property

@@ -24,6 +24,7 @@ BAD = {
     "momentum": [1.0, -0.1, np.nan, 2, "high", None, True],
     "nesterov": [None, 1, "yes"],
     "scaling": ["robust", True, 1, "Standard"],
+    "init": ["ones", None, 0.0, [1.0, 2.0], [np.nan] * 11, [[0.0] * 11] * 2, ["a"] * 11, True],
     "fit_intercept": [None, 1, "no"],
     "max_iter": [0, -1, 1.5, np.inf, np.nan, "many", True, 10.0],
     "tol": [0, -1e-3, np.nan, np.inf, "small", True],

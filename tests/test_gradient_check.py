@@ -1,11 +1,15 @@
 """The gradient check passes what is right and fails what is wrong, at every scale of the data."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.optimize import check_grad
 from sklearn.datasets import load_diabetes
 
+import gdlearn._problem
 import gdlearn._regressor
+import gdlearn._solve
 from gdlearn import GradientCheckError, GradientDescentRegressor, MeanSquaredError, check_gradient
 from gdlearn._objective import Quadratic
 
@@ -148,19 +152,94 @@ def test_fit_verifies_its_own_gradient(scale, scaling, options):
     assert not hasattr(model.set_params(check_gradient=False).fit(X, y), "gradient_check_")
 
 
+def planted(monkeypatch, where, name, factor):
+    """What a room computes, times a factor: a fault that only this room has."""
+    right = getattr(where, name)
+    monkeypatch.setattr(where, name, lambda *args, **kwargs: factor * right(*args, **kwargs))
+
+
+def halved_step(monkeypatch):
+    """The recurrence takes half of η."""
+    right = gdlearn._solve.Recurrence
+    monkeypatch.setattr(gdlearn._solve, "Recurrence", lambda h, *rest: right(h / 2, *rest))
+
+
+def wrong_modes(name):
+    def plant(monkeypatch, factor):
+        right = gdlearn._problem.modes_of_matrix
+
+        def modes(*args):
+            found = right(*args)
+            positive = factor if factor > 0 or name != "eigenvalues" else 2.0
+            return dataclasses.replace(found, **{name: positive * getattr(found, name)})
+
+        monkeypatch.setattr(gdlearn._problem, "modes_of_matrix", modes)
+
+    return plant
+
+
+def wrong_kernel(monkeypatch, factor):
+    right = gdlearn._problem.KernelModes.of
+
+    def of(*args, **kwargs):
+        found = right(*args, **kwargs)
+        return dataclasses.replace(found, optimum=factor * found.optimum)
+
+    monkeypatch.setattr(gdlearn._problem.KernelModes, "of", of)
+
+
+LOOP = {"solver": "loop", "max_iter": 3}
+WIDE = {"wide": True}
+PLANTED = {
+    "closed form, eigenvalues": (wrong_modes("eigenvalues"), {}),
+    "closed form, optimum": (wrong_modes("optimum"), {}),
+    "closed form, eigenvalues, unscaled": (wrong_modes("eigenvalues"), {"scaling": None}),
+    "closed form, optimum, unscaled": (wrong_modes("optimum"), {"scaling": None}),
+    "closed form, optimum, momentum": (wrong_modes("optimum"), {"momentum": 0.9}),
+    "wide, optimum": (wrong_kernel, WIDE),
+    "loop on moments": (lambda patch, factor: planted(patch, Quadratic, "gradient", factor), LOOP),
+    "loop on moments, exact": (
+        lambda patch, factor: planted(patch, Quadratic, "gradient", factor),
+        {"learning_rate": "exact", "max_iter": 3},
+    ),
+    "loop, wide": (lambda patch, factor: planted(patch, MeanSquaredError, "gradient", factor), WIDE | LOOP),
+}
+
+
 @pytest.mark.parametrize("factor", [0.5, -1.0, 1.001])
 @pytest.mark.parametrize("scale", SCALES)
-def test_fit_fails_on_a_wrong_gradient_and_keeps_the_earlier_fit(monkeypatch, factor, scale):
-    X, y, w = rows()
+@pytest.mark.parametrize("fault", PLANTED)
+def test_fit_fails_on_a_wrong_gradient_and_keeps_the_earlier_fit(monkeypatch, fault, scale, factor):
+    plant, options = PLANTED[fault]
+    options = dict(options)
+    X, y, w = rows(n=30, d=90) if options.pop("wide", False) else rows()
     X, y = X * SCALES[scale][0], y * SCALES[scale][1]
-    model = GradientDescentRegressor(check_gradient=True, random_state=0).fit(X, y, w)
+    model = GradientDescentRegressor(check_gradient=True, random_state=0, **options).fit(X, y, w)
     before = dict(vars(model))
-    right = Quadratic.gradient
-    monkeypatch.setattr(gdlearn._regressor.MeanSquaredError, "gradient", None)  # the check asks the descent's own
-    monkeypatch.setattr(Quadratic, "gradient", lambda self, theta: factor * right(self, theta))
+    plant(monkeypatch, factor)
     with pytest.raises(GradientCheckError, match="Worst at coordinate"):
         model.fit(X, y, w)
     assert vars(model) == before
+
+
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.5}, {"scaling": None}, {"max_iter": 100}])
+def test_fit_fails_where_the_closed_form_takes_half_a_step(monkeypatch, options):
+    X, y, w = rows()
+    halved_step(monkeypatch)
+    with pytest.raises(GradientCheckError, match="Worst at coordinate"):
+        GradientDescentRegressor(0.01, check_gradient=True, **options).fit(X, y, w)
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e5, 1e7, 1e9])
+@pytest.mark.parametrize("scaling", ["standard", "minmax", "maxabs", None])
+@pytest.mark.parametrize("solver", ["spectral", "loop"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_features_far_from_zero_raise_no_false_alarm(offset, scaling, solver):
+    for seed in range(5):
+        X, y, w = rows(seed=seed)
+        options = {"max_iter": 3} if solver == "loop" else {}
+        model = GradientDescentRegressor(scaling=scaling, solver=solver, check_gradient=True, **options)
+        assert model.fit(X + offset * np.arange(1, 6), y + offset, w).gradient_check_.passed is not False
 
 
 def test_fit_catches_weights_forgotten_in_the_moments(monkeypatch):

@@ -241,8 +241,9 @@ def _remarks(case: Case) -> str:
     missing = len(case.names) - len(constant) - (len(modes.eigenvalues) - intercept)
     if missing > 0 and case.n_rows > len(case.names) and isinstance(modes, Modes):
         held = (modes.vectors[intercept:] ** 2).sum(axis=1)
+        # Copies take equal parts but for rounding: they keep the order of the features.
         part = np.where(case.constant, 0.0, 1.0 - held)
-        names = [case.names[j] for j in np.argsort(-part, kind="stable") if part[j] > 1e-3]
+        names = [case.names[j] for j in np.argsort(-np.round(part, 6), kind="stable") if part[j] > 1e-3]
         if names:
             text += f"; {listed(names)} are exactly collinear, which costs no steps but leaves their coefficients open"
     return text
