@@ -11,6 +11,8 @@ import gdlearn
 
 PACKAGE = Path(gdlearn.__file__).parent
 ORDER = [
+    "_warnings",
+    "_columns",
     "_validation",
     "_blocks",
     "_moments",
