@@ -129,9 +129,9 @@ class Columns:
         expression = self._expression(place)
         if not hasattr(self.given, "shape"):
             return f"np.array({expression}, dtype=float)"
-        return expression + {"polars": ".cast(pl.Float64)", "pyarrow": '.cast("double")'}.get(
-            self._library, ".astype(float)"
-        )
+        if self._library == "polars":
+            return expression + (".cast(pl.String)" if _are_labels(self._dtype(place)) else "") + ".cast(pl.Float64)"
+        return expression + ('.cast("double")' if self._library == "pyarrow" else ".astype(float)")
 
     def refuse_strangers(self) -> None:
         """Raise unless every value is a real number or missing."""
@@ -155,7 +155,7 @@ class Columns:
             if self.labels is not None:
                 raise ValueError(f"{subject} has dtype {dtype}, which is not that of real numbers.")
             return  # scikit-learn says so of an array
-        if str(dtype).lower().startswith(LABELS):
+        if _are_labels(dtype):
             raise ValueError(
                 f"{subject} has dtype {dtype}: these are labels, also where they look like numbers. If they are "
                 f"quantities convert them, e.g. {self._as_floats(place)}; if not, {self._of_labels}."
@@ -181,9 +181,9 @@ class Columns:
             self._refuse_text(place, row)
         if isinstance(value, DATES) or type(value).__name__ == "Period":
             raise ValueError(f"{subject} holds dates or times, {shown}. {IN_A_UNIT}")
-        raise ValueError(
-            f"{subject} holds values that are not real numbers, {shown}, of type {type(value).__name__}. Make a number "
-            "of each, or drop them."
+        raise TypeError(
+            f"{subject} holds values that are not real numbers, {shown}. The float() argument must be a string or a "
+            f"real number, not {type(value).__name__!r}: make a number of each, or drop them."
         )
 
     def _refuse_text(self, place: int, row: int) -> NoReturn:
@@ -262,7 +262,10 @@ class Columns:
         if not len(places):
             return
         table = array if array.ndim == 2 else array[:, None]
-        high, low = _extremes(table if len(places) == table.shape[1] else table[:, places])
+        lines = table.T if len(places) == table.shape[1] else table.T[places]  # of a frame these are contiguous
+        if max(int(lines.max()), -int(lines.min())) < EXACT_INTEGERS:
+            return
+        high, low = _extremes(lines)
         if table.dtype.kind in "iub":
             beyond = places[(high > EXACT_INTEGERS) | (low < -EXACT_INTEGERS)].tolist()
         else:  # 2**53 itself may have been 2**53 + 1, and a large number a float from the start
@@ -309,6 +312,10 @@ def _are_numbers(dtype: Any) -> bool:
     return NUMBER.match(str(dtype).lower()) is not None
 
 
+def _are_labels(dtype: Any) -> bool:
+    return str(dtype).lower().startswith(LABELS)
+
+
 def _may_exceed(dtype: Any) -> bool:
     """Whether values of this dtype may be integers beyond 2**53."""
     if isinstance(dtype, np.dtype):
@@ -347,9 +354,9 @@ def _first_nonfinite(array: Any) -> tuple[int, int]:
     return int(bad[:, place].argmax()), place
 
 
-def _extremes(table: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The largest and the smallest value of each column."""
-    high, low = table.max(axis=0), table.min(axis=0)
-    if sparse.issparse(table):
+def _extremes(lines: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The largest and the smallest value of each line."""
+    high, low = lines.max(axis=1), lines.min(axis=1)
+    if sparse.issparse(lines):
         return high.toarray().ravel(), low.toarray().ravel()
     return high, low
