@@ -67,11 +67,12 @@ class Columns:
     @classmethod
     def of(cls, given: Any, name: str) -> Columns:
         """Look at dtypes and names; no value is read, except those of lists."""
-        if hasattr(given, "column_names") and hasattr(given, "schema"):  # a table of Arrow
+        kind = type(given)  # of whose attributes no column and no index is one by chance
+        if hasattr(kind, "column_names"):  # a table of Arrow
             return cls(name, given, list(given.column_names), list(given.schema.types), given.shape)
-        if hasattr(given, "columns") and hasattr(given, "dtypes"):
+        if hasattr(kind, "columns") and hasattr(kind, "dtypes"):
             return cls(name, given, list(given.columns), list(given.dtypes), given.shape)
-        dtype = getattr(given, "dtype", getattr(given, "type", None))
+        dtype = getattr(given, "type" if _library(given) == "pyarrow" else "dtype", None)
         if str(dtype).startswith("Array("):  # a Series of Polars, each of whose values is a row
             given = np.asarray(given)
             dtype = given.dtype
@@ -105,13 +106,9 @@ class Columns:
         elif hasattr(self.given, "iloc"):
             column = self.given.iloc[:, place]
         else:
-            column = self.given.column(place) if self._library == "pyarrow" else self.given[:, place]
-        values: Iterable[Any] = column.to_pylist() if self._library == "pyarrow" else column
+            column = self.given.column(place) if _library(self.given) == "pyarrow" else self.given[:, place]
+        values: Iterable[Any] = column.to_pylist() if _library(self.given) == "pyarrow" else column
         return values
-
-    @property
-    def _library(self) -> str:
-        return type(self.given).__module__.partition(".")[0]
 
     def _label(self, place: int) -> str:
         label = place if self.labels is None else self.labels[place]
@@ -129,9 +126,9 @@ class Columns:
         expression = self._expression(place)
         if not hasattr(self.given, "shape"):
             return f"np.array({expression}, dtype=float)"
-        if self._library == "polars":
+        if _library(self.given) == "polars":
             return expression + (".cast(pl.String)" if _are_labels(self._dtype(place)) else "") + ".cast(pl.Float64)"
-        return expression + ('.cast("double")' if self._library == "pyarrow" else ".astype(float)")
+        return expression + ('.cast("double")' if _library(self.given) == "pyarrow" else ".astype(float)")
 
     def refuse_strangers(self) -> None:
         """Raise unless every value is a real number or missing."""
@@ -211,7 +208,7 @@ class Columns:
         if not any(_reads_as_number(value) for value in islice(self._values(place), LOOKED_AT)):
             raise ValueError(f"{start}, {shown}. They are not numbers: {self._of_labels}.")
         expression = self._expression(place)
-        if self._library == "polars":
+        if _library(self.given) == "polars":
             cure, gap = f"{expression}.cast(pl.Float64, strict=False)", "null"
         else:
             flat = self.labels is not None or len(self.shape) == 1
@@ -237,6 +234,8 @@ class Columns:
             for row, value in enumerate(self._values(place)):
                 try:
                     float(value)
+                except (TypeError, ValueError):  # missing
+                    continue
                 except OverflowError:
                     raise ValueError(
                         f"{self._subject(place)} holds a number that is too large for float64, first at row {row}: "
@@ -306,6 +305,10 @@ def shortened(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:40]}...{text[-10:]}"
 
 
+def _library(given: Any) -> str:
+    return type(given).__module__.partition(".")[0]
+
+
 def _are_numbers(dtype: Any) -> bool:
     if isinstance(dtype, np.dtype):
         return dtype.kind in "fiub"
@@ -337,6 +340,7 @@ def _reads_as_number(value: Any) -> bool:
 
 
 def _is_large_integer(value: Any) -> bool:
+    value = value.item() if isinstance(value, np.generic) else value  # NumPy 1 compares its uint64 as a float
     return bool(abs(value) > EXACT_INTEGERS and value % 1 == 0) and isinstance(value, Rational | Decimal)
 
 

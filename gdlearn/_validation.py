@@ -174,9 +174,9 @@ def check_random_state_parameter(owner: str, random_state: Any) -> None:
 
 def _in_memory(given: Any, name: str) -> Any:
     """What can be looked at: dask's collections computed, and nothing that crashes compiled code or hides values."""
-    if hasattr(given, "__dask_graph__"):
+    if hasattr(type(given), "__dask_graph__"):
         given = given.compute()
-    if callable(getattr(given, "collect", None)) and not hasattr(given, "__array__"):
+    if hasattr(type(given), "collect") and not hasattr(type(given), "__array__"):
         raise TypeError(f"{name} is a {type(given).__name__}: call {name}.collect() first, for a query holds no rows.")
     if isinstance(given, np.ma.MaskedArray) and np.ma.is_masked(given):
         raise ValueError(f"{name} is a masked array with masked entries: fill or drop them first.")

@@ -271,7 +271,7 @@ def test_warnings_of_a_search_point_at_the_line_that_called_it():
 
 NUMBERS = {
     **{f"pandas {t}": Pandas(t) for t in ("Int8", "Float32", "Float64", "uint16", "float16", "object")},
-    **{f"pandas {t}[pyarrow]": Pandas(f"{t}[pyarrow]") for t in ("int8", "uint32", "float", "double", "halffloat")},
+    **{f"pandas {t}[pyarrow]": Pandas(f"{t}[pyarrow]") for t in ("int8", "uint32", "float", "double")},
     "pandas Sparse[int]": Pandas("Sparse[int64]"),
     "pandas Sparse[float]": Pandas("Sparse[float64]"),
     "dask int64": Dask("int64"),
@@ -337,6 +337,16 @@ def test_rows_in_one_series_of_polars_are_fitted():
     X = polars.Series(rows.tolist(), dtype=polars.Array(polars.Float64, 2))
     np.testing.assert_array_equal(
         GradientDescentRegressor().fit(X, Y).coef_, GradientDescentRegressor().fit(rows, Y).coef_
+    )
+
+
+def test_names_of_columns_and_rows_are_not_attributes():
+    names = ["columns", "dtypes", "column_names", "schema", "collect", "dtype", "type", "iloc"]
+    rows = np.column_stack([np.roll(STEADY, k) ** 2 for k in range(len(names))])
+    frame, target = pd.DataFrame(rows, columns=names), pd.Series(Y, index=[*names, *range(N - len(names))])
+    np.testing.assert_array_equal(
+        GradientDescentRegressor().fit(frame, target, sample_weight=target**2).coef_,
+        GradientDescentRegressor().fit(rows, Y, sample_weight=Y**2).coef_,
     )
 
 
@@ -603,6 +613,8 @@ def test_a_complex_column_is_refused_by_name():
 
 
 def test_an_integer_that_float64_cannot_hold_is_refused_by_row():
+    with pytest.raises(ValueError, match=r"y holds a number that is too large for float64, first at row 1"):
+        GradientDescentRegressor().fit(STEADY[:3, None], [None, 10**400, 1.0])
     for value, shown in ((10**400, "1000"), (10**5000, "an integer of 16610 bits"), (Fraction(10**400, 3), "Fraction")):
         for box in (Lists(), Objects(), Pandas("object")):
             for key in ("X", "y", "predict", "sample_weight"):
