@@ -88,7 +88,9 @@ class Columns:
 
     @property
     def _n_columns(self) -> int:
-        return {1: 1, 2: self.shape[-1]}.get(len(self.shape), 0) if self.shape else 0
+        if len(self.shape) == 2:
+            return self.shape[1]
+        return 1 if len(self.shape) == 1 else 0
 
     def _dtype(self, place: int) -> Any:
         return self.dtypes[0 if self.labels is None else place]
