@@ -17,8 +17,9 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.utils import assert_all_finite
 from threadpoolctl import ThreadpoolController
+
+from ._columns import Columns
 
 T = TypeVar("T")
 Array = NDArray[np.float64]
@@ -151,8 +152,7 @@ class Rows:
     def refuse_nonfinite(self) -> None:
         """Raise, in scikit-learn's words, where X holds NaN or infinity and nobody has looked yet."""
         if self.unchecked:
-            with np.errstate(over="ignore", invalid="ignore"):
-                assert_all_finite(self.X, estimator_name=self.unchecked, input_name="X")
+            Columns.of(self.X, "X").refuse_nonfinite(self.X, self.unchecked)
 
     def sample(self, size: int) -> Array:
         """At most `size` rows, evenly spread over the weight: a heavy row comes more than once."""
@@ -179,7 +179,9 @@ class Rows:
         sample = np.sort(self.sample(65), axis=0)
         n, d = len(sample), self.n_features
         middle: Array = sample[n // 2]
-        if (np.abs(middle[:d]) <= sample[3 * n // 4, :d] - sample[n // 4, :d]).all():
+        with np.errstate(over="ignore"):  # from −1.8e308 to 1.8e308
+            spread = sample[3 * n // 4, :d] - sample[n // 4, :d]
+        if (np.abs(middle[:d]) <= spread).all():
             middle[:d] = 0.0  # about zero already: then X need not even be shifted
         return middle
 

@@ -53,7 +53,7 @@ class GradientDescentRegressor(DescendedModel):
         β in v ← βv − η∇J(θ), θ ← θ + v. "auto" is 0; only a loop with ``learning_rate="auto"`` and without `max_iter`,
         on its way to a tolerance or the limit, is accelerated (Nesterov's sequence with restarts).
     nesterov : bool, default=False
-        Whether the gradient is taken at θ + βv.
+        Whether the gradient is taken at θ + βv, which needs a momentum.
     scaling : "standard", "minmax", "maxabs" or None, default="standard"
         Coordinates of the descent: those of StandardScaler, MinMaxScaler, MaxAbsScaler, or of the features as given.
         Without an intercept a scaling divides but does not shift.

@@ -21,6 +21,7 @@ from ._step_size import largest_stable_rate
 from ._validation import (
     boolean,
     check_init,
+    check_nesterov,
     check_parameter,
     check_scaling,
     fraction,
@@ -68,7 +69,7 @@ class GradientDescentRegressorCV(DescendedModel):
     momentum : float in [0, 1), default=0.0
         β in v ← βv − η∇J(θ), θ ← θ + v.
     nesterov : bool, default=False
-        Whether the gradient is taken at θ + βv.
+        Whether the gradient is taken at θ + βv, which needs a momentum.
     early_stopping : bool, default=False
         Stop each descent, in the folds too, on rows held out of its training rows: a number of steps is then the most
         that are taken. See :class:`GradientDescentRegressor`.
@@ -275,8 +276,8 @@ class GradientDescentRegressorCV(DescendedModel):
         check_scaling(owner, self.scaling)
         check_init(owner, self.init)
         check_parameter(owner, "momentum", self.momentum, "a number in [0, 1)", fraction)
-        for name in ("fit_intercept", "nesterov"):
-            check_parameter(owner, name, getattr(self, name), "a boolean", boolean)
+        check_nesterov(owner, self.nesterov, self.momentum)
+        check_parameter(owner, "fit_intercept", self.fit_intercept, "a boolean", boolean)
         self._check_early_stopping()
 
     @property

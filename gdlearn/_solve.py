@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -34,6 +32,7 @@ from ._step_size import (
     largest_stable_rate,
     schedule,
 )
+from ._warnings import warn_where_called
 
 LOOP_TOL, LOOP_MAX_ITER = 1e-8, 1_000
 """Where the loop stops if neither tol nor max_iter says so."""
@@ -379,11 +378,8 @@ def _given_up_message(names: list[str]) -> str:
 
 
 def warn(message: str) -> None:
-    """Warn where the user called: at the first frame that is neither ours nor scikit-learn's."""
-    frame, depth = inspect.currentframe(), 1
-    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] in ("gdlearn", "sklearn"):
-        frame, depth = frame.f_back, depth + 1
-    warnings.warn(message, ConvergenceWarning, stacklevel=depth)
+    """Say what became of a descent."""
+    warn_where_called(message, ConvergenceWarning)
 
 
 def divergence_message(

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import numbers
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.utils import assert_all_finite, check_array, check_consistent_length
+from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import validate_data
 
-CHECK_OPTIONS: dict[str, Any] = {"accept_sparse": ["csr", "csc"], "accept_large_sparse": True, "dtype": "numeric"}
-"""How X is checked: any real dtype passes, for the blocks widen it to float64 themselves."""
+from ._columns import Columns, shortened
+from ._warnings import warn_where_called
+
+CHECK_OPTIONS: dict[str, Any] = {
+    "accept_sparse": ["csr", "csc"],
+    "accept_large_sparse": True,
+    "dtype": "numeric",
+    "ensure_all_finite": False,
+}
+"""How X is checked: any real dtype passes, for the blocks widen it to float64 themselves; NaN is searched for after."""
 
 PLAIN = (np.float64, np.float32)
 """The dtypes of arrays in which there is nothing to check but their values."""
 
-NOT_NUMBERS = (str, bytes, dt.date, dt.timedelta, np.datetime64, np.timedelta64)
-"""What a column of objects may hold that converts to a number which means something else, or not at all."""
-
-EXACT_INTEGERS = 2**53
-"""Float64 holds every integer up to this one."""
+SGD_RATES = {
+    "constant": 'SGDRegressor(learning_rate="constant", eta0=0.01) is learning_rate=0.01 here.',
+    "invscaling": "eta0/t**power_t of SGDRegressor is a callable here: learning_rate=lambda k: 0.01 / (k + 1) ** 0.25.",
+    "adaptive": "It lowers the rate where the noise of single rows stalls the descent, and the gradient over all rows "
+    'has no such noise: use a number, or "auto".',
+    "optimal": 'It follows from the penalty of SGDRegressor; here "auto" follows from the data, 1/L.',
+}
+"""What scikit-learn's stochastic descents call learning rates, and what to write here."""
 
 
 def _is_number(value: Any) -> bool:
@@ -78,8 +87,8 @@ def positive_integers(value: Any) -> bool:
 
 
 def _is_list(value: Any) -> bool:
-    if isinstance(value, np.ndarray):
-        return value.ndim == 1 and value.size > 0
+    if hasattr(value, "__array__"):  # also a Series
+        return np.ndim(value) == 1 and len(value) > 0
     return isinstance(value, list | tuple | range) and len(value) > 0
 
 
@@ -109,10 +118,13 @@ def one_of(*options: Any) -> Callable[[Any], bool]:
     return lambda value: (value is None and None in options) or (isinstance(value, str) and value in options)
 
 
-def check_parameter(owner: str, name: str, value: Any, allowed: str, *tests: Callable[[Any], bool]) -> None:
+def check_parameter(
+    owner: str, name: str, value: Any, allowed: str, *tests: Callable[[Any], bool], hint: str = ""
+) -> None:
     """Raise `InvalidParameterError` unless one of the tests accepts the value."""
     if not any(test(value) for test in tests):
-        raise InvalidParameterError(f"The {name!r} parameter of {owner} must be {allowed}. Got {value!r} instead.")
+        message = f"The {name!r} parameter of {owner} must be {allowed}. Got {value!r} instead."
+        raise InvalidParameterError(f"{message} {hint}".rstrip())
 
 
 class InvalidParameterError(ValueError, TypeError):
@@ -129,10 +141,22 @@ def check_scaling_and_steps(owner: str, learning_rate: Any, momentum: Any, neste
         positive_real,
         one_of("auto", "exact"),
         callable,
+        hint=SGD_RATES.get(learning_rate, "") if isinstance(learning_rate, str) else "",
     )
     check_parameter(owner, "momentum", momentum, '"auto" or a number in [0, 1)', one_of("auto"), fraction)
-    check_parameter(owner, "nesterov", nesterov, "a boolean", boolean)
+    check_nesterov(owner, nesterov, momentum)
     check_scaling(owner, scaling)
+
+
+def check_nesterov(owner: str, nesterov: Any, momentum: Any) -> None:
+    """A boolean that is true only beside a momentum, without which it would change nothing."""
+    check_parameter(owner, "nesterov", nesterov, "a boolean", boolean)
+    if nesterov and not positive_real(momentum):
+        raise InvalidParameterError(
+            f"The 'nesterov' parameter of {owner} must be False without a momentum, for it takes the gradient where "
+            f"the momentum would move theta. Got {nesterov!r} with momentum={momentum!r} instead: write momentum=0.9, "
+            "nesterov=True."
+        )
 
 
 def check_scaling(owner: str, scaling: Any) -> None:
@@ -171,54 +195,30 @@ def check_random_state_parameter(owner: str, random_state: Any) -> None:
     )
 
 
-def refuse_what_converts_silently(X: Any, name: str = "X") -> None:
-    """Refuse input that scikit-learn would take with a wrong meaning.
-
-    Masked entries whose mask would be ignored, strings that look like numbers, and sparse matrices whose indices
-    point outside (which crash compiled code).
-    """
-    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+def _in_memory(given: Any, name: str) -> Any:
+    """What can be looked at: dask's collections computed, and nothing that crashes compiled code or hides values."""
+    if hasattr(type(given), "__dask_graph__"):
+        given = given.compute()
+    if hasattr(type(given), "collect") and not hasattr(type(given), "__array__"):
+        raise TypeError(f"{name} is a {type(given).__name__}: call {name}.collect() first, for a query holds no rows.")
+    if isinstance(given, np.ma.MaskedArray) and np.ma.is_masked(given):
         raise ValueError(f"{name} is a masked array with masked entries: fill or drop them first.")
-    if sparse.issparse(X):
-        if _points_outside(X):
-            raise ValueError(
-                f"{name} is a {X.format.upper()} matrix whose indices or indptr point outside its shape {X.shape}. It "
-                "was built wrongly: see X.check_format(full_check=True), or build it from (data, (rows, columns))."
-            )
-        return
-    if hasattr(X, "columns") and hasattr(X, "dtypes"):
-        _refuse_columns(X, name)
-        return
-    try:
-        array = np.asarray(X)
-    except (ValueError, TypeError):
-        return  # ragged or no array at all: scikit-learn says so better
-    if array.dtype.kind in "mM":
+    if not sparse.issparse(given):
+        return given
+    if not name.startswith("X"):
+        raise TypeError(f"Sparse {name} is not supported: use {name}.toarray().")
+    if given.ndim != 2:
         raise ValueError(
-            f"{name} has dtype {array.dtype}, which is not numeric: convert it to numbers in a unit first."
+            f"Expected 2D input, got input with shape {given.shape}.\nReshape your data either using "
+            f"{name}.reshape(-1, 1) if your data has a single feature or {name}.reshape(1, -1) if it contains a single "
+            "sample."
         )
-    if array.dtype.kind in "US" or (array.dtype.kind == "O" and any(isinstance(v, str | bytes) for v in array.flat)):
+    if _points_outside(given):
         raise ValueError(
-            f"{name} holds strings, also where they look like numbers: convert it first, e.g. {name}.astype(float), or "
-            "encode categories with sklearn.preprocessing.OneHotEncoder."
+            f"{name} is a {given.format.upper()} matrix whose indices or indptr point outside its shape {given.shape}. "
+            "It was built wrongly: see X.check_format(full_check=True), or build it from (data, (rows, columns))."
         )
-
-
-def _refuse_columns(frame: Any, name: str) -> None:
-    """Name the columns of a DataFrame that are not numbers."""
-    dtypes = frame.dtypes
-    for place, (column, dtype) in enumerate(zip(frame.columns, list(dtypes), strict=True)):
-        kind = str(dtype).lower()
-        text = kind in ("string", "str", "category", "categorical", "enum") or kind.startswith(("string", "str["))
-        if kind == "object":
-            text = any(isinstance(value, NOT_NUMBERS) for value in frame.iloc[:, place])
-        if text or kind.startswith(
-            ("complex", "datetime", "timedelta", "date", "time", "duration", "period", "interval")
-        ):
-            raise ValueError(
-                f"Column {column!r} of {name} has dtype {dtype}, which is not numeric: drop it, or encode it first "
-                "(sklearn.compose.ColumnTransformer with OneHotEncoder for categories)."
-            )
+    return given
 
 
 def _points_outside(X: Any) -> bool:
@@ -244,36 +244,83 @@ def _outside(index: NDArray[Any], length: int) -> bool:
     return bool(len(index) > 0 and (index.min() < 0 or index.max() >= length))
 
 
-def warn_of_lost_digits(X: Any, name: str) -> None:
-    """Warn where integers are too large for float64 to tell neighbours apart."""
-    values = X.data if sparse.issparse(X) else X
-    dtype = getattr(values, "dtype", None)
-    if dtype is None or dtype.kind not in "iu" or dtype.itemsize < 8 or values.size == 0:
-        return
-    if values.max() > EXACT_INTEGERS or values.min() < -EXACT_INTEGERS:
-        warnings.warn(
-            f"{name} holds integers beyond 2**53, which float64 rounds to multiples of 2 or more: subtract an offset "
-            "in integers first if their last digits matter.",
-            UserWarning,
-            stacklevel=3,
+def _converted(given: Any, name: str, check: Callable[[Any], Any]) -> tuple[Any, Columns]:
+    """The array of real numbers that scikit-learn's check makes, and the columns it was made of."""
+    given = _in_memory(given, name)
+    columns = Columns.of(given, name)
+    columns.refuse_strangers()
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            array = check(given)
+            if array.dtype.kind == "O" or array.dtype.itemsize > 8:  # what is left of objects, and long doubles
+                array = array.astype(np.float64)
+    except OverflowError:
+        columns.refuse_too_large()
+        raise
+    return array, columns
+
+
+def _check_features(given: Any, name: str, estimator: Any = None, *, reset: bool = False) -> Any:
+    """X as an array of finite numbers; against, or for, what an estimator knows of its features."""
+
+    def check(given: Any) -> Any:
+        if estimator is None:
+            return check_array(given, input_name=name, **CHECK_OPTIONS)
+        return validate_data(estimator, given, reset=reset, **CHECK_OPTIONS)
+
+    X, columns = _converted(given, name, check)
+    columns.refuse_nonfinite(X, None if estimator is None else type(estimator).__name__)
+    columns.warn_of_lost_digits(X)
+    return X
+
+
+def _check_target(given: Any, name: str = "y") -> NDArray[Any]:
+    """y of shape (n_samples,) or (n_samples, n_targets), real and finite."""
+    if given is None:
+        raise ValueError(f"Regression requires y to be passed, but the target {name} is None.")
+
+    def check(given: Any) -> NDArray[Any]:
+        checked: NDArray[Any] = check_array(
+            given, ensure_2d=False, dtype="numeric", ensure_all_finite=False, input_name=name
         )
+        return checked
+
+    y: NDArray[Any]
+    y, columns = _converted(given, name, check)
+    columns.refuse_nonfinite(y)
+    columns.warn_of_lost_digits(y)
+    return y
 
 
 def check_weights(sample_weight: Any, n_samples: int, name: str = "sample_weight") -> NDArray[np.float64] | None:
     """Weights as float64 of shape (n_samples,), finite, nonnegative and not all zero; None stays None."""
     if sample_weight is None:
         return None
-    if isinstance(sample_weight, numbers.Real):
-        sample_weight = np.full(n_samples, float(sample_weight))
-    refuse_what_converts_silently(sample_weight, name)
-    try:
-        weight: NDArray[np.float64] = check_array(
-            sample_weight, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name=name, order="C"
+    if isinstance(sample_weight, str | bytes):
+        raise InvalidParameterError(
+            f"{name} must be None, a number or {n_samples} numbers >= 0. Got {shortened(sample_weight)} instead: for "
+            "weights that balance groups use sklearn.utils.class_weight.compute_sample_weight('balanced', groups)."
         )
-    except (ValueError, TypeError) as error:
-        raise type(error)(f"{name} cannot be used: {error}") from error
+    if isinstance(sample_weight, numbers.Real):
+        try:
+            sample_weight = np.full(n_samples, float(sample_weight))
+        except OverflowError:
+            raise ValueError(f"{name} is {shortened(sample_weight)}, which is too large for float64.") from None
+
+    def check(given: Any) -> NDArray[np.float64]:
+        try:
+            checked: NDArray[np.float64] = check_array(
+                given, ensure_2d=False, allow_nd=True, dtype=np.float64, order="C", ensure_all_finite=False
+            )
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"{name} cannot be used: {error}") from error
+        return checked
+
+    weight: NDArray[np.float64]
+    weight, columns = _converted(sample_weight, name, check)
     if weight.ndim != 1:
         raise ValueError(f"Sample weights must be 1D array or scalar, got {name} of shape {weight.shape}.")
+    columns.refuse_nonfinite(weight)
     if len(weight) != n_samples:
         raise ValueError(f"{name}.shape == {weight.shape}, expected {(n_samples,)}: one weight for each row of X.")
     if (weight < 0).any():
@@ -286,50 +333,23 @@ def check_weights(sample_weight: Any, n_samples: int, name: str = "sample_weight
     return weight
 
 
-def _check_xy(
-    X: Any, y: Any, check: Callable[..., tuple[Any, Any]], names: tuple[str, str] = ("X", "y")
-) -> tuple[Any, NDArray[Any]]:
-    X_name, y_name = names
-    refuse_what_converts_silently(X, X_name)
-    if sparse.issparse(y):
-        raise TypeError(f"Sparse {y_name} is not supported: use {y_name}.toarray().")
-    if y is not None:
-        refuse_what_converts_silently(y, y_name)
-    with np.errstate(over="ignore", invalid="ignore"):
-        X, y = check(X, y)
-        X, y = _float64_at_most(X, X_name), _float64_at_most(y, y_name)
-    if not np.isfinite(y).all():  # None in an array of objects became NaN
-        assert_all_finite(y, input_name=y_name)
-    warn_of_lost_digits(X, X_name)
-    warn_of_lost_digits(y, y_name)
-    return X, y
-
-
-def _float64_at_most(array: Any, name: str) -> Any:
-    """Long doubles and objects as float64."""
-    if array.dtype.kind != "O" and array.dtype.itemsize <= 8:
-        return array
-    array = array.astype(np.float64)
-    assert_all_finite(array.data if sparse.issparse(array) else array, input_name=name)
-    return array
-
-
-def _check_target(y: Any, name: str = "y") -> NDArray[Any]:
-    """y of shape (n_samples,) or (n_samples, n_targets), real and finite."""
-    checked: NDArray[Any] = check_array(y, ensure_2d=False, dtype="numeric", input_name=name)
-    return checked
+def _check_target_and_weights(X: Any, y: Any, sample_weight: Any) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+    """y and sample_weight beside an X that has been checked."""
+    y = _check_target(y)
+    check_consistent_length(X, y)
+    if y.ndim == 2 and X.shape == y.shape and len(y) == 1 and y.shape[1] > 1:
+        warn_where_called(
+            f"X and y are one row of {y.shape[1]} values each, which is one sample with as many features and targets. "
+            "If they are the samples of one feature, pass X.reshape(-1, 1) and y.reshape(-1).",
+            UserWarning,
+        )
+    return y, check_weights(sample_weight, X.shape[0])
 
 
 def validate_rows(X: Any, y: Any, sample_weight: Any) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None]:
     """Check X, y and sample_weight that come without an estimator."""
-
-    def check(X: Any, y: Any) -> tuple[Any, Any]:
-        X, y = check_array(X, input_name="X", **CHECK_OPTIONS), _check_target(y)
-        check_consistent_length(X, y)
-        return X, y
-
-    X, y = _check_xy(X, y, check)
-    return X, y, check_weights(sample_weight, X.shape[0])
+    X = _check_features(X, "X")
+    return X, *_check_target_and_weights(X, y, sample_weight)
 
 
 def validate_fit(
@@ -339,30 +359,26 @@ def validate_fit(
 
     The last result says whether X is still to be searched for NaN, which by itself would cost another read.
     """
-    plain = _is_plain(X, 2) and (_is_plain(y, 1) or _is_plain(y, 2)) and len(X) == len(y)
-
-    def check(X: Any, y: Any) -> tuple[Any, Any]:
-        checked: tuple[Any, Any] = validate_data(
-            estimator, X, y, reset=True, multi_output=True, y_numeric=True, skip_check_array=plain, **CHECK_OPTIONS
-        )
-        return checked
-
-    X, y = _check_xy(X, y, check)
-    weight = check_weights(sample_weight, X.shape[0])
-    later = plain and (weight is None or bool(weight.all()))  # NaN in a row without weight would not show
-    if plain and not later:
-        assert_all_finite(X, estimator_name=type(estimator).__name__, input_name="X")
+    later = _is_plain(X)
+    if later:
+        X = validate_data(estimator, X, skip_check_array=True)
+    else:
+        X = _check_features(X, "X", estimator, reset=True)
+    y, weight = _check_target_and_weights(X, y, sample_weight)
+    if later and weight is not None and not weight.all():  # NaN in a row without weight would not show
+        Columns.of(X, "X").refuse_nonfinite(X, type(estimator).__name__)
+        later = False
     return X, y, weight, later
 
 
-def _is_plain(array: Any, n_dimensions: int) -> bool:
+def _is_plain(X: Any) -> bool:
     """Whether scikit-learn's checks would return the array itself, were its values finite."""
     return (
-        type(array) in (np.ndarray, np.memmap)
-        and array.ndim == n_dimensions
-        and array.size > 0
-        and array.dtype in PLAIN
-        and array.dtype.isnative
+        type(X) in (np.ndarray, np.memmap)
+        and X.ndim == 2
+        and X.size > 0
+        and X.dtype in (np.float64, np.float32)
+        and X.dtype.isnative
     )
 
 
@@ -373,14 +389,8 @@ def validate_held_out(
     if X is None or y is None:
         missing = "X_val" if X is None else "y_val"
         raise ValueError(f"Rows to stop by need both X_val and y_val; {missing} is None.")
-
-    def check(X: Any, y: Any) -> tuple[Any, Any]:
-        X = validate_data(estimator, X, reset=False, **CHECK_OPTIONS)
-        y = _check_target(y, "y_val")
-        check_consistent_length(X, y)
-        return X, y
-
-    X, y = _check_xy(X, y, check, ("X_val", "y_val"))
+    X, y = _check_features(X, "X_val", estimator), _check_target(y, "y_val")
+    check_consistent_length(X, y)
     if y.size != len(y) * n_targets:
         raise ValueError(f"y_val has shape {y.shape}, and y has {n_targets} target(s): both need the same targets.")
     return X, y, check_weights(sample_weight, X.shape[0], "sample_weight_val")
@@ -388,6 +398,4 @@ def validate_held_out(
 
 def validate_predict(estimator: Any, X: Any) -> Any:
     """Check X of `predict` against what `fit` has seen."""
-    refuse_what_converts_silently(X, "X")
-    with np.errstate(over="ignore", invalid="ignore"):
-        return _float64_at_most(validate_data(estimator, X, reset=False, **CHECK_OPTIONS), "X")
+    return _check_features(X, "X", estimator)

@@ -11,6 +11,8 @@ import gdlearn
 
 PACKAGE = Path(gdlearn.__file__).parent
 ORDER = [
+    "_warnings",
+    "_columns",
     "_validation",
     "_blocks",
     "_extended",
@@ -113,7 +115,7 @@ def test_all_is_what_is_there():
 
 
 def test_importing_needs_no_extra():
-    optional = ("matplotlib", "pandas", "sympy", "dask")
+    optional = ("matplotlib", "pandas", "sympy", "dask", "polars")
     code = f"import sys, gdlearn, gdlearn.inspection; print([m for m in {optional} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     # scikit-learn itself imports pandas where it is installed; matplotlib and the rest it does not.

@@ -309,9 +309,9 @@ def test_float32_keeps_coefficients_that_float32_cannot_hold(size):
 def test_integers_beyond_2_53_are_fitted_right_with_a_warning(X, y):
     with pytest.warns(UserWarning, match=r"integers beyond 2\*\*53"):
         model = GradientDescentRegressor().fit(X, y)
-    dense = X.toarray() if sparse.issparse(X) else X
-    truth = exact_least_squares(dense.astype(np.float64), y.astype(np.float64))
-    assert truth.error(model.predict(X)) <= RIGHT + 8 * truth.rounding()
+    dense = (X.toarray() if sparse.issparse(X) else X).astype(np.float64)
+    truth = exact_least_squares(dense, y.astype(np.float64))
+    assert truth.error(model.predict(dense)) <= RIGHT + 8 * truth.rounding()
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])

@@ -154,8 +154,7 @@ def test_a_schedule_is_asked_for_steps_0_1_2():
     assert asked == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9, 0.99])
-@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize(("momentum", "nesterov"), [*MOMENTA, (0.99, False), (0.99, True)])
 @pytest.mark.parametrize("tol", [1e-2, 1e-5, 1e-9])
 @pytest.mark.parametrize("rate", [0.02, 0.25])
 def test_the_tolerance_stops_loop_and_closed_form_at_the_same_step(momentum, nesterov, tol, rate):

@@ -17,7 +17,7 @@ from .._objective import Iterate
 from .._step_size import StepRule, backtracking_line_search, constant, constant_momentum, schedule
 from .._validation import (
     InvalidParameterError,
-    boolean,
+    check_nesterov,
     check_parameter,
     fraction,
     one_of,
@@ -126,7 +126,7 @@ class Descendable:
         momentum : float in [0, 1), default=0.0
             Not with "backtracking".
         nesterov : bool, default=False
-            Take the gradient at θ + βv.
+            Take the gradient at θ + βv, which needs a momentum.
         max_iter : int >= 1, default=100
         tol : float > 0, default=None
             Stop at the first step with ‖∇f‖₂ at most this. None takes all the steps.
@@ -249,7 +249,7 @@ def _check(function: Function, learning_rate: Any, momentum: Any, nesterov: Any,
     rates = 'a finite number > 0, "backtracking" or a callable k -> rate'
     check_parameter("descend", "learning_rate", learning_rate, rates, positive_real, one_of("backtracking"), callable)
     check_parameter("descend", "momentum", momentum, "a number in [0, 1)", fraction)
-    check_parameter("descend", "nesterov", nesterov, "a boolean", boolean)
+    check_nesterov("descend", nesterov, momentum)
     check_parameter("descend", "max_iter", max_iter, "an integer >= 1", positive_integer)
     check_parameter("descend", "tol", tol, "None or a finite number > 0", one_of(None), positive_real)
     if isinstance(learning_rate, str) and momentum:

@@ -329,6 +329,7 @@ def test_after_an_accepted_start_nothing_raises(text, start, learning_rate, mome
     f = SymbolicFunction(text, ["x", "y"])
     if isinstance(learning_rate, str):
         momentum = 0.0
+    nesterov = nesterov and momentum > 0
     try:
         f(start), f.gradient_at(start)
     except DomainError:
