@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from ._blocks import EPS, Array
 from ._early_stopping import DENSE, HeldOut, Watch, watch_changes
-from ._modes import ModalSpace
-from ._objective import Quadratic, QuadraticObjective
+from ._objective import ModalSpace, Quadratic, QuadraticObjective
 from ._recurrence import Recurrence
 
 WEAK = 1e-6

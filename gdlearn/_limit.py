@@ -34,6 +34,9 @@ WELL_CONDITIONED = 1e-3
 CANCELLATION = 1e3
 """How much larger than the intercept the terms may be whose difference it is."""
 
+SMALL_LOSS = 1e-4
+"""J_min relative to the mean square of y below which moments lose more than four digits of it."""
+
 DOUBTFUL = 1.0 / 64.0
 """A direction whose rounding is at least so large a part of it must show that it lowers J."""
 
@@ -136,9 +139,10 @@ class LimitFinder:
 
     def _needs_refinement(self, limit: Limit) -> bool:
         """Whether rounding may have cost coefficients or loss more than about two digits."""
-        if self.modes.smallest < WELL_CONDITIONED or (limit.minimum < 1e-6 * self.target_variance).any():
-            return True
         d = len(self.scaling.scale)
+        size = self.target_variance + (0.0 if self.fit_intercept else self.mean[d:] ** 2)
+        if self.modes.smallest < WELL_CONDITIONED or (limit.minimum < SMALL_LOSS * size).any():
+            return True
         target_mean, terms = np.abs(self.mean[d:]), np.abs(self.mean[:d, None] * limit.model.coef)
         largest = np.maximum(target_mean, terms.max(axis=0, initial=0.0))
         intercept = np.abs(limit.model.intercept)

@@ -21,7 +21,6 @@ more than the direction gives.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 from scipy import linalg
@@ -30,27 +29,8 @@ from ._blocks import EPS, Array
 from ._objective import Quadratic
 from ._scaling import Scaling
 
-
-class ModalSpace(Protocol):
-    """What the closed form asks of the modes, however they were found."""
-
-    @property
-    def eigenvalues(self) -> Array:
-        """λ, of shape (m,)."""
-
-    @property
-    def optimum(self) -> Array:
-        """z*, of shape (m, t)."""
-
-    @property
-    def minimum(self) -> Array:
-        """J at the optimum, target by target."""
-
-    def coordinates(self, theta: Array) -> Array:
-        """Vᵀθ."""
-
-    def combine(self, z: Array) -> Array:
-        """Vz."""
+TOO_LOSSY = 1e-8
+"""λ/λ_max below which the squares in A have lost half the digits of a mode."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +51,8 @@ class Modes:
         The relative rounding error to expect in the optimum: about ε·κ² from a matrix, ε·κ from its root.
     smallest : float
         λ_min/λ_max over all directions, also those left out as rounding, where the modes were first found.
-    unresolved : bool
-        Whether a direction was left out that a square root of A might hold.
+    is_lossy : bool
+        Whether squares have lost a direction, or half the digits of one, that a square root of A might hold.
     doubt : ndarray of shape (m,), float64
         How large the rounding along each mode is, relative to what the features vary along it.
     given_up : ndarray of shape (p, any), float64
@@ -85,7 +65,7 @@ class Modes:
     minimum: Array
     error: float
     smallest: float
-    unresolved: bool
+    is_lossy: bool
     doubt: Array
     given_up: Array
 
@@ -192,14 +172,15 @@ def modes_of_matrix(quadratic: Quadratic, n_samples: int) -> Modes:
     V[zero] = 0.0  # a constant feature: no rounding may move its coefficient
     projection = V.T @ b
     optimum = projection / values[:, None]
+    smallest = max(float(eigenvalues[-1]) / largest, 0.0) if largest > 0 else 1.0
     modes = Modes(
         eigenvalues=values,
         vectors=V,
         optimum=optimum,
         minimum=np.maximum(c - (projection * optimum).sum(axis=0), 0.0),
         error=min(1.0, noise * largest / float(values[-1])) if len(values) else 0.0,
-        smallest=max(float(eigenvalues[-1]) / largest, 0.0) if largest > 0 else 1.0,
-        unresolved=len(values) < possible,
+        smallest=smallest,
+        is_lossy=len(values) < possible or (len(values) > 0 and values[-1] < TOO_LOSSY * largest),
         doubt=np.zeros(len(values)),
         given_up=np.zeros((len(A), 0)),
     )
@@ -226,7 +207,7 @@ def modes_of_root(M: Array, q: Array, sizes: Array, n_samples: int) -> Modes:
         minimum=np.sum(rest * rest, axis=0),
         error=min(1.0, factorisation / float(values[-1])) if len(values) else 0.0,
         smallest=float(s[-1] / largest) ** 2 if largest > 0 else 1.0,
-        unresolved=False,
+        is_lossy=False,
         doubt=noise[held] / values,
         given_up=Vt[rounded].T,
     )

@@ -53,6 +53,28 @@ class QuadraticObjective(Objective, Protocol):
         """∇²J times a direction, of the direction's shape."""
 
 
+class ModalSpace(Protocol):
+    r"""J as a sum of parabolas, :math:`J = J_{\min} + \sum_i \lambda_i (z_i - z_i^*)^2` with :math:`z = V^T\theta`."""
+
+    @property
+    def eigenvalues(self) -> Array:
+        """λ, of shape (m,)."""
+
+    @property
+    def optimum(self) -> Array:
+        """z*, of shape (m, t)."""
+
+    @property
+    def minimum(self) -> Array:
+        """J at the optimum, target by target."""
+
+    def coordinates(self, theta: Array) -> Array:
+        """Vᵀθ."""
+
+    def combine(self, z: Array) -> Array:
+        """Vz."""
+
+
 class Iterate(NamedTuple):
     """All that is known about one point, so that value and gradient can never belong to different ones."""
 
@@ -255,9 +277,8 @@ class Quadratic:
         \frac{\partial J}{\partial\theta_0} &= 2e, \qquad
         \frac{\partial J}{\partial\theta_{1..d}} = 2(S\theta - s + e\mu)
 
-    Squared mean and variance stay apart, so that an offset of y or of a feature cancels nothing. Where an optimum and J
-    there are known, J is found from the distance δ to it, :math:`J = J_{\min} + \tfrac12\delta^T\nabla^2J\,\delta`:
-    nothing cancels however large theta is.
+    Squared mean and variance stay apart, so that an offset of y or of a feature cancels nothing. Where its modes are
+    known, J is the sum of their parabolas: then nothing cancels however large theta is.
     """
 
     mean: Array
@@ -267,8 +288,7 @@ class Quadratic:
     target_variance: Array
     fit_intercept: bool
     target_share: Array
-    optimum: Array | None = None
-    minimum: Array | None = None
+    modes: ModalSpace | None = None
 
     @classmethod
     def of(cls, moments: Moments, scaling: Scaling, fit_intercept: bool) -> Quadratic:
@@ -294,11 +314,10 @@ class Quadratic:
 
     def value(self, theta: Array) -> float:
         """J at theta of shape (p, t), summed over targets."""
-        if self.optimum is not None and self.minimum is not None:
-            gap = theta - self.optimum
-            return float(
-                self.target_share @ (self.minimum + np.maximum(_dot(gap, self.hessian_product(gap)), 0.0) / 2.0)
-            )
+        if self.modes is not None:
+            gap = self.modes.coordinates(theta) - self.modes.optimum
+            above = np.sum((np.sqrt(self.modes.eigenvalues)[:, None] * gap) ** 2, axis=0)
+            return float(self.target_share @ (self.modes.minimum + above))
         e, slopes = self._split(theta)
         quadratic = _dot(slopes, self.covariance @ slopes - 2.0 * self.cross)
         return float(self.target_share @ (e * e + np.maximum(quadratic + self.target_variance, 0.0)))

@@ -37,9 +37,6 @@ LARGEST_FACTOR = 2**26
 TOO_LOSSY = 1e-11
 """Relative error of the closed form above which the modes are taken from the root."""
 
-LIMIT_TOO_LOSSY = 1e-8
-"""λ_min/λ_max below which squares have lost too much: a limit is then found from the root."""
-
 CANCELLATION = 1e-4
 """J_min relative to the mean square of y below which moments would lose more than four digits of it."""
 
@@ -138,7 +135,7 @@ class MomentProblem:
         )
         scaling = Scaling(shift, scale, moments.exponent[:d], moments.exponent[d:])
         problem = cls(moments, rows, name, scaling, fit_intercept)
-        return problem._rooted if problem.modes.unresolved else problem
+        return problem._rooted if problem.modes.is_lossy else problem
 
     @cached_property
     def finder(self) -> LimitFinder:
@@ -163,8 +160,13 @@ class MomentProblem:
     def modes(self) -> Modes:
         """The modes in the coordinates of the descent."""
         modes = self._own_modes()
-        size = self.target_deviation**2 if self.fit_intercept else self.target_scale**2
-        if self.rows is None or self.moments.root is not None or not (modes.minimum < CANCELLATION * size).any():
+        if self.moments.root is not None or not (modes.minimum < CANCELLATION * self.target_scale**2).any():
+            return modes
+        if self.fit_intercept:  # J_min does not depend on the coordinates, and centred ones lose the least of it
+            modes = replace(modes, minimum=self.finder.modes.minimum)
+            if not (modes.minimum < CANCELLATION * self.target_deviation**2).any():
+                return modes
+        if self.rows is None:
             return modes
         on_rows = row_objective(self.rows, self.scaling, self.fit_intercept)
         return replace(modes, minimum=on_rows.errors(modes.combine(modes.optimum)[:, None])[0])
@@ -174,7 +176,7 @@ class MomentProblem:
             return self.finder.modes
         if self.moments.root is None and self.judged is None:
             modes = modes_of_matrix(self._quadratic(self.scaling), self.moments.n_samples)
-            if modes.smallest > LIMIT_TOO_LOSSY:
+            if not modes.is_lossy:
                 return modes
         return self.finder.modes.carried(self.finder.scaling, self.scaling, self.fit_intercept)
 
@@ -185,8 +187,7 @@ class MomentProblem:
     @cached_property
     def objective(self) -> Quadratic:
         """J."""
-        modes = self.modes
-        return replace(self._quadratic(self.scaling), optimum=modes.combine(modes.optimum), minimum=modes.minimum)
+        return replace(self._quadratic(self.scaling), modes=self.modes)
 
     @property
     def target_scale(self) -> Array:
@@ -242,7 +243,7 @@ class MomentProblem:
     def _for_limit(self) -> MomentProblem:
         if self.judged is not None:
             return self
-        problem = self if self.finder.modes.smallest > LIMIT_TOO_LOSSY else self._rooted
+        problem = self._rooted if self.finder.modes.is_lossy else self
         judged = problem.finder.judged()
         return problem if judged is problem.finder else replace(problem, judged=judged)
 
@@ -254,7 +255,7 @@ class MomentProblem:
     def warn_if_unresolved(self) -> None:
         """Warn where the moments alone are too coarse for the features."""
         smallest = self.finder.modes.smallest
-        if self.rows is None and self.moments.root is None and smallest < LIMIT_TOO_LOSSY:
+        if self.rows is None and self.moments.root is None and self.finder.modes.is_lossy:
             warnings.warn(
                 "The features are so nearly collinear (condition number of the Hessian at least "
                 f"{1 / max(smallest, EPS):.3g}) that second moments hold few or no digits of some of them:"
@@ -303,7 +304,7 @@ class WideProblem:
         columns = Columns.of(rows, name, fit_intercept)
         modes = KernelModes.of(columns)
         problem = cls(columns, modes)
-        return problem._rooted if modes.unresolved else problem
+        return problem._rooted if modes.is_lossy else problem
 
     @property
     def scaling(self) -> Scaling:
@@ -378,7 +379,7 @@ class WideProblem:
     def _for_limit(self) -> WideProblem:
         if self.judged:
             return self
-        problem = self if self.modes.smallest > LIMIT_TOO_LOSSY else self._rooted
+        problem = self._rooted if self.modes.is_lossy else self
         if problem.finder is None:
             return problem
         judged = problem.finder.judged()

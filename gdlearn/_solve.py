@@ -15,9 +15,10 @@ from ._blocks import EPS, Array, Rows
 from ._descent import Descent, Observer, Status, descend
 from ._early_stopping import HeldOut
 from ._limit import loss_of
+from ._modes import TOO_LOSSY
 from ._moments import moments_of
 from ._objective import Iterate
-from ._problem import LARGEST_MATRIX, LIMIT_TOO_LOSSY, MomentProblem, Problem, RowProblem, WideProblem
+from ._problem import LARGEST_MATRIX, MomentProblem, Problem, RowProblem, WideProblem
 from ._recurrence import FAR, Recurrence, first_step
 from ._scaling import Model, ScalingName
 from ._spectral import ClosedForm, descend_spectrally, first_stop
@@ -336,7 +337,7 @@ def model_at(problem: Problem, closed: ClosedForm, iterate: Iterate, *, at_limit
     if at_limit or closed.has_arrived(iterate.n_steps):
         return closed.limit()[1].model, iterate.value
     model = problem.scaling.model(iterate.theta, problem.fit_intercept)
-    if problem.rows is None or problem.modes.smallest > LIMIT_TOO_LOSSY:
+    if problem.rows is None or problem.modes.smallest > TOO_LOSSY:
         return model, iterate.value
     return model, float(problem.scaling.target_share @ loss_of(model, problem.rows, problem.scaling))
 

@@ -17,8 +17,7 @@ from ._descent import Descent, Observer, Status, recorded_steps
 from ._early_stopping import HeldOut
 from ._held_out import HeldOutInModes
 from ._limit import Limit
-from ._modes import ModalSpace
-from ._objective import Iterate
+from ._objective import Iterate, ModalSpace
 from ._recurrence import FAR, Recurrence, first_step
 
 

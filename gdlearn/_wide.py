@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from ._blocks import EPS, Array, Rows, dense, slices
+from ._modes import TOO_LOSSY
 from ._moments import safe_exponents, triangle
 from ._scaling import Scaling, ScalingName, shift_and_scale
 
@@ -174,7 +175,7 @@ class KernelModes:
     minimum: Array
     error: float
     smallest: float
-    unresolved: bool
+    is_lossy: bool
     intercept_mode: int | None
     """Where the intercept is a mode by itself: its place, with a column of zeros in U."""
 
@@ -220,8 +221,8 @@ class KernelModes:
         minimum = np.sum(rest * rest, axis=0)
         if root:
             smallest = smallest**2
-        unresolved = not (root or held.all()) and largest > 0
-        return cls(columns, U, eigenvalues, optimum, minimum, error, smallest, unresolved, place)
+        is_lossy = not root and largest > 0 and (not held.all() or float(values[-1]) < TOO_LOSSY * largest)
+        return cls(columns, U, eigenvalues, optimum, minimum, error, smallest, is_lossy, place)
 
     @property
     def condition_number(self) -> float:
