@@ -16,7 +16,7 @@ from ._recurrence import Recurrence
 WEAK = 1e-6
 """λ/λ_max below which a mode is taken for weak: one that few descents bring to its optimum."""
 
-RELIABLE = 1e-10
+RELIABLE = 1e-13
 """The relative rounding that an error found in the modes may have; where it may be larger, the rows are asked."""
 
 

@@ -24,7 +24,7 @@ from scipy import linalg
 
 from ._blocks import EPS, Array, Rows
 from ._extended import residual_and_gradient, two_product
-from ._modes import Modes
+from ._modes import OVERFLOW, Modes
 from ._scaling import Model, Scaling
 
 MAX_REFINEMENTS = 6
@@ -130,11 +130,9 @@ class LimitFinder:
         modes, best = self.modes, self.scaling
         limit = Limit(best.model(modes.combine(modes.optimum), self.fit_intercept), modes.minimum)
         same = np.array_equal(best.shift, own.shift) and np.array_equal(best.scale, own.scale)
-        if modes.complete or (same and not start.any()):
+        if modes.complete or len(modes.eigenvalues) == 0 or (same and not start.any()):
             return limit
-        theta = nearest_solution(
-            own.theta(limit.model, self.fit_intercept), start, modes, best, own, self.fit_intercept
-        )
+        theta = nearest_solution(start, modes, best, own, self.fit_intercept)
         return Limit(own.model(theta, self.fit_intercept), limit.minimum)
 
     def _needs_refinement(self, limit: Limit) -> bool:
@@ -206,30 +204,22 @@ def _relative(change: Array, slopes: Array, intercept: Array) -> Array:
     return relative
 
 
-def nearest_solution(
-    particular: Array, start: Array, modes: Modes, best: Scaling, own: Scaling, fit_intercept: bool
-) -> Array:
+def nearest_solution(start: Array, modes: Modes, best: Scaling, own: Scaling, fit_intercept: bool) -> Array:
     """The least-squares solution nearest to `start` in the coordinates of `own`, which descent from there converges to.
 
-    `particular` is any solution, in the coordinates of `own`; `modes` are those in the coordinates of `best`. Solutions
-    differ by combinations of the null directions; the best of them is a least-squares problem whose rows may be of very
-    different sizes, which Householder's QR solves row by row to all digits if large rows come first and columns are
-    pivoted (Cox and Higham 1998).
+    `modes` are those in the coordinates of `best`: there the solutions are Λ^½Vᵀθ = Λ^½z*, fewer equations than
+    unknowns. In the coordinates of `own` the unknowns may be of very different sizes. Householder's QR of the transpose
+    perturbs each of them by its own rounding only if large rows come first and columns are pivoted (Cox and Higham
+    1998).
     """
-    p, m = modes.vectors.shape
-    varying = modes.vectors.any(axis=1)
-    free = int(np.count_nonzero(varying)) - m
-    null = np.zeros((p, p - m))
-    null[varying, :free] = linalg.qr(modes.vectors[varying], check_finite=False)[0][:, m:] if m else np.eye(free)
-    null[~varying, free:] = np.eye(p - m - free)
-    basis = best.to_coordinates_of(own, null, fit_intercept)
-    if not np.isfinite(basis).all():
-        return particular
-    basis /= np.abs(basis).max(axis=0)
-    order = np.argsort(-np.abs(basis).max(axis=1), kind="stable")
-    Q, R, pivots = linalg.qr(basis[order], mode="economic", pivoting=True, check_finite=False)
-    theta = particular
-    for _ in range(3):  # the small rows of the first solution carry the rounding of the large ones
-        step = linalg.solve_triangular(R, Q.T @ (start - theta)[order], check_finite=False)
-        theta = theta + basis[:, pivots] @ step
+    root = np.sqrt(modes.eigenvalues)[:, None]
+    M, q = best.of_functional(root * modes.vectors.T, own, fit_intercept), root * modes.optimum
+    if not np.isfinite(M).all():
+        raise ValueError(OVERFLOW)
+    order = np.argsort(-np.abs(M).max(axis=0, initial=0.0), kind="stable")
+    Q, R, pivots = linalg.qr(M.T[order], mode="economic", pivoting=True, check_finite=False)
+    theta = start.copy()
+    for _ in range(2):  # the second removes what the rounding of a far start leaves
+        gap = (q - M @ theta)[pivots]
+        theta[order] += Q @ linalg.solve_triangular(R, gap, trans="T", check_finite=False)
     return theta

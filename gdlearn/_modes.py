@@ -85,7 +85,8 @@ class Modes:
     @property
     def condition_number(self) -> float:
         """λ_max/λ_min, over the modes that the data hold."""
-        return float(self.eigenvalues[0] / self.eigenvalues[-1]) if len(self.eigenvalues) else 1.0
+        with np.errstate(over="ignore"):
+            return float(self.eigenvalues[0] / self.eigenvalues[-1]) if len(self.eigenvalues) else 1.0
 
     def without(self, i: int) -> Modes:
         """The same with mode i given up."""

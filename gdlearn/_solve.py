@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ._blocks import EPS, Array, Rows
 from ._descent import Descent, Observer, Status, descend
 from ._early_stopping import HeldOut
-from ._limit import loss_of
+from ._limit import SMALL_LOSS, loss_of
 from ._modes import TOO_LOSSY
 from ._moments import moments_of
 from ._objective import Iterate
@@ -337,7 +337,9 @@ def model_at(problem: Problem, closed: ClosedForm, iterate: Iterate, *, at_limit
     if at_limit or closed.has_arrived(iterate.n_steps):
         return closed.limit()[1].model, iterate.value
     model = problem.scaling.model(iterate.theta, problem.fit_intercept)
-    if problem.rows is None or problem.modes.smallest > TOO_LOSSY:
+    size = float(problem.scaling.target_share @ problem.target_scale**2)
+    exact = problem.modes.smallest > TOO_LOSSY and not iterate.value < SMALL_LOSS * size
+    if problem.rows is None or exact:
         return model, iterate.value
     return model, float(problem.scaling.target_share @ loss_of(model, problem.rows, problem.scaling))
 
