@@ -38,6 +38,9 @@ from ._warnings import warn_where_called
 LOOP_TOL, LOOP_MAX_ITER = 1e-8, 1_000
 """Where the loop stops if neither tol nor max_iter says so."""
 
+LIMIT_TOL, LIMIT_MAX_ITER = 1e-12, 3_000
+"""What a loop that stands for the limit must reach, or the matrix is formed after all."""
+
 SMALL_MATRIX = 64
 """Side up to which the d×d matrix costs so little that fewer rows than columns are no reason for the kernel."""
 
@@ -132,7 +135,8 @@ def pose(rows: Rows, scaling: ScalingName, fit_intercept: bool, settings: Settin
         if PLAIN_SPEED * on_rows < matrix:
             return RowProblem.of(rows, scaling, fit_intercept)
     elif is_sparse and matrix > WORTH_A_LOOP:
-        on_rows = 2 * product * ((settings.max_iter or LOOP_MAX_ITER) + PRODUCTS_FOR_L)
+        most = settings.max_iter or (LOOP_MAX_ITER if settings.wants_loop else LIMIT_MAX_ITER)
+        on_rows = 2 * product * (most + PRODUCTS_FOR_L)
         if PLAIN_SPEED * on_rows < matrix and (settings.wants_loop or settings.to_limit):
             problem = RowProblem.of(rows, scaling, fit_intercept)
             return problem if settings.wants_loop else replace(problem, otherwise=with_matrix)
@@ -356,7 +360,7 @@ def _loop(
     held_out: HeldOut | None,
     observe: Observer | None,
 ) -> tuple[Descent, Model]:
-    max_iter, tol = settings.of_loop
+    max_iter, tol = settings.of_loop if problem.otherwise is None else (LIMIT_MAX_ITER, LIMIT_TOL)
     rule, momentum, nesterov = plan.rules(problem)
     descent = descend(
         problem.objective,
