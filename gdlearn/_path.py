@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._advice import DivergenceError, divergence_message, in_units_of_y, warn_of_divergence
 from ._blocks import Array, Rows
 from ._descent import iterates
 from ._problem import Problem
 from ._scaling import ScalingName
-from ._solve import DivergenceError, Plan, Settings, divergence_message, pose, sharpened, warn
+from ._solve import Plan, Settings, pose, sharpened
 from ._validation import (
     InvalidParameterError,
     boolean,
@@ -99,7 +100,8 @@ def gradient_descent_path(
     if not np.isfinite(losses).all():
         raise DivergenceError(divergence_message(problem, plan, rate, name, "makes J infinite"))
     if plan.unstable:
-        warn(divergence_message(problem, plan, rate, name, f"does not converge (J is {losses[-1]:.3g} at the end)"))
+        reached = f"J is {in_units_of_y(problem, losses[np.argmax(wanted)], 2):.3g} after {most} steps"
+        warn_of_divergence(problem, plan, rate, name, "does not converge", reached)
     chart = problem.scaling
     coef, intercept = chart.in_original_units(chart.model(theta.reshape(len(theta), -1), fit_intercept))
     t = rows.y.shape[1]

@@ -6,13 +6,11 @@ the rows themselves (neither matrix would fit, or so few steps are asked for tha
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
-from sklearn.exceptions import ConvergenceWarning
 
 from ._blocks import Array, Rows
 from ._limit import Limit, equilibrated, needs_refinement, refined, shortest_step
@@ -70,6 +68,9 @@ class Problem(Protocol):
 
     def on(self, rows: Rows) -> QuadraticObjective:
         """J on other rows, in the same coordinates."""
+
+    def under(self, name: ScalingName) -> Problem:
+        """The same rows in the coordinates of another scaling; ValueError where that cannot be had."""
 
     def sharper(self, amplification: float) -> Problem | None:
         """The same with modes from the root, if rounding so amplified calls for it and the rows are at hand."""
@@ -140,6 +141,13 @@ class MomentProblem:
         """J on the rows whose moments these are."""
         return Quadratic.of(moments.in_units(self.moments.exponent), self.scaling, self.fit_intercept)
 
+    def under(self, name: ScalingName) -> MomentProblem:
+        """The same rows in the coordinates of another scaling, the extremes read from them if need be."""
+        moments = self.moments
+        if name in ("minmax", "maxabs") and moments.minimum is None and self.rows is not None:
+            moments = moments_of(self.rows, extremes=True, root=moments.root is not None)
+        return MomentProblem.of(moments, self.rows, name, self.fit_intercept)
+
     def sharper(self, amplification: float) -> MomentProblem | None:
         """With moments from a QR of the rows."""
         return None if amplification * EPS < TOO_LOSSY else self._with_root()
@@ -147,18 +155,6 @@ class MomentProblem:
     def sharper_limit(self) -> MomentProblem | None:
         """The same, where the limit calls for it."""
         return None if self.modes.smallest > LIMIT_TOO_LOSSY else self._with_root()
-
-    def warn_if_unresolved(self) -> None:
-        """Warn where the moments alone are too coarse for the features."""
-        if self.rows is None and self.moments.root is None and self.modes.smallest < LIMIT_TOO_LOSSY:
-            warnings.warn(
-                "The features are so nearly collinear (condition number of the Hessian at least "
-                f"{1 / max(self.modes.smallest, EPS):.3g}) that second moments hold few or no digits of some of them:"
-                " exactly collinear features are fitted right, nearly collinear ones may not be. Make the moments with "
-                "Moments.from_data(..., root=True), or fit the rows themselves.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
 
     def _with_root(self) -> MomentProblem | None:
         if self.rows is None or self.moments.root is not None:
@@ -236,6 +232,11 @@ class WideProblem:
         """J on other rows."""
         return row_objective(rows, self.scaling, self.fit_intercept)
 
+    def under(self, name: ScalingName) -> WideProblem:
+        """The same rows in the coordinates of another scaling."""
+        columns = Columns.of(self.columns.rows, name, self.fit_intercept)
+        return WideProblem(columns, KernelModes.of(columns, root=self.from_root), self.from_root)
+
     def sharper(self, amplification: float) -> WideProblem | None:
         """With modes from a QR of the columns."""
         return None if amplification * EPS < TOO_LOSSY else self._with_root()
@@ -269,6 +270,7 @@ class WideProblem:
 class RowProblem:
     """On the rows alone: no matrix is formed, and L comes from a few products with X (Lanczos)."""
 
+    rows: Rows
     scaling: Scaling
     fit_intercept: bool
     objective: MeanSquaredError
@@ -301,6 +303,7 @@ class RowProblem:
         objective = row_objective(rows, scaling, fit_intercept)
         share = rows.share
         return cls(
+            rows=rows,
             scaling=scaling,
             fit_intercept=fit_intercept,
             objective=objective,
@@ -313,6 +316,10 @@ class RowProblem:
     def on(self, rows: Rows) -> MeanSquaredError:
         """J on other rows."""
         return row_objective(rows, self.scaling, self.fit_intercept)
+
+    def under(self, name: ScalingName) -> RowProblem:
+        """The same rows in the coordinates of another scaling."""
+        return RowProblem.of(self.rows, name, self.fit_intercept)
 
     def sharper(self, amplification: float) -> None:
         """Nothing to sharpen: there are no modes."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
+from ._advice import warn_if_unresolved
 from ._base import Data, DescendedModel
 from ._blocks import Array, Rows
 from ._gradient_check import GradientCheck, GradientCheckError, check_gradient
@@ -290,7 +291,7 @@ class GradientDescentRegressor(DescendedModel):
             if self.early_stopping:
                 raise ValueError("early_stopping=True holds rows out, and moments have no rows: use fit(X, y).")
             problem = MomentProblem.of(moments, None, self.scaling, self.fit_intercept)
-            problem.warn_if_unresolved()
+            warn_if_unresolved(problem)
             self.__dict__.pop("feature_names_in_", None)
             self.n_features_in_ = moments.n_features
             self._descend(problem, None, None, Data(None, None, None, moments.n_targets == 1, np.dtype(np.float64)))

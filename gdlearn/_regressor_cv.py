@@ -11,13 +11,14 @@ from sklearn import get_config
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
+from ._advice import DivergenceError
 from ._base import Data, DescendedModel
 from ._blocks import Array, Rows
 from ._cross_validation import Fold, Stopping, folds, refuse_too_large, splits_of
 from ._observers import with_callbacks
 from ._problem import MomentProblem, WideProblem
 from ._recurrence import Recurrence
-from ._solve import DivergenceError, Settings, pose
+from ._solve import Settings, pose
 from ._spectral import steps_to_limit
 from ._step_size import largest_stable_rate
 from ._validation import (
@@ -228,7 +229,7 @@ class GradientDescentRegressorCV(DescendedModel):
             whole = self._search(folds(rows, splits, self.scaling, self.fit_intercept, given))
 
             settings = Settings(
-                self.learning_rate_, self.momentum, self.nesterov, max_iter=self.max_iter_, solver="spectral"
+                self.learning_rate_, self.momentum, self.nesterov, self.max_iter_, solver="spectral", of_grid=True
             )
             problem = whole if train is rows else pose(train, self.scaling, self.fit_intercept, settings)
             start = np.zeros((rows.n_features + self.fit_intercept, rows.y.shape[1]))

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import inspect
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 from scipy import sparse
-from sklearn.exceptions import ConvergenceWarning
 
+from ._advice import (
+    DivergenceError,
+    divergence_message,
+    in_units_of_y,
+    loss_reached,
+    warn_of_divergence,
+    warn_of_slowness,
+)
 from ._blocks import Array, Rows
 from ._descent import Descent, Observer, Status, descend
 from ._early_stopping import HeldOut
 from ._modes import EPS
 from ._moments import moments_of
 from ._problem import LARGEST_MATRIX, MomentProblem, Problem, RowProblem, WideProblem
-from ._recurrence import FAR, Recurrence, first_step
+from ._recurrence import Recurrence
 from ._scaling import Model, ScalingName
-from ._spectral import descend_spectrally, first_stop, gradient_square
+from ._spectral import descend_spectrally, first_stop
 from ._step_size import (
     Acceleration,
     MomentumRule,
@@ -43,10 +48,6 @@ PRODUCTS_FOR_L = 40
 """Products with X that estimating L costs, about."""
 
 
-class DivergenceError(ValueError):
-    """The learning rate is so large that the descent does not converge; the message says what to do."""
-
-
 @dataclass(frozen=True)
 class Settings:
     """The parameters that say how to descend, as the user gave them."""
@@ -57,6 +58,8 @@ class Settings:
     max_iter: int | None = None
     tol: float | None = None
     solver: str = "auto"
+    of_grid: bool = False
+    """Whether the rate is one of a grid, so that advice is about the grid."""
 
     @property
     def rate_is_constant(self) -> bool:
@@ -195,7 +198,10 @@ def solve(
     """Descend from `start` (theta of shape (p, t)), by loop or in closed form; stop early on `held_out` rows."""
     plan = Plan.of(problem, settings)
     if plan.unstable and settings.max_iter is None:
-        raise DivergenceError(divergence_message(problem, plan, plan.rate, feature_name, "does not converge"))
+        happened = "does not converge"
+        raise DivergenceError(
+            divergence_message(problem, plan, plan.rate, feature_name, happened, grid=settings.of_grid)
+        )
     if plan.loop:
         descent, model = _loop(problem, settings, plan, start, held_out, observe)
     else:
@@ -203,20 +209,21 @@ def solve(
 
     if descent.status is Status.DIVERGED:
         happened = f"made J infinite after {descent.last.n_steps} steps"
-        raise DivergenceError(divergence_message(problem, plan, descent.rate, feature_name, happened))
+        raise DivergenceError(
+            divergence_message(problem, plan, descent.rate, feature_name, happened, grid=settings.of_grid)
+        )
+    reached = loss_reached(problem, descent)
     if plan.unstable:
-        happened = f"does not converge ({_reached(descent)})"
-        warn(divergence_message(problem, plan, plan.rate, feature_name, happened))
+        happened = "does not converge"
+        warn_of_divergence(problem, plan, plan.rate, feature_name, happened, reached, grid=settings.of_grid)
     elif descent.status is Status.NOT_CONVERGED:
-        warn(_convergence_message(problem, settings, plan, descent, start))
+        tol = settings.of_loop[1] or LOOP_TOL
+        warn_of_slowness(problem, plan, descent, start, tol, lambda problem: threshold(problem, tol))
     elif np.isnan(plan.rate) and descent.last.value > 2.0 * max(descent.values[0], descent.last.value / 1e300):
-        happened = f"ended higher than it began ({_reached(descent)}, {descent.values[0]:.3g} at the start)"
-        warn(divergence_message(problem, plan, descent.rate, feature_name, happened))
+        begin = f"{in_units_of_y(problem, descent.values[0], 2):.3g} at the start"
+        happened = "ended higher than it began"
+        warn_of_divergence(problem, plan, descent.rate, feature_name, happened, f"{reached} ({begin})")
     return Solution(problem, descent, model, plan.stable_rate, "loop" if plan.loop else "spectral")
-
-
-def _reached(descent: Descent) -> str:
-    return f"J is {descent.last.value:.3g} after {descent.last.n_steps} steps"
 
 
 def threshold(problem: Problem, tol: float) -> Array:
@@ -312,52 +319,3 @@ def _loop(
         observe=observe,
     )
     return descent, _model_at(problem, descent)
-
-
-def warn(message: str) -> None:
-    """Warn where the user called: at the first frame that is neither ours nor scikit-learn's."""
-    frame, depth = inspect.currentframe(), 1
-    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] in ("gdlearn", "sklearn"):
-        frame, depth = frame.f_back, depth + 1
-    warnings.warn(message, ConvergenceWarning, stacklevel=depth)
-
-
-def divergence_message(
-    problem: Problem, plan: Plan, rate: float, feature_name: Callable[[int], str], happened: str
-) -> str:
-    """The rate, the largest stable one, the feature of largest scale, and what to do."""
-    square, stable = problem.feature_square, plan.stable_rate
-    largest = int(np.argmax(square))
-    unequal = square[largest] > 1.5 or square[square > 0].min(initial=1.0) < 0.5
-    remedy = ', or scaling="standard", which brings every feature to scale 1' if unequal else ""
-    cause = "" if unequal else ", hardly larger than the others: it is their number and correlation that make L large"
-    return (
-        f"Gradient descent with learning rate {rate:.6g} {happened}: the largest stable rate is {stable:.6g} (2/L "
-        "without momentum, with L the largest eigenvalue of the Hessian of J). The feature of largest scale is "
-        f"{feature_name(largest)}, root mean square {np.sqrt(square[largest]):.3g} in the coordinates of the "
-        f"descent{cause}. "
-        f'Use learning_rate="auto" or a rate below {stable:.6g}{remedy}.'
-    )
-
-
-def _convergence_message(problem: Problem, settings: Settings, plan: Plan, descent: Descent, start: Array) -> str:
-    """The gradient norm reached, the one asked for, and what would help."""
-    tol = LOOP_TOL if settings.tol is None else settings.tol
-    asked = threshold(problem, tol)
-    reached = np.linalg.norm(descent.last.gradient, axis=0)
-    worst = int(np.argmax(reached / np.where(asked > 0, asked, 1.0)))
-    modes, condition, steps = problem.modes, "not known here", "more steps (max_iter)"
-    if modes is not None:
-        condition = format(modes.condition_number, ".3g")
-        more = 0
-        if settings.rate_is_constant:
-            gap = modes.optimum - modes.coordinates(start)
-            needed = first_step(gradient_square(modes, gap), asked, plan.recurrence(modes), FAR)
-            more = needed - descent.last.n_steps
-        if more > 0:
-            steps = f"about {more:.3g} more steps (max_iter)" + (" without acceleration" if plan.accelerated else "")
-    return (
-        f"The gradient norm is {reached[worst]:.3g} after {descent.last.n_steps} steps, and tol={tol:g} asks for "
-        f"{asked[worst]:.3g}. What would help: {steps}; a larger tol; or a scaling that lowers the condition number of "
-        f'the Hessian, which is {condition} (scaling="standard" is best for most data).'
-    )
