@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from ._blocks import Array
+from ._blocks import Array, beyond_float64, in_units
 from ._descent import Descent
 from ._modes import EPS
 from ._moments import Moments
@@ -118,13 +118,12 @@ def warn_of_divergence(
 
 def loss_reached(problem: Problem, descent: Descent) -> str:
     """J where the descent has ended, in units of y squared."""
-    return f"J is {in_units_of_y(problem, descent.last.value, 2):.3g} after {descent.last.n_steps} steps"
+    return f"J is {of_y(problem, descent.last.value, 2):.3g} after {descent.last.n_steps} steps"
 
 
-def in_units_of_y(problem: Problem, value: float, power: int = 1) -> float:
+def of_y(problem: Problem, value: float, power: int = 1) -> float:
     """A value that the problem measures in units of 2**target_exponent; infinite where float64 does not hold it."""
-    with np.errstate(over="ignore", under="ignore"):
-        return float(np.ldexp(value, power * problem.scaling.target_exponent))
+    return float(in_units(value, power * problem.scaling.target_exponent))
 
 
 def _diverging(plan: Pace, rate: float) -> str:
@@ -170,7 +169,7 @@ def _steadier_scaling(problem: Problem, plan: Pace) -> list[str]:
 def _under(problem: Problem, name: ScalingName) -> Problem | None:
     """The same rows in the coordinates of another scaling; None where that cannot be had."""
     try:
-        with np.errstate(all="ignore"):
+        with beyond_float64():
             there = problem.under(name)
             return there if np.isfinite(there.feature_square).all() else None
     except ValueError:  # the extremes are not at hand, or squares overflow in these coordinates
@@ -217,7 +216,7 @@ def _slowness_details(
     small: bool,
 ) -> str:
     asked, reached = threshold(problem), np.linalg.norm(descent.last.gradient, axis=0)
-    with np.errstate(divide="ignore"):
+    with beyond_float64():
         ratio = np.where(reached > asked, reached / asked, 0.0)
     worst = int(np.argmax(ratio))
     remedies = []
@@ -227,9 +226,8 @@ def _slowness_details(
     if float(looser) <= LOOSEST:
         remedies.append(f"tol={looser}, which is reached")
     return (
-        f"the gradient norm is {in_units_of_y(problem, reached[worst]):.3g}, and tol asks for "
-        f"{in_units_of_y(problem, asked[worst]):.3g}."
-        + (f" What would help: {listed(remedies, '; ')}." if remedies else "")
+        f"the gradient norm is {of_y(problem, reached[worst]):.3g}, and tol asks for "
+        f"{of_y(problem, asked[worst]):.3g}." + (f" What would help: {listed(remedies, '; ')}." if remedies else "")
     )
 
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ._blocks import Array, Rows, slices
-from ._early_stopping import HeldOut, held_out_rows
+from ._blocks import Array, Rows, beyond_float64, in_units, slices
+from ._early_stopping import HeldOut, held_out_rows, refuse_one_sided
 from ._objective import Iterate
 from ._observers import CallbackSupportMixin, callback_tasks, progress_bar, together
 from ._problem import Problem
@@ -76,11 +76,12 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         check_is_fitted(self)
         X = validate_predict(self, X)
         coef = self.coef_.T.astype(np.float64)
-        if X.dtype != np.float32:
-            return np.asarray(np.asarray(X @ coef) + self.intercept_)
-        prediction = np.empty((X.shape[0], *coef.shape[1:]), dtype=np.float32)
-        for rows in slices(*X.shape):  # in float64 inside, and never a float64 copy of X
-            prediction[rows] = X[rows].astype(np.float64) @ coef + self.intercept_
+        with beyond_float64():  # also beyond float32
+            if X.dtype != np.float32:
+                return np.asarray(np.asarray(X @ coef) + self.intercept_)
+            prediction = np.empty((X.shape[0], *coef.shape[1:]), dtype=np.float32)
+            for rows in slices(*X.shape):  # in float64 inside, and never a float64 copy of X
+                prediction[rows] = X[rows].astype(np.float64) @ coef + self.intercept_
         return prediction
 
     def __sklearn_tags__(self) -> Any:
@@ -121,12 +122,7 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
             return rows, Rows.of(*validate_held_out(self, X_val, y_val, sample_weight_val, rows.y.shape[1]))
         held = held_out_rows(rows.X.shape[0], self.validation_fraction, self.random_state)
         train, rest = rows.taken(~held), rows.taken(held)
-        if not (train.n_used and rest.n_used):
-            raise ValueError(
-                f"early_stopping=True needs rows with weight on both sides of its split; validation_fraction="
-                f"{self.validation_fraction} leaves {train.n_used} to descend on and {rest.n_used} to stop by. Change "
-                "validation_fraction, or hand X_val and y_val to fit."
-            )
+        refuse_one_sided(self.validation_fraction, train.n_used, rest.n_used)
         return train, rest
 
     def _run(
@@ -148,8 +144,8 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
                 "coef_": coef,
                 "intercept_": intercept,
                 "n_iter_": iterate.n_steps,
-                "loss_": float(np.ldexp(iterate.value, 2 * unit)),
-                "gradient_norm_": float(np.ldexp(np.linalg.norm(iterate.gradient), unit)),
+                "loss_": float(in_units(iterate.value, 2 * unit)),
+                "gradient_norm_": float(in_units(np.linalg.norm(iterate.gradient), unit)),
                 "learning_rate_": eta,
             }
 
@@ -180,7 +176,7 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
             unit = 2 * scaling.target_exponent
             self.loss_ = float(np.ldexp(descent.last.value, unit))
             self.loss_curve_ = np.ldexp(descent.values, unit).tolist() if unit else list(descent.values)
-            self.feature_mean_ = np.ldexp(scaling.shift, scaling.exponent)
+            self.feature_shift_ = np.ldexp(scaling.shift, scaling.exponent)
             self.feature_scale_ = np.ldexp(scaling.scale, scaling.exponent)
             norm = float(np.linalg.norm(descent.last.gradient))
             self.gradient_norm_ = float(np.ldexp(norm, scaling.target_exponent))
@@ -194,4 +190,4 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         self.solver_ = solution.solver
         self.__dict__.pop("validation_loss_curve_", None)
         if descent.held_out_values is not None:
-            self.validation_loss_curve_ = np.ldexp(descent.held_out_values, unit).tolist()
+            self.validation_loss_curve_ = in_units(descent.held_out_values, unit).tolist()

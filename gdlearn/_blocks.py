@@ -57,6 +57,17 @@ def dense(block: Any) -> Any:
     return block.toarray() if sparse.issparse(block) else block
 
 
+def beyond_float64() -> Any:
+    """Where results may be beyond float64: they become infinite, NaN or zero without a warning, and are looked at."""
+    return np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore")
+
+
+def in_units(A: Any, exponent: Any) -> Array:
+    """A·2**exponent: exact, and infinite or zero where float64 does not hold it, for whoever calls to look at."""
+    with beyond_float64():
+        return np.asarray(np.ldexp(A, exponent))
+
+
 def _is_block(X: Any) -> bool:
     return bool(X.dtype == np.float64 and X.dtype.isnative and X.flags.c_contiguous and X.flags.aligned)
 
@@ -170,7 +181,9 @@ class Rows:
         sample = np.sort(self.sample(65), axis=0)
         n, d = len(sample), self.n_features
         middle: Array = sample[n // 2]
-        if (np.abs(middle[:d]) <= sample[3 * n // 4, :d] - sample[n // 4, :d]).all():
+        with np.errstate(over="ignore"):  # a spread beyond float64 is larger than any middle
+            spread = sample[3 * n // 4, :d] - sample[n // 4, :d]
+        if (np.abs(middle[:d]) <= spread).all():
             middle[:d] = 0.0  # about zero already: then X need not even be shifted
         return middle
 

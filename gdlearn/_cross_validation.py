@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._blocks import Array, Rows
-from ._early_stopping import held_out_rows
+from ._early_stopping import held_out_rows, refuse_one_sided
 from ._held_out import HeldOutInModes
 from ._moments import Moments, grouped_moments, merged, moments_of
 from ._objective import Quadratic, QuadraticObjective
@@ -63,14 +63,17 @@ class Stopping:
     random_state: Any
 
 
-def splits_of(pairs: Iterable[tuple[Any, Any]], n_samples: int, stopping: Stopping | None) -> Iterator[Split]:
+def splits_of(pairs: Iterable[tuple[Any, Any]], rows: Rows, stopping: Stopping | None) -> Iterator[Split]:
     """Pairs of indices, or masks, as counts; an index that comes twice counts twice."""
+    n_samples = rows.X.shape[0]
     none = np.zeros(n_samples, dtype=np.uint8)
     for train, test in pairs:
         train, held = _indices(train, n_samples), none
         if stopping is not None:
             out = held_out_rows(len(train), stopping.fraction, stopping.random_state)
-            train, held = train[~out], _counts(train[out], n_samples)
+            train, held_out = train[~out], train[out]
+            refuse_one_sided(stopping.fraction, _with_weight(rows, train), _with_weight(rows, held_out))
+            held = _counts(held_out, n_samples)
         yield Split(_counts(train, n_samples), _counts(_indices(test, n_samples), n_samples), held)
 
 
@@ -83,6 +86,10 @@ def _indices(part: Any, n_samples: int) -> NDArray[np.intp]:
             f"{part.shape}" + (f" with values from {index.min()} to {index.max()}." if index.size else ".")
         )
     return index
+
+
+def _with_weight(rows: Rows, index: NDArray[np.intp]) -> int:
+    return len(index) if rows.weight is None else int(np.count_nonzero(rows.weight[index]))
 
 
 def _counts(index: NDArray[np.intp], n_samples: int) -> Counts:
@@ -173,16 +180,25 @@ class Fold:
     test: Part
     held_out: Part | None
 
-    def errors(self, rates: Array, steps: list[int], momentum: float, nesterov: bool, patience: int) -> Array:
+    def stable_rate(self, momentum: float, nesterov: bool) -> float:
+        """The learning rate at and above which the descent does not converge."""
+        return largest_stable_rate(self.problem.curvature, momentum, nesterov)
+
+    def errors(
+        self, rates: Array, steps: list[int], momentum: float, nesterov: bool, patience: int
+    ) -> tuple[Array, int]:
         """J on the test rows for each rate and number of steps, with early stopping at most so many.
 
         Returns
         -------
-        ndarray of shape (n_rates, n_steps)
-            In units of y squared, the mean over targets; inf where the rate is not below the largest stable one.
+        errors : ndarray of shape (n_rates, n_steps)
+            The mean over targets; inf where the rate is not below the largest stable one, and where float64 does not
+            hold the error.
+        exponent : int
+            The errors are in units of 2**exponent, for in units of y squared float64 may hold none.
         """
         problem = self.problem
-        stable = largest_stable_rate(problem.curvature, momentum, nesterov)
+        stable = self.stable_rate(momentum, nesterov)
         used = rates[rates < stable]
         problem = sharpened(problem, float(used.max(initial=0.0)) / (1.0 - momentum), max(steps))
         modes, n_targets = problem.modes, len(problem.target_scale)
@@ -211,8 +227,7 @@ class Fold:
         if isinstance(objective, Quadratic) and errors.min() < CANCELLATION * objective.target_variance.sum():
             residuals = row_objective(self.test.rows, problem.scaling, problem.fit_intercept)
             errors = evaluate(HeldOutInModes.of(objective, modes, start, precise=residuals))
-        unit = 2 * problem.scaling.target_exponent
-        return np.asarray(np.ldexp(errors, unit)) / n_targets
+        return np.where(np.isnan(errors), np.inf, errors) / n_targets, 2 * problem.scaling.target_exponent
 
 
 def refuse_too_large(rows: Rows, fit_intercept: bool) -> None:
@@ -242,7 +257,9 @@ def folds(
     used = None if rows.weight is None else rows.weight > 0
     for batch in batches(splits, used, most):
         extremes = name in ("minmax", "maxabs")
-        groups = grouped_moments(replace(rows, group=batch.group), batch.n_groups, extremes=extremes)
+        # Without the unit of the weights, in which their sums may overflow: only their ratios matter.
+        grouped = replace(rows, group=batch.group, weight_exponent=0)
+        groups = grouped_moments(grouped, batch.n_groups, extremes=extremes)
         moments = merged(groups, np.ones(len(groups)))
         pairs = zip(batch.splits, batch.of_groups, strict=True)
         yield (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._blocks import Array
+from ._blocks import Array, beyond_float64
 from ._early_stopping import DENSE, Watch, watch_changes
 from ._modes import ModalSpace
 from ._objective import QuadraticObjective
@@ -55,28 +55,32 @@ class HeldOutInModes:
         strong = (modes.eigenvalues > WEAK * modes.eigenvalues.max(initial=0.0))[:, None]
         point = start + modes.combine(np.where(strong, gap, 0.0))
         vectors = modes.combine(np.eye(len(gap)))
-        return cls(
-            gap=gap,
-            strong=strong,
-            value=(precise or objective).value(point),
-            gradient=modes.coordinates((precise or objective).gradient(point)),
-            hessian=modes.coordinates(objective.hessian_product(vectors)),
-        )
+        with beyond_float64():
+            return cls(
+                gap=gap,
+                strong=strong,
+                value=(precise or objective).value(point),
+                gradient=modes.coordinates((precise or objective).gradient(point)),
+                hessian=modes.coordinates(objective.hessian_product(vectors)),
+            )
 
     def displacement(self, recurrence: Recurrence, steps: Sequence[int]) -> Array:
         """u at each step, of shape (len(steps), m, t)."""
         left, done = recurrence.powers(steps)
-        return np.where(self.strong[:, 0], -left, done)[:, :, None] * self.gap
+        with beyond_float64():
+            return np.where(self.strong[:, 0], -left, done)[:, :, None] * self.gap
 
     def values(self, u: Array) -> Array:
         """v at each displacement of shape (n, m, t)."""
-        return self.value + _products(u, self.gradient + 0.5 * self._times_hessian(u))
+        with beyond_float64():
+            return self.value + _products(u, self.gradient + 0.5 * self._times_hessian(u))
 
     def changes(self, recurrence: Recurrence, steps: Sequence[int]) -> Array:
         """v(θ_{k+1}) − v(θ_k) for each k of `steps`."""
-        advance = recurrence.decrements(steps)[:, :, None] * self.gap
-        middle = self.displacement(recurrence, steps) + 0.5 * advance
-        return _products(advance, self.gradient + self._times_hessian(middle))
+        with beyond_float64():
+            advance = recurrence.decrements(steps)[:, :, None] * self.gap
+            middle = self.displacement(recurrence, steps) + 0.5 * advance
+            return _products(advance, self.gradient + self._times_hessian(middle))
 
     def _times_hessian(self, u: Array) -> Array:
         """Hu for each u, in one product."""

@@ -174,6 +174,7 @@ def _from_root(M: Array, q: Array) -> Modes:
     U, s, Vt = linalg.svd(M, full_matrices=False, check_finite=False, lapack_driver="gesvd")
     noise = RANK_TOLERANCE * np.sqrt(M.shape[1])
     held, smallest = held_values(s, noise)
+    held = slice(0, int(np.count_nonzero((s * s > 0)[held])))  # a curvature below float64 moves nothing
     U, s, V = U[:, held], s[held], np.ascontiguousarray(Vt[held].T)
     V[~M.any(axis=0)] = 0.0
     projection = U.T @ q

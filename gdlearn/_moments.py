@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 
-from ._blocks import Array, Rows
+from ._blocks import Array, Rows, in_units
 from ._validation import validate_rows
 
 Exponents = NDArray[np.int64]
@@ -165,11 +165,11 @@ class Moments:
         return replace(
             self,
             exponent=exponent,
-            mean=np.ldexp(self.mean, shift),
-            covariance=np.ldexp(self.covariance, shift[:, None] + shift),
-            minimum=None if self.minimum is None else np.ldexp(self.minimum, shift[:d]),
-            maximum=None if self.maximum is None else np.ldexp(self.maximum, shift[:d]),
-            root=None if self.root is None else np.ldexp(self.root, shift),
+            mean=in_units(self.mean, shift),
+            covariance=in_units(self.covariance, shift[:, None] + shift),
+            minimum=None if self.minimum is None else in_units(self.minimum, shift[:d]),
+            maximum=None if self.maximum is None else in_units(self.maximum, shift[:d]),
+            root=None if self.root is None else in_units(self.root, shift),
         )
 
 
@@ -255,6 +255,7 @@ def _exponents(rows: Rows) -> Exponents:
 def safe_exponents(largest: Array) -> Exponents:
     """e with |z| < 2**e for columns whose squares would overflow or underflow, 0 for all others."""
     exponent: Exponents = np.frexp(largest)[1].astype(np.int64) + 1
+    exponent = np.maximum(exponent, -1022)  # so that 2**-e is a float64 too
     return np.where((largest > 0) & (np.abs(exponent) > 400), exponent, 0)
 
 

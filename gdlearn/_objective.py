@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from ._blocks import Array, slices
-from ._moments import Moments
+from ._blocks import Array, beyond_float64, in_units, slices
+from ._moments import Exponents, Moments
 from ._scaling import Scaling
 from ._validation import validate_rows
 
@@ -107,14 +107,38 @@ class MeanSquaredError:
 
     @classmethod
     def scaled(
-        cls, X: Any, y: Array, weight: Array | None, fit_intercept: bool, shift: Array, scale: Array
+        cls,
+        X: Any,
+        y: Array,
+        weight: Array | None,
+        fit_intercept: bool,
+        shift: Array,
+        scale: Array,
+        exponent: Exponents | None = None,
     ) -> MeanSquaredError:
-        """On validated rows, in the coordinates (x − shift)/scale; X itself is neither scaled nor copied."""
+        """On validated rows, in the coordinates (x·2**−exponent − shift)/scale; X itself is neither scaled nor copied.
+
+        But for a sparse X with an exponent, which the ends of float64 need.
+        """
         self = cls.__new__(cls)
-        self._setup(X, y, weight, fit_intercept, shift, scale)
+        self._setup(X, y, weight, fit_intercept, shift, scale, exponent)
         return self
 
-    def _setup(self, X: Any, y: Array, weight: Array | None, fit_intercept: bool, shift: Array, scale: Array) -> None:
+    def _setup(
+        self,
+        X: Any,
+        y: Array,
+        weight: Array | None,
+        fit_intercept: bool,
+        shift: Array,
+        scale: Array,
+        exponent: Exponents | None = None,
+    ) -> None:
+        self._exponent = exponent if exponent is not None and exponent.any() else None
+        if self._exponent is not None and sparse.issparse(X):
+            X, format_ = X.tocoo(), X.format
+            data = in_units(X.data, -self._exponent[X.col])
+            X = sparse.coo_array((data, (X.row, X.col)), shape=X.shape).asformat(format_)
         self._X, self._y, self.fit_intercept = X, y, fit_intercept
         self._shift, self._scale, self._shifted = shift, scale, bool(shift.any())
         n = X.shape[0]
@@ -145,6 +169,8 @@ class MeanSquaredError:
     def _block(self, rows: slice) -> Array:
         """Rows of X less the shift, in C order whatever the order of X, so that no bit depends on it."""
         block: Array = np.ascontiguousarray(self._X[rows], dtype=np.float64)
+        if self._exponent is not None:
+            block = in_units(block, -self._exponent)
         return block - self._shift if self._shifted else block
 
     def _adjoint(self, r: Array) -> Array:
@@ -180,8 +206,9 @@ class MeanSquaredError:
         float
             In units of y squared.
         """
-        r = self._residual(self._shaped(theta))
-        return float(np.sum(self._share @ (r * r)))
+        with beyond_float64():
+            r = self._residual(self._shaped(theta))
+            return float(np.sum(self._share @ (r * r)))
 
     def gradient(self, theta: ArrayLike) -> Array:
         """∇J(θ) = −2/W Σ wₙ (yₙ − ŷₙ)(1, xₙ).
@@ -195,8 +222,9 @@ class MeanSquaredError:
         ndarray of theta's shape, float64
         """
         theta = self._shaped(theta)
-        r = self._residual(theta)
-        return -2.0 * self._adjoint((self._share * r.T).T)
+        with beyond_float64():
+            r = self._residual(theta)
+            return -2.0 * self._adjoint((self._share * r.T).T)
 
     def hessian(self) -> Array:
         """∇²J = 2/W Σ wₙ (1, xₙ)(1, xₙ)ᵀ, the same for every θ.
@@ -209,7 +237,8 @@ class MeanSquaredError:
 
     def hessian_product(self, direction: Array) -> Array:
         """∇²J times each column of `direction`."""
-        return 2.0 * self._adjoint((self._share * self._predict(direction).T).T)
+        with beyond_float64():
+            return 2.0 * self._adjoint((self._share * self._predict(direction).T).T)
 
     def hessian_product_of_vector(self, direction: Array) -> Array:
         """∇²J times one direction of shape (p,) or (p, 1)."""
@@ -243,14 +272,15 @@ class Quadratic:
         """The quadratic in the coordinates of `scaling`."""
         d = moments.n_features
         C = moments.covariance
-        return cls(
-            mean=(moments.mean[:d] - scaling.shift) / scaling.scale,
-            target_mean=moments.mean[d:],
-            covariance=C[:d, :d] / scaling.scale / scaling.scale[:, None],
-            cross=C[:d, d:] / scaling.scale[:, None],
-            target_variance=C.diagonal()[d:],
-            fit_intercept=fit_intercept,
-        )
+        with beyond_float64():
+            return cls(
+                mean=(moments.mean[:d] - scaling.shift) / scaling.scale,
+                target_mean=moments.mean[d:],
+                covariance=C[:d, :d] / scaling.scale / scaling.scale[:, None],
+                cross=C[:d, d:] / scaling.scale[:, None],
+                target_variance=C.diagonal()[d:],
+                fit_intercept=fit_intercept,
+            )
 
     def _split(self, theta: Array) -> tuple[Array, Array]:
         """The mean residual e of each target, and the slopes."""

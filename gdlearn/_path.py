@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._advice import DivergenceError, divergence_message, in_units_of_y, warn_of_divergence
-from ._blocks import Array, Rows
+from ._advice import DivergenceError, divergence_message, of_y, warn_of_divergence
+from ._blocks import Array, Rows, in_units
 from ._descent import iterates
 from ._problem import Problem
 from ._scaling import ScalingName
@@ -18,6 +18,8 @@ from ._validation import (
     boolean,
     check_parameter,
     check_scaling_and_steps,
+    integers,
+    nonnegative_integer,
     one_of,
     positive_integer,
     validate_rows,
@@ -36,7 +38,7 @@ def gradient_descent_path(
     fit_intercept: bool = True,
     sample_weight: ArrayLike | None = None,
     solver: str = "auto",
-) -> tuple[NDArray[np.int64], Array, Array, Array]:
+) -> tuple[NDArray[Any], Array, Array, Array]:
     r"""The iterates of gradient descent on the mean squared error, from θ = 0.
 
     .. math::  \theta \leftarrow \theta - \eta\nabla J(\theta), \qquad J(\theta) = \frac1W \sum_n w_n (y_n - \hat y_n)^2
@@ -54,6 +56,7 @@ def gradient_descent_path(
     Returns
     -------
     iterations : ndarray of shape (n_iterations,), int64
+        Of Python's integers (dtype object) where one is beyond int64.
     coefs : ndarray of shape (n_features, n_iterations) or (n_targets, n_features, n_iterations), float64
         In the original units of X and y, whatever the scaling.
     intercepts : ndarray of shape (n_iterations,) or (n_targets, n_iterations), float64
@@ -100,35 +103,36 @@ def gradient_descent_path(
     if not np.isfinite(losses).all():
         raise DivergenceError(divergence_message(problem, plan, rate, name, "makes J infinite"))
     if plan.unstable:
-        reached = f"J is {in_units_of_y(problem, losses[np.argmax(wanted)], 2):.3g} after {most} steps"
+        reached = f"J is {of_y(problem, losses[np.argmax(wanted)], 2):.3g} after {most} steps"
         warn_of_divergence(problem, plan, rate, name, "does not converge", reached)
     chart = problem.scaling
     coef, intercept = chart.in_original_units(chart.model(theta.reshape(len(theta), -1), fit_intercept))
     t = rows.y.shape[1]
     coefs = coef.reshape(rows.n_features, len(wanted), t).transpose(2, 0, 1)
     intercepts = intercept.reshape(len(wanted), t).T
-    losses = np.ldexp(losses, 2 * problem.scaling.target_exponent)
+    losses = in_units(losses, 2 * problem.scaling.target_exponent)
     if target.ndim == 1:
         return wanted, coefs[0], intercepts[0], losses
     return wanted, coefs, intercepts, losses
 
 
-def _wanted(owner: str, iterations: int | ArrayLike) -> NDArray[np.int64]:
+def _wanted(owner: str, iterations: int | ArrayLike) -> NDArray[Any]:
+    """The iterates wanted, as int64, or as Python's integers where that would not hold them."""
     if positive_integer(iterations):
-        return np.arange(int(iterations) + 1)  # type: ignore[arg-type]
+        return np.arange(int(iterations) + 1, dtype=np.int64)  # type: ignore[arg-type]
     try:
-        wanted = np.asarray(iterations)
-    except ValueError:
-        wanted = np.empty(0)
-    if wanted.ndim != 1 or wanted.size == 0 or wanted.dtype.kind not in "iu" or (wanted < 0).any():
+        wanted = np.asarray(iterations, dtype=object)
+    except ValueError:  # ragged
+        wanted = np.empty(0, dtype=object)
+    if wanted.ndim != 1 or wanted.size == 0 or not all(map(nonnegative_integer, wanted)):
         raise InvalidParameterError(
             f"The 'iterations' parameter of {owner} must be an integer >= 1 or a non-empty 1-D array of integers >= 0. "
             f"Got {iterations!r} instead."
         )
-    return wanted.astype(np.int64)
+    return integers(wanted)
 
 
-def _in_closed_form(problem: Problem, plan: Plan, wanted: NDArray[np.int64]) -> tuple[Array, Array]:
+def _in_closed_form(problem: Problem, plan: Plan, wanted: NDArray[Any]) -> tuple[Array, Array]:
     """theta of shape (p, n_iterations, t) and J."""
     problem = sharpened(problem, plan.reach, int(wanted.max()))
     modes = problem.modes
@@ -140,7 +144,7 @@ def _in_closed_form(problem: Problem, plan: Plan, wanted: NDArray[np.int64]) -> 
     return theta, losses
 
 
-def _looped(problem: Problem, plan: Plan, wanted: NDArray[np.int64]) -> tuple[Array, Array]:
+def _looped(problem: Problem, plan: Plan, wanted: NDArray[Any]) -> tuple[Array, Array]:
     """The same, step by step."""
     start = np.zeros((len(problem.scaling.scale) + problem.fit_intercept, len(problem.target_scale)))
     places: dict[int, list[int]] = {}

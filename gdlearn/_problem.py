@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from ._blocks import Array, Rows
+from ._blocks import Array, Rows, beyond_float64, in_units
 from ._limit import Limit, equilibrated, needs_refinement, refined, shortest_step
 from ._modes import EPS, Modes, modes_of
 from ._moments import Moments, moments_of, safe_exponents
@@ -107,10 +107,12 @@ class MomentProblem:
             exponent=moments.exponent[:d],
         )
         scaling = Scaling(shift, scale, moments.exponent[:d], int(moments.exponent[-1]))
-        with np.errstate(over="ignore", invalid="ignore"):
+        with beyond_float64():
             quadratic = Quadratic.of(moments, scaling, fit_intercept)
             modes = modes_of(quadratic, moments, scaling)
-        return cls(moments, rows, name, scaling, fit_intercept, quadratic, modes)
+        problem = cls(moments, rows, name, scaling, fit_intercept, quadratic, modes)
+        refuse_overflow(np.append(problem.feature_square, problem.curvature))
+        return problem
 
     @property
     def target_scale(self) -> Array:
@@ -125,7 +127,8 @@ class MomentProblem:
     @property
     def feature_square(self) -> Array:
         """Mean square of each feature in these coordinates."""
-        square: Array = self.objective.covariance.diagonal() + self.objective.mean**2
+        with beyond_float64():
+            square: Array = self.objective.covariance.diagonal() + self.objective.mean**2
         return square
 
     @property
@@ -191,6 +194,7 @@ class WideProblem:
     def of(cls, rows: Rows, name: ScalingName, fit_intercept: bool) -> WideProblem:
         rows.refuse_nonfinite()
         columns = Columns.of(rows, name, fit_intercept)
+        refuse_overflow(columns.feature_square)
         return cls(columns, KernelModes.of(columns))
 
     @property
@@ -235,6 +239,7 @@ class WideProblem:
     def under(self, name: ScalingName) -> WideProblem:
         """The same rows in the coordinates of another scaling."""
         columns = Columns.of(self.columns.rows, name, self.fit_intercept)
+        refuse_overflow(columns.feature_square)
         return WideProblem(columns, KernelModes.of(columns, root=self.from_root), self.from_root)
 
     def sharper(self, amplification: float) -> WideProblem | None:
@@ -293,7 +298,7 @@ class RowProblem:
             maximum=maximum,
             exponent=exponent,
         )
-        with np.errstate(over="ignore"):
+        with beyond_float64():
             square = (variance + (mean - shift) ** 2) / scale**2
         refuse_overflow(square)
         y = rows.y.astype(np.float64)
@@ -302,6 +307,8 @@ class RowProblem:
         y = np.ldexp(y, -target_exponent)
         objective = row_objective(rows, scaling, fit_intercept)
         share = rows.share
+        curvature = _largest_eigenvalue(objective)
+        refuse_overflow(np.array([curvature]))
         return cls(
             rows=rows,
             scaling=scaling,
@@ -310,7 +317,7 @@ class RowProblem:
             target_scale=np.sqrt(share @ y**2),
             target_deviation=_deviation(y, share),
             feature_square=square,
-            curvature=_largest_eigenvalue(objective),
+            curvature=curvature,
         )
 
     def on(self, rows: Rows) -> MeanSquaredError:
@@ -343,9 +350,9 @@ def refuse_overflow(square: Array) -> None:
 
 def row_objective(rows: Rows, scaling: Scaling, fit_intercept: bool) -> MeanSquaredError:
     """J on the rows in the coordinates of `scaling`."""
-    y = np.ldexp(rows.y.astype(np.float64), -scaling.target_exponent)
-    shift, scale = np.ldexp(scaling.shift, scaling.exponent), np.ldexp(scaling.scale, scaling.exponent)
-    return MeanSquaredError.scaled(rows.X, y, rows.weight, fit_intercept, shift, scale)
+    y = in_units(rows.y.astype(np.float64), -scaling.target_exponent)
+    coordinates = scaling.shift, scaling.scale, scaling.exponent
+    return MeanSquaredError.scaled(rows.X, y, rows.weight, fit_intercept, *coordinates)
 
 
 def _deviation(y: Array, share: Array) -> Array:

@@ -60,7 +60,8 @@ class GradientDescentRegressor(DescendedModel):
     fit_intercept : bool, default=True
         Without, the model goes through the origin in original units.
     max_iter : int >= 1 or None, default=None
-        Alone: exactly so many steps, however many. With `tol`: at most so many.
+        Alone: exactly so many steps, however many, and no warning however far the limit still is. With `tol`: at most
+        so many, and a warning where they were too few.
     tol : float > 0 or None, default=None
         Stop at the first k ≥ 1 with ‖∇J(θ_k)‖₂ ≤ tol · 2 · ‖X̃‖_F/√W · σ_y, for every target. With both None the descent
         goes to its limit; a loop then takes tol=1e-8 and max_iter=1000.
@@ -112,10 +113,11 @@ class GradientDescentRegressor(DescendedModel):
     rank_ : int
         How many directions of the features float64 can tell from none in the coordinates of the descent; -1 where no
         matrix was formed.
-    feature_mean_ : ndarray of shape (n_features,)
-        The shift of the scaling learned: x̃ = (x − feature_mean_)/feature_scale_.
+    feature_shift_ : ndarray of shape (n_features,)
+        What the scaling subtracts from each feature, x̃ = (x − feature_shift_)/feature_scale_: its mean under
+        "standard", its minimum under "minmax", 0 under "maxabs", under None and without an intercept.
     feature_scale_ : ndarray of shape (n_features,)
-        Its scale.
+        What it divides by.
     solver_ : str
         "spectral" or "loop".
     gradient_check_ : GradientCheck
@@ -235,7 +237,8 @@ class GradientDescentRegressor(DescendedModel):
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` came before `tol`, or the learning rate is too large and the result finite.
+            If `max_iter` came before `tol`, or the learning rate is too large and the result finite. The message says
+            what would help; whatever it offers has been computed. In a search it is one line, the same for every fold.
         """
         with self._unchanged_on_error():
             self._check_parameters()

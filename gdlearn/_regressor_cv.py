@@ -13,7 +13,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 
 from ._advice import DivergenceError
 from ._base import Data, DescendedModel
-from ._blocks import Array, Rows
+from ._blocks import Array, Rows, in_units
 from ._cross_validation import Fold, Stopping, folds, refuse_too_large, splits_of
 from ._observers import with_callbacks
 from ._problem import MomentProblem, WideProblem
@@ -26,6 +26,7 @@ from ._validation import (
     check_parameter,
     check_scaling,
     fraction,
+    integers,
     positive_integer,
     positive_integers,
     positive_reals,
@@ -87,7 +88,7 @@ class GradientDescentRegressorCV(DescendedModel):
     learning_rates_ : ndarray of shape (n_learning_rates,)
         The learning rates of the grid.
     max_iters_ : ndarray of shape (n_max_iters,)
-        The numbers of steps of the grid.
+        The numbers of steps of the grid, int64, or of Python's integers (dtype object) where one is beyond int64.
     mse_path_ : ndarray of shape (n_learning_rates, n_max_iters, n_folds)
         Mean squared error on each test fold in units of y squared, weighted by `sample_weight`, the mean over targets;
         inf where the rate is at or above the largest stable one of the fold.
@@ -116,10 +117,10 @@ class GradientDescentRegressorCV(DescendedModel):
         λ_max/λ_min of ∇²J in scaled coordinates.
     rank_ : int
         How many directions of the features float64 can tell from none.
-    feature_mean_ : ndarray of shape (n_features,)
-        The shift of the scaling learned.
+    feature_shift_ : ndarray of shape (n_features,)
+        What the scaling subtracts from each feature; see :class:`GradientDescentRegressor`.
     feature_scale_ : ndarray of shape (n_features,)
-        Its scale.
+        What it divides by.
     solver_ : str
         "spectral".
     n_features_in_ : int
@@ -224,7 +225,7 @@ class GradientDescentRegressorCV(DescendedModel):
             stopping = None
             if self.early_stopping and X_val is None:
                 stopping = Stopping(self.validation_fraction, self.random_state)
-            splits = splits_of(cv.split(X, y, **split_params), X.shape[0], stopping)
+            splits = splits_of(cv.split(X, y, **split_params), rows, stopping)
             given = None if stopping is not None else held_out
             whole = self._search(folds(rows, splits, self.scaling, self.fit_intercept, given))
 
@@ -279,30 +280,48 @@ class GradientDescentRegressorCV(DescendedModel):
         self, reads: Iterator[tuple[MomentProblem | WideProblem, Iterator[Fold]]]
     ) -> MomentProblem | WideProblem:
         """Set the grid, its errors and the best of it; return the problem of all rows."""
-        whole, errors = None, []
+        whole, errors, stable = None, [], np.inf
         for problem, some in reads:
             if whole is None:
                 whole = problem
                 self.learning_rates_, self.max_iters_ = self._grid(problem)
             grid = self.learning_rates_, [int(k) for k in self.max_iters_]
-            errors += [fold.errors(*grid, self.momentum, self.nesterov, self.n_iter_no_change) for fold in some]
+            for fold in some:
+                stable = min(stable, fold.stable_rate(self.momentum, self.nesterov))
+                errors.append(fold.errors(*grid, self.momentum, self.nesterov, self.n_iter_no_change))
         if whole is None:
             raise ValueError("cv yields no split: it must yield at least one pair of training and test rows.")
-        self.mse_path_ = np.stack(errors, axis=-1)
-        means = self.mse_path_.mean(axis=-1)
-        best = np.unravel_index(int(np.argmin(means)), means.shape)
-        if not np.isfinite(means[best]):
-            stable = largest_stable_rate(whole.curvature, self.momentum, self.nesterov)
-            raise DivergenceError(
-                f"Every learning rate diverges on some fold; the smallest is {self.learning_rates_.min():.6g}, and the "
-                f"largest stable rate on all rows is {stable:.6g}. Give smaller learning_rates, or a number of them."
-            )
-        self.best_score_ = -float(means[best])
-        self.learning_rate_ = float(self.learning_rates_[best[0]])
-        self.max_iter_ = int(self.max_iters_[best[1]])
+        self._choose(whole, errors, stable)
         return whole
 
-    def _grid(self, problem: MomentProblem | WideProblem) -> tuple[Array, NDArray[np.int64]]:
+    def _choose(self, whole: MomentProblem | WideProblem, errors: list[tuple[Array, int]], stable: float) -> None:
+        """The best of the grid, in units in which the means are finite though in units of y squared they may not be."""
+        unit = max(exponent + int(np.frexp(part[np.isfinite(part)].max(initial=0.0))[1]) for part, exponent in errors)
+        scaled = np.stack([in_units(part, exponent - unit) for part, exponent in errors], axis=-1)
+        means = scaled.mean(axis=-1)
+        self.mse_path_ = in_units(scaled, unit)
+        best = np.unravel_index(int(np.argmin(means)), means.shape)
+        if not np.isfinite(means[best]):
+            self._refuse(whole, stable)
+        self.best_score_ = -float(in_units(means[best], unit))
+        self.learning_rate_ = float(self.learning_rates_[best[0]])
+        self.max_iter_ = int(self.max_iters_[best[1]])
+
+    def _refuse(self, whole: MomentProblem | WideProblem, stable: float) -> None:
+        """Say why no candidate has an error; `stable` is the least of the folds' largest stable rates."""
+        if self.learning_rates_.min() < stable:
+            raise ValueError(
+                "The errors on the test rows exceed what float64 holds, whatever the learning rate and the number of "
+                "steps: rows of some fold are too far from those it is trained on. Look for entries that are too "
+                "large, or use another cv."
+            )
+        whole_stable = largest_stable_rate(whole.curvature, self.momentum, self.nesterov)
+        raise DivergenceError(
+            f"Every learning rate diverges on some fold; the smallest is {self.learning_rates_.min():.6g}, and the "
+            f"largest stable rate on all rows is {whole_stable:.6g}. Give smaller learning_rates, or a number of them."
+        )
+
+    def _grid(self, problem: MomentProblem | WideProblem) -> tuple[Array, NDArray[Any]]:
         """Learning rates and numbers of steps, as given or log-spaced over what makes sense on all rows."""
         stable = largest_stable_rate(problem.curvature, self.momentum, self.nesterov)
         bound = stable if np.isfinite(stable) else 1.0
@@ -311,7 +330,7 @@ class GradientDescentRegressorCV(DescendedModel):
         else:
             rates = np.array([float(rate) for rate in self.learning_rates])
         if not positive_integer(self.max_iters):
-            return rates, np.array([int(k) for k in self.max_iters])
+            return rates, integers(self.max_iters)
         fastest = float(rates[rates < stable].max(initial=0.0)) or FASTEST * bound
         modes = problem.modes
         recurrence = Recurrence(2.0 * fastest * modes.eigenvalues, self.momentum, self.nesterov)

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from ._blocks import Array
+from ._blocks import Array, beyond_float64, in_units
 from ._moments import Exponents
 
 ScalingName = Literal["standard", "minmax", "maxabs"] | None
@@ -46,9 +46,10 @@ class Scaling:
     target_exponent: int
 
     def model(self, theta: Array, fit_intercept: bool) -> Model:
-        """The linear model with parameters theta of shape (p, t)."""
-        coef = (theta[1:] if fit_intercept else theta) / self.scale[:, None]
-        return Model(coef, theta[0] - self.shift @ coef if fit_intercept else np.zeros(theta.shape[1]))
+        """The linear model with parameters theta of shape (p, t); not finite where theta has diverged."""
+        with beyond_float64():
+            coef = (theta[1:] if fit_intercept else theta) / self.scale[:, None]
+            return Model(coef, theta[0] - self.shift @ coef if fit_intercept else np.zeros(theta.shape[1]))
 
     def theta(self, model: Model, fit_intercept: bool) -> Array:
         """The inverse of `model`."""
@@ -57,14 +58,13 @@ class Scaling:
 
     def in_original_units(self, model: Model) -> Model:
         """The model of X and y as given."""
-        with np.errstate(over="ignore", under="ignore"):
-            coef = np.ldexp(model.coef, self.target_exponent - self.exponent[:, None])
-            return Model(coef, np.ldexp(model.intercept, self.target_exponent))
+        coef = in_units(model.coef, self.target_exponent - self.exponent[:, None])
+        return Model(coef, in_units(model.intercept, self.target_exponent))
 
     def from_original_units(self, model: Model) -> Model:
         """The inverse of `in_original_units`."""
-        coef = np.ldexp(model.coef, self.exponent[:, None] - self.target_exponent)
-        return Model(coef, np.ldexp(model.intercept, -self.target_exponent))
+        coef = in_units(model.coef, self.exponent[:, None] - self.target_exponent)
+        return Model(coef, in_units(model.intercept, -self.target_exponent))
 
     def to_coordinates_of(self, other: Scaling, theta: Array, fit_intercept: bool) -> Array:
         """The same model in the coordinates of another scaling of the same features."""
@@ -93,7 +93,7 @@ def shift_and_scale(
     if name is None:
         return nothing, np.ldexp(1.0, -exponent)
     if name == "standard":
-        shift, scale = mean, np.sqrt(variance)
+        shift, scale = mean, np.sqrt(np.maximum(variance, 0.0))  # rounding may leave a constant one below zero
     elif minimum is None or maximum is None:
         raise ValueError(
             f'scaling="{name}" needs the extremes of each feature, which these moments do not hold: '

@@ -12,13 +12,13 @@ from scipy import sparse
 from ._advice import (
     DivergenceError,
     divergence_message,
-    in_units_of_y,
     loss_reached,
+    of_y,
     warn_of_divergence,
     warn_of_slowness,
 )
-from ._blocks import Array, Rows
-from ._descent import Descent, Observer, Status, descend
+from ._blocks import Array, Rows, beyond_float64
+from ._descent import LARGEST_FLOAT, Descent, Observer, Status, descend
 from ._early_stopping import HeldOut
 from ._modes import EPS
 from ._moments import moments_of
@@ -174,7 +174,8 @@ class Plan:
 
     def recurrence(self, modes: Any) -> Recurrence:
         """One step of this descent on each mode."""
-        return Recurrence(2.0 * self.rate * modes.eigenvalues, self.momentum, self.nesterov)
+        with beyond_float64():
+            return Recurrence(2.0 * self.rate * modes.eigenvalues, self.momentum, self.nesterov)
 
     def rules(self, problem: Problem) -> tuple[StepRule, MomentumRule | None, bool]:
         """Step rule, momentum rule and whether it is Nesterov's, for the loop."""
@@ -220,7 +221,7 @@ def solve(
         tol = settings.of_loop[1] or LOOP_TOL
         warn_of_slowness(problem, plan, descent, start, tol, lambda problem: threshold(problem, tol))
     elif np.isnan(plan.rate) and descent.last.value > 2.0 * max(descent.values[0], descent.last.value / 1e300):
-        begin = f"{in_units_of_y(problem, descent.values[0], 2):.3g} at the start"
+        begin = f"{of_y(problem, descent.values[0], 2):.3g} at the start"
         happened = "ended higher than it began"
         warn_of_divergence(problem, plan, descent.rate, feature_name, happened, f"{reached} ({begin})")
     return Solution(problem, descent, model, plan.stable_rate, "loop" if plan.loop else "spectral")
@@ -288,7 +289,7 @@ def sharpened(problem: P, rate: float, n_steps: int) -> P:
 
     `rate` is η/(1 − β), what a step comes to with momentum.
     """
-    reach = rate * problem.curvature * n_steps
+    reach = rate * problem.curvature * min(n_steps, LARGEST_FLOAT)
     amplification = min(reach, 1.0 / max(problem.modes.smallest, EPS))
     return problem.sharper(amplification) or problem  # type: ignore[return-value] # of the same kind
 

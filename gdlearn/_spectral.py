@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ._blocks import Array
+from ._blocks import Array, beyond_float64
 from ._descent import Descent, Observer, Status, recorded_steps
 from ._early_stopping import HeldOut
 from ._held_out import HeldOutInModes
@@ -21,12 +21,14 @@ from ._recurrence import FAR, Recurrence, first_step
 
 def gradient_square(modes: ModalSpace, gap: Array) -> Array:
     """The weights of e² in ‖∇J‖², of shape (m, t), after a start that misses the optimum by `gap`."""
-    return (2.0 * modes.eigenvalues[:, None] * gap) ** 2
+    with beyond_float64():
+        return (2.0 * modes.eigenvalues[:, None] * gap) ** 2
 
 
 def fit_square(modes: ModalSpace, gap: Array) -> Array:
     """The weights of e² in what J is above its least, of shape (m, t), after a start that misses it by `gap`."""
-    weight: Array = modes.eigenvalues[:, None] * gap**2
+    with beyond_float64():
+        weight: Array = modes.eigenvalues[:, None] * gap**2
     return weight
 
 

@@ -77,6 +77,12 @@ def positive_integers(value: Any) -> bool:
     return _is_list(value) and all(map(positive_integer, value))
 
 
+def integers(values: Any) -> NDArray[Any]:
+    """Integers as int64, or as Python's integers where that would not hold them (NumPy may make floats of these)."""
+    exact = [int(value) for value in values]
+    return np.array(exact, dtype=np.int64 if max(exact) <= np.iinfo(np.int64).max else object)
+
+
 def _is_list(value: Any) -> bool:
     if isinstance(value, np.ndarray):
         return value.ndim == 1 and value.size > 0
@@ -328,7 +334,8 @@ def validate_fit(
     weight = check_weights(sample_weight, X.shape[0])
     later = plain and (weight is None or bool(weight.all()))  # NaN in a row without weight would not show
     if plain and not later:
-        assert_all_finite(X, estimator_name=type(estimator).__name__, input_name="X")
+        with np.errstate(over="ignore", invalid="ignore"):
+            assert_all_finite(X, estimator_name=type(estimator).__name__, input_name="X")
     return X, y, weight, later
 
 

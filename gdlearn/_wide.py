@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from ._blocks import Array, Rows, dense, slices
+from ._blocks import Array, Rows, beyond_float64, dense, slices
 from ._modes import EPS, RANK_TOLERANCE, held_values
 from ._moments import safe_exponents, triangle
 from ._scaling import Scaling, ScalingName, shift_and_scale
@@ -80,7 +80,7 @@ class Columns:
         target_exponent = int(safe_exponents(np.abs(y).max(axis=0)).max())
         scaling = Scaling(shift, scale, exponent, target_exponent)
         centred = name == "standard" and fit_intercept
-        with np.errstate(over="ignore"):
+        with beyond_float64():
             square = (variance + (mean - shift) ** 2) / scale**2
         y = np.ldexp(y, -target_exponent)
         return cls(rows, used, np.sqrt(share), y, scaling, fit_intercept, square, centred)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from .._blocks import Array, Rows
+from .._blocks import Array, Rows, in_units
 from .._modes import EPS
 from .._problem import refuse_overflow
 from .._recurrence import FAR, Recurrence, first_step
@@ -301,7 +301,7 @@ def _features(case: Case, vectors: Array) -> dict[str, list[Any]]:
     chart = problem.scaling
     square = _with_intercept(problem, problem.feature_square)
     standard, there = case.standard.scaling, case.standard.feature_square
-    original = np.ldexp(  # of x = shift + scale·x̃, where x̃ has mean zero or the shift is zero
+    original = in_units(  # of x = shift + scale·x̃, where x̃ has mean zero or the shift is zero
         np.sqrt(standard.scale**2 * there + standard.shift**2), standard.exponent
     )
     partial = np.linalg.norm if problem.target_scale.size > 1 else np.sum
@@ -310,7 +310,7 @@ def _features(case: Case, vectors: Array) -> dict[str, list[Any]]:
         "feature": [INTERCEPT] * problem.fit_intercept + case.names,
         "scale": np.sqrt(square).tolist(),
         "original_scale": _with_intercept(problem, original).tolist(),
-        "partial": np.ldexp(partial(gradient, axis=1), chart.target_exponent).tolist(),
+        "partial": in_units(partial(gradient, axis=1), chart.target_exponent).tolist(),
         "curvature": (2.0 * square).tolist(),
         "share": shares(modes.eigenvalues, vectors, square).tolist(),
     }
