@@ -196,9 +196,9 @@ def warn_of_slowness(
     if not isinstance(plan.learning_rate, str):
         small = rate / (1.0 - plan.momentum) < FAR_TOO_SMALL * automatic_rate(problem.curvature)
     if callable(plan.learning_rate):
-        cause += f" with a schedule{', which decays too fast,' if small else ''}"
+        cause += f" with a {'schedule that decays too fast' if small else 'schedule'}"
     elif not isinstance(plan.learning_rate, str):
-        cause += f" with learning rate {rate:.6g}{', which is far too small,' if small else ''}"
+        cause += f" with {'the far too small ' if small else ''}learning rate {rate:.6g}"
     n_steps = descent.steps[-1]
     warn(
         f"{cause} did not reach tol={tol:g} in {n_steps} step{'s' if n_steps > 1 else ''}",
@@ -226,7 +226,7 @@ def _slowness_details(
     if float(looser) <= LOOSEST:
         remedies.append(f"tol={looser}, which is reached")
     return (
-        f"the gradient norm is {of_y(problem, reached[worst]):.3g}, and tol asks for "
+        f"the gradient norm is {of_y(problem, reached[worst]):.3g}, tol asks for "
         f"{of_y(problem, asked[worst]):.3g}." + (f" What would help: {listed(remedies, '; ')}." if remedies else "")
     )
 
@@ -251,9 +251,9 @@ def _faster(
     constant = not np.isnan(plan.rate)
     now = _steps_needed(problem, plan, plan.rate, start, threshold) if constant else None
     if small:
-        rate = rounded(automatic_rate(problem.curvature), ROUND_FLOOR)
+        rate = rounded(automatic_rate(problem.curvature), ROUND_FLOOR, 3)
         enough = _steps_needed(problem, plan, float(rate), start, threshold)
-        remedies.append(f'a larger learning_rate, "auto" or up to {rate}{_in_all(enough)}')
+        remedies.append(f'learning_rate="auto" or up to {rate}{_in_steps(enough)}')
     if now is not None and now > done:
         at_most = "at most " if plan.accelerated else ""
         remedies.append(f"{at_most}{counted(now - done)} more steps (max_iter)")
@@ -281,7 +281,7 @@ def _better_scaling(
     if best is None:
         return []
     after, name, there = best
-    rate = rounded(automatic_rate(there.curvature), ROUND_FLOOR)
+    rate = rounded(automatic_rate(there.curvature), ROUND_FLOOR, 3)
     model = problem.scaling.in_original_units(problem.scaling.model(start, problem.fit_intercept))
     begin = there.scaling.theta(there.scaling.from_original_units(model), problem.fit_intercept)
     needed = _steps_needed(there, plan, float(rate), begin, threshold)
@@ -289,7 +289,7 @@ def _better_scaling(
         return []
     return [
         f"{_scaling(name)} with learning_rate={rate} (condition number {after:.3g} instead of {before:.3g}"
-        f"{_in_all(needed, ', ')})"
+        f"{_in_steps(needed, ', ')})"
     ]
 
 
@@ -306,10 +306,10 @@ def _steps_needed(
     return needed if needed <= FAR else None
 
 
-def _in_all(n_steps: int | None, before: str = " (") -> str:
+def _in_steps(n_steps: int | None, before: str = " (") -> str:
     if n_steps is None:
         return ""
-    return f"{before}{counted(n_steps)} step{'s' if n_steps > 1 else ''} in all{')' if before == ' (' else ''}"
+    return f"{before}{counted(n_steps)} step{'s' if n_steps > 1 else ''}{')' if before == ' (' else ''}"
 
 
 # ---------------------------------------------------------------------------------------------------------------------

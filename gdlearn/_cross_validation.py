@@ -277,8 +277,7 @@ def _moment_fold(
     fit_intercept: bool,
     held_out: Part | None,
 ) -> Fold:
-    if not of_groups.train.any() or not of_groups.test.any():
-        raise ValueError("A fold has no training or no test row with a weight: use fewer folds, or another cv.")
+    _refuse_empty(bool(of_groups.train.any()), bool(of_groups.test.any()))
     train = merged(groups, of_groups.train)
     problem = MomentProblem.of(train, rows.taken(split.train), name, fit_intercept)
     if split.held_out.any():
@@ -286,8 +285,15 @@ def _moment_fold(
     return Fold(problem, Part(rows, split.test, merged(groups, of_groups.test)), held_out)
 
 
+def _refuse_empty(some_train: bool, some_test: bool) -> None:
+    if not (some_train and some_test):
+        raise ValueError("A fold has no training or no test row with a weight: use fewer folds, or another cv.")
+
+
 def _wide_fold(rows: Rows, split: Split, name: ScalingName, fit_intercept: bool, held_out: Part | None) -> Fold:
-    problem = WideProblem.of(rows.taken(split.train), name, fit_intercept)
+    train = rows.taken(split.train)
+    _refuse_empty(train.n_used > 0, rows.taken(split.test).n_used > 0)
+    problem = WideProblem.of(train, name, fit_intercept)
     if split.held_out.any():
         held_out = Part(rows, split.held_out, None)
     return Fold(problem, Part(rows, split.test, None), held_out)

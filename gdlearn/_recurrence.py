@@ -141,7 +141,8 @@ class Recurrence:
     def oscillation(self) -> int:
         """The number of steps that it takes the modes which overshoot to die away, `LONGEST_OSCILLATION` at most."""
         half, root = (part[~self.monotone()] for part in self.roots)
-        radius = float(np.maximum(np.abs(half + root), np.abs(half - root)).max(initial=0.0))
+        with beyond_float64():
+            radius = float(np.maximum(np.abs(half + root), np.abs(half - root)).max(initial=0.0))
         if radius == 0.0:
             return 0
         return int(min(np.log(EPS) / np.log(radius), LONGEST_OSCILLATION)) if radius < 1 else LONGEST_OSCILLATION

@@ -162,8 +162,9 @@ def _places(owner: str, features: Any, limit: GradientDescentRegressor) -> list[
 
 def _theta(limit: GradientDescentRegressor, coefs: Array, intercepts: Array) -> Array:
     """θ of shape (p, n) in the coordinates of the descent, from coefficients in original units of shape (d, n)."""
-    slopes = coefs * limit.feature_scale_[:, None]
-    return np.vstack([intercepts + limit.feature_shift_ @ coefs, slopes]) if limit.fit_intercept else slopes
+    with beyond_float64():
+        slopes = coefs * limit.feature_scale_[:, None]
+        return np.vstack([intercepts + limit.feature_shift_ @ coefs, slopes]) if limit.fit_intercept else slopes
 
 
 def _restricted(H: Array, places: list[int], others: str) -> Array:

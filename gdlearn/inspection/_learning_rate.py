@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._blocks import Array, beyond_float64
 from .._regressor_cv import GradientDescentRegressorCV
 from .._validation import InvalidParameterError, check_parameter, integers, one_of, positive_integer, positive_real
-from ._style import COLOURS, drawable_steps, pyplot
+from ._style import COLOURS, drawable, drawable_steps, pyplot
 
 NEAR = 10.0
 """The largest stable rate is in the picture if it is at most so many times the largest rate tried."""
@@ -130,8 +130,8 @@ class LearningRateDisplay:
                 "y squared the errors exceed float64 (then divide y by a constant first)."
             )
         ax.autoscale(False)  # the limits are set below, and matplotlib's own may overflow
-        ax.set_xlim(x[0], x[-1])
-        ax.set_ylim(y[0], y[-1])
+        ax.set_xlim(*drawable(x[0], x[-1]))
+        ax.set_ylim(*drawable(y[0], y[-1]))
         ax.set_xscale("log")
         ax.set_yscale("log")
         ax.patch.set(facecolor="0.88", edgecolor="0.65", hatch="//", label="no finite error: diverges")
@@ -149,7 +149,7 @@ class LearningRateDisplay:
             if stable >= right:
                 ax.axvspan(right, stable, color="white", linewidth=0)  # not tried, which is not to diverge
                 right = stable * np.sqrt(right / x[-2])
-        ax.set_xlim(x[0], right)
+        ax.set_xlim(*drawable(x[0], right))
         rate, steps = self.best
         star = {"color": "white", "markeredgecolor": "black", "markersize": 16, "linestyle": "none", "clip_on": False}
         (self.best_,) = ax.plot(

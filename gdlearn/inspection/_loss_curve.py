@@ -125,11 +125,11 @@ class LossCurveDisplay:
             self._draw(i, line_kw)
         self._scale()
         most = min(max(int(np.max(steps)) for steps in self.iterations), int(DRAWABLE))
+        ax.set_xlim(0.0, float(max(most, 1)))
         if most > FEW_STEPS:
             ax.set_xscale("symlog", linthresh=1, linscale=0.3)
         else:
             ax.xaxis.get_major_locator().set_params(integer=True)
-        ax.set_xlim(0.0, float(max(most, 1)))
         ax.set_xlabel("step k")
         above = "" if self.minimum is None else " above its minimum"
         mse = f"mean squared error{above}\n(units of y squared)"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from .._blocks import Array, Rows, in_units
+from .._blocks import Array, Rows, beyond_float64, in_units
 from .._modes import EPS
 from .._problem import refuse_overflow
 from .._recurrence import FAR, Recurrence, first_step
@@ -281,7 +281,8 @@ def _condition_number(problem: Posed, standard: Posed) -> float:
     if len(modes.eigenvalues) >= len(standard.modes.eigenvalues):
         return float(modes.condition_number)
     square = _with_intercept(problem, problem.feature_square)
-    return max(float(modes.condition_number), float(square.max() / square[square > 0].min()))
+    with beyond_float64():
+        return max(float(modes.condition_number), float(square.max() / square[square > 0].min()))
 
 
 def _steps(problem: Posed, plan: Plan) -> float:

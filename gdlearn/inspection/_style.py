@@ -18,6 +18,11 @@ DRAWABLE = 1e200
 """What is beyond it, or on a logarithmic axis below its inverse, leaves the picture: ticks further on may overflow."""
 
 
+def drawable(low: float, high: float) -> tuple[float, float]:
+    """The limits of a logarithmic axis, cut to where matplotlib can set its ticks."""
+    return min(max(low, 1.0 / DRAWABLE), DRAWABLE / 10.0), max(min(high, DRAWABLE), 10.0 / DRAWABLE)
+
+
 def drawable_steps(steps: Any) -> Any:
     """Numbers of steps as matplotlib takes them: as float64 where int64 does not hold them, 1e300 at most."""
     steps = np.asarray(steps)
