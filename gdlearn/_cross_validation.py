@@ -63,16 +63,17 @@ class Stopping:
     random_state: Any
 
 
-def splits_of(pairs: Iterable[tuple[Any, Any]], rows: Rows, stopping: Stopping | None) -> Iterator[Split]:
+def splits_of(
+    pairs: Iterable[tuple[Any, Any]], n_samples: int, stopping: Stopping | None, weight: Array | None = None
+) -> Iterator[Split]:
     """Pairs of indices, or masks, as counts; an index that comes twice counts twice."""
-    n_samples = rows.X.shape[0]
     none = np.zeros(n_samples, dtype=np.uint8)
     for train, test in pairs:
         train, held = _indices(train, n_samples), none
         if stopping is not None:
             out = held_out_rows(len(train), stopping.fraction, stopping.random_state)
             train, held_out = train[~out], train[out]
-            refuse_one_sided(stopping.fraction, _with_weight(rows, train), _with_weight(rows, held_out))
+            refuse_one_sided(stopping.fraction, _with_weight(train, weight), _with_weight(held_out, weight))
             held = _counts(held_out, n_samples)
         yield Split(_counts(train, n_samples), _counts(_indices(test, n_samples), n_samples), held)
 
@@ -88,8 +89,8 @@ def _indices(part: Any, n_samples: int) -> NDArray[np.intp]:
     return index
 
 
-def _with_weight(rows: Rows, index: NDArray[np.intp]) -> int:
-    return len(index) if rows.weight is None else int(np.count_nonzero(rows.weight[index]))
+def _with_weight(index: NDArray[np.intp], weight: Array | None) -> int:
+    return len(index) if weight is None else int(np.count_nonzero(weight[index]))
 
 
 def _counts(index: NDArray[np.intp], n_samples: int) -> Counts:

@@ -225,7 +225,7 @@ class GradientDescentRegressorCV(DescendedModel):
             stopping = None
             if self.early_stopping and X_val is None:
                 stopping = Stopping(self.validation_fraction, self.random_state)
-            splits = splits_of(cv.split(X, y, **split_params), rows, stopping)
+            splits = splits_of(cv.split(X, y, **split_params), X.shape[0], stopping, weight)
             given = None if stopping is not None else held_out
             whole = self._search(folds(rows, splits, self.scaling, self.fit_intercept, given))
 
