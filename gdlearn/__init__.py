@@ -1,12 +1,12 @@
 """Linear regression by gradient descent: textbook-clear, without babysitting, and to the last digit."""
 
+from ._advice import DivergenceError
 from ._gradient_check import GradientCheck, GradientCheckError, check_gradient
 from ._moments import Moments
 from ._objective import MeanSquaredError
 from ._path import gradient_descent_path
 from ._regressor import GradientDescentRegressor
 from ._regressor_cv import GradientDescentRegressorCV
-from ._solve import DivergenceError
 
 __version__ = "0.1.0"
 

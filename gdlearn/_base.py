@@ -76,11 +76,12 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         check_is_fitted(self)
         X = validate_predict(self, X)
         coef = self.coef_.T.astype(np.float64)
-        if X.dtype != np.float32:
-            return np.asarray(np.asarray(X @ coef) + self.intercept_)
-        prediction = np.empty((X.shape[0], *coef.shape[1:]), dtype=np.float32)
-        for rows in slices(*X.shape):  # in float64 inside, and never a float64 copy of X
-            prediction[rows] = X[rows].astype(np.float64) @ coef + self.intercept_
+        with beyond_float64():  # also beyond float32
+            if X.dtype != np.float32:
+                return np.asarray(np.asarray(X @ coef) + self.intercept_)
+            prediction = np.empty((X.shape[0], *coef.shape[1:]), dtype=np.float32)
+            for rows in slices(*X.shape):  # in float64 inside, and never a float64 copy of X
+                prediction[rows] = X[rows].astype(np.float64) @ coef + self.intercept_
         return prediction
 
     def __sklearn_tags__(self) -> Any:
@@ -133,12 +134,7 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
             return rows, Rows.of(*validate_held_out(self, X_val, y_val, sample_weight_val, rows.y.shape[1]))
         held = held_out_rows(rows.X.shape[0], self.validation_fraction, self.random_state)
         train, rest = rows.taken(~held), rows.taken(held)
-        if not (train.n_used and rest.n_used):
-            raise ValueError(
-                f"early_stopping=True needs rows with weight on both sides of its split; validation_fraction="
-                f"{self.validation_fraction} leaves {train.n_used} to descend on and {rest.n_used} to stop by. Change "
-                "validation_fraction, or hand X_val and y_val to fit."
-            )
+        refuse_one_sided(self.validation_fraction, train.n_used, rest.n_used)
         return train, rest
 
     def _run(

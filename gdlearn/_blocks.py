@@ -61,6 +61,17 @@ def dense(block: Any) -> Any:
     return block.toarray() if sparse.issparse(block) else block
 
 
+def beyond_float64() -> Any:
+    """Where results may be beyond float64: they become infinite, NaN or zero without a warning, and are looked at."""
+    return np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore")
+
+
+def in_units(A: Any, exponent: Any) -> Array:
+    """A·2**exponent: exact, and infinite or zero where float64 does not hold it, for whoever calls to look at."""
+    with beyond_float64():
+        return np.asarray(np.ldexp(A, exponent))
+
+
 def _is_block(X: Any) -> bool:
     return bool(X.dtype == np.float64 and X.dtype.isnative and X.flags.c_contiguous and X.flags.aligned)
 

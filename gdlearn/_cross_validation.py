@@ -59,14 +59,18 @@ class Stopping:
     random_state: Any
 
 
-def splits_of(pairs: Iterable[tuple[Any, Any]], n_samples: int, stopping: Stopping | None) -> Iterator[Split]:
+def splits_of(
+    pairs: Iterable[tuple[Any, Any]], n_samples: int, stopping: Stopping | None, weight: Array | None = None
+) -> Iterator[Split]:
     """Pairs of indices, or masks, as counts; an index that comes twice counts twice."""
     none = np.zeros(n_samples, dtype=np.uint8)
     for train, test in pairs:
         train, held = _indices(train, n_samples), none
         if stopping is not None:
             out = held_out_rows(len(train), stopping.fraction, stopping.random_state)
-            train, held = train[~out], _counts(train[out], n_samples)
+            train, held_out = train[~out], train[out]
+            refuse_one_sided(stopping.fraction, _with_weight(train, weight), _with_weight(held_out, weight))
+            held = _counts(held_out, n_samples)
         yield Split(_counts(train, n_samples), _counts(_indices(test, n_samples), n_samples), held)
 
 
@@ -79,6 +83,10 @@ def _indices(part: Any, n_samples: int) -> NDArray[np.intp]:
             f"{part.shape}" + (f" with values from {index.min()} to {index.max()}." if index.size else ".")
         )
     return index
+
+
+def _with_weight(index: NDArray[np.intp], weight: Array | None) -> int:
+    return len(index) if weight is None else int(np.count_nonzero(weight[index]))
 
 
 def _counts(index: NDArray[np.intp], n_samples: int) -> Counts:
@@ -176,8 +184,11 @@ class Fold:
 
         Returns
         -------
-        ndarray of shape (n_rates, n_steps)
-            In units of y squared, the mean over targets; inf where the rate is not below the largest stable one.
+        errors : ndarray of shape (n_rates, n_steps)
+            The mean over targets; inf where the rate is not below the largest stable one, and where float64 does not
+            hold the error.
+        exponent : int
+            The errors are in units of 2**exponent, for in units of y squared float64 may hold none.
         """
         problem = self.problem
         start = starting_point(problem, first)
@@ -233,7 +244,9 @@ def folds(
     used = None if rows.weight is None else rows.weight > 0
     for batch in batches(splits, used, most):
         extremes = name in ("minmax", "maxabs")
-        groups = grouped_moments(replace(rows, group=batch.group), batch.n_groups, extremes=extremes)
+        # Without the unit of the weights, in which their sums may overflow: only their ratios matter.
+        grouped = replace(rows, group=batch.group, weight_exponent=0)
+        groups = grouped_moments(grouped, batch.n_groups, extremes=extremes)
         moments = merged(groups, np.ones(len(groups)))
         pairs = zip(batch.splits, batch.of_groups, strict=True)
         yield (
@@ -251,8 +264,7 @@ def _moment_fold(
     fit_intercept: bool,
     held_out: Part | None,
 ) -> Fold:
-    if not of_groups.train.any() or not of_groups.test.any():
-        raise ValueError("A fold has no training or no test row with a weight: use fewer folds, or another cv.")
+    _refuse_empty(bool(of_groups.train.any()), bool(of_groups.test.any()))
     train = merged(groups, of_groups.train)
     problem = MomentProblem.of(train, rows.taken(split.train), name, fit_intercept)
     if split.held_out.any():
@@ -260,8 +272,15 @@ def _moment_fold(
     return Fold(problem, Part(rows, split.test, merged(groups, of_groups.test)), held_out)
 
 
+def _refuse_empty(some_train: bool, some_test: bool) -> None:
+    if not (some_train and some_test):
+        raise ValueError("A fold has no training or no test row with a weight: use fewer folds, or another cv.")
+
+
 def _wide_fold(rows: Rows, split: Split, name: ScalingName, fit_intercept: bool, held_out: Part | None) -> Fold:
-    problem = WideProblem.of(rows.taken(split.train), name, fit_intercept)
+    train = rows.taken(split.train)
+    _refuse_empty(train.n_used > 0, rows.taken(split.test).n_used > 0)
+    problem = WideProblem.of(train, name, fit_intercept)
     if split.held_out.any():
         held_out = Part(rows, split.held_out, None)
     return Fold(problem, Part(rows, split.test, None), held_out)

@@ -179,7 +179,9 @@ def descend(
         else:
             status = Status.LIMIT
     steps = recorded_steps(point.n_steps)
-    held_out_curve = [held_out_values[k] for k in steps] if held_out_values else None
+    held_out_curve = None
+    if held_out is not None:  # of a descent that has diverged the last one is missing
+        held_out_curve = [held_out_values[k] for k in steps if k < len(held_out_values)]
     return Descent(best or point, status, steps, [values[k] for k in steps], eta, held_out_curve)
 
 

@@ -46,6 +46,16 @@ def held_out_rows(n_samples: int, fraction: float, random_state: Any) -> NDArray
     return held
 
 
+def refuse_one_sided(fraction: float, n_train: int, n_held_out: int) -> None:
+    """Raise where a split leaves no row with a weight to descend on, or none to stop by."""
+    if not (n_train and n_held_out):
+        raise ValueError(
+            f"early_stopping=True needs rows with weight on both sides of its split; validation_fraction={fraction} "
+            f"leaves {n_train} to descend on and {n_held_out} to stop by. Change validation_fraction, or hand X_val "
+            "and y_val to fit."
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class HeldOut:
     """The error on held-out rows, in the coordinates of the descent, and the patience.
@@ -127,7 +137,8 @@ def watch_changes(changes: Callable[[Sequence[int]], Array], patience: int, last
 def _first_rise(changes: Callable[[Sequence[int]], Array], k: int, last: int) -> int:
     """The first step from k on after which the error does not fall; `last` where there is none before."""
     while True:
-        points = sorted({min(int(k * RATIO**j), last - 1) for j in range(CHUNK)})
+        # In integers: numbers of steps may be beyond float64.
+        points = sorted({min(k * int(RATIO**j * 2**40) >> 40, last - 1) for j in range(CHUNK)})
         rises: list[bool] = (~(changes(points) < 0)).tolist()
         if any(rises):
             place = rises.index(True)

@@ -80,7 +80,8 @@ class HeldOutInModes:
     def displacement(self, recurrence: Recurrence, steps: Sequence[int]) -> Array:
         """u at each step, of shape (len(steps), m, t)."""
         left, done = recurrence.powers(steps)
-        return np.where(self.strong[:, 0], -left, done)[:, :, None] * self.gap
+        with beyond_float64():
+            return np.where(self.strong[:, 0], -left, done)[:, :, None] * self.gap
 
     def errors(self, candidates: Sequence[tuple[Recurrence, Sequence[int]]]) -> Array:
         """v at the steps of each descent, one after another; from the rows where the terms in the modes cancel."""

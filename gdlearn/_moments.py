@@ -332,6 +332,7 @@ def _exponents(rows: Rows) -> Exponents:
 def safe_exponents(largest: Array) -> Exponents:
     """e with |z| < 2**e for columns whose squares would overflow or underflow, 0 for all others."""
     exponent: Exponents = np.frexp(largest)[1].astype(np.int64) + 1
+    exponent = np.maximum(exponent, -1022)  # so that 2**-e is a float64 too
     return np.where((largest > 0) & (np.abs(exponent) > 400), exponent, 0)
 
 

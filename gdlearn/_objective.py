@@ -151,7 +151,21 @@ class MeanSquaredError:
             self._target_share = target_share
         return self
 
-    def _setup(self, X: Any, y: Array, weight: Array | None, fit_intercept: bool, shift: Array, scale: Array) -> None:
+    def _setup(
+        self,
+        X: Any,
+        y: Array,
+        weight: Array | None,
+        fit_intercept: bool,
+        shift: Array,
+        scale: Array,
+        exponent: Exponents | None = None,
+    ) -> None:
+        self._exponent = exponent if exponent is not None and exponent.any() else None
+        if self._exponent is not None and sparse.issparse(X):
+            X, format_ = X.tocoo(), X.format
+            data = in_units(X.data, -self._exponent[X.col])
+            X = sparse.coo_array((data, (X.row, X.col)), shape=X.shape).asformat(format_)
         self._X, self._y, self.fit_intercept = X, y, fit_intercept
         self._shift, self._scale, self._shifted = shift, scale, bool(shift.any())
         n = X.shape[0]
@@ -183,6 +197,8 @@ class MeanSquaredError:
     def _block(self, rows: slice) -> Array:
         """Rows of X less the shift, in C order whatever the order of X, so that no bit depends on it."""
         block: Array = np.ascontiguousarray(self._X[rows], dtype=np.float64)
+        if self._exponent is not None:
+            block = in_units(block, -self._exponent)
         return block - self._shift if self._shifted else block
 
     def _adjoint(self, r: Array) -> Array:
@@ -244,8 +260,9 @@ class MeanSquaredError:
         ndarray of theta's shape, float64
         """
         theta = self._shaped(theta)
-        r = self._residual(theta)
-        return -2.0 * self._adjoint((self._share * r.T).T)
+        with beyond_float64():
+            r = self._residual(theta)
+            return -2.0 * self._adjoint((self._share * r.T).T)
 
     def hessian(self) -> Array:
         """∇²J = 2/W Σ wₙ (1, xₙ)(1, xₙ)ᵀ, the same for every θ.
@@ -258,7 +275,8 @@ class MeanSquaredError:
 
     def hessian_product(self, direction: Array) -> Array:
         """∇²J times each column of `direction`."""
-        return 2.0 * self._adjoint((self._share * self._predict(direction).T).T)
+        with beyond_float64():
+            return 2.0 * self._adjoint((self._share * self._predict(direction).T).T)
 
     def hessian_product_of_vector(self, direction: Array) -> Array:
         """∇²J times one direction of shape (p,) or (p, 1)."""

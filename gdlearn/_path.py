@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._blocks import Array, Rows
+from ._advice import DivergenceError, divergence_message, of_y, warn_of_divergence
+from ._blocks import Array, Rows, in_units
 from ._descent import iterates
 from ._problem import Problem, first_point, starting_point
 from ._scaling import Model, ScalingName
@@ -18,6 +19,8 @@ from ._validation import (
     check_init,
     check_parameter,
     check_scaling_and_steps,
+    integers,
+    nonnegative_integer,
     one_of,
     positive_integer,
     validate_rows,
@@ -55,6 +58,7 @@ def gradient_descent_path(
     Returns
     -------
     iterations : ndarray of shape (n_iterations,), int64
+        Of Python's integers (dtype object) where one is beyond int64.
     coefs : ndarray of shape (n_features, n_iterations) or (n_targets, n_features, n_iterations), float64
         In the original units of X and y, whatever the scaling.
     intercepts : ndarray of shape (n_iterations,) or (n_targets, n_iterations), float64
@@ -115,19 +119,20 @@ def gradient_descent_path(
     return wanted, coefs, intercepts, losses
 
 
-def _wanted(owner: str, iterations: int | ArrayLike) -> NDArray[np.int64]:
+def _wanted(owner: str, iterations: int | ArrayLike) -> NDArray[Any]:
+    """The iterates wanted, as int64, or as Python's integers where that would not hold them."""
     if positive_integer(iterations):
-        return np.arange(int(iterations) + 1)  # type: ignore[arg-type]
+        return np.arange(int(iterations) + 1, dtype=np.int64)  # type: ignore[arg-type]
     try:
-        wanted = np.asarray(iterations)
-    except ValueError:
-        wanted = np.empty(0)
-    if wanted.ndim != 1 or wanted.size == 0 or wanted.dtype.kind not in "iu" or (wanted < 0).any():
+        wanted = np.asarray(iterations, dtype=object)
+    except ValueError:  # ragged
+        wanted = np.empty(0, dtype=object)
+    if wanted.ndim != 1 or wanted.size == 0 or not all(map(nonnegative_integer, wanted)):
         raise InvalidParameterError(
             f"The 'iterations' parameter of {owner} must be an integer >= 1 or a non-empty 1-D array of integers >= 0. "
             f"Got {iterations!r} instead."
         )
-    return wanted.astype(np.int64)
+    return integers(wanted)
 
 
 def _in_closed_form(problem: Problem, plan: Plan, start: Array, wanted: NDArray[np.int64]) -> tuple[list[Model], Array]:

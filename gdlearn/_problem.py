@@ -15,7 +15,6 @@ from typing import Any, Literal, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, eigsh
-from sklearn.exceptions import ConvergenceWarning
 
 from ._blocks import EPS, Array, Rows
 from ._early_stopping import HeldOut
@@ -215,7 +214,8 @@ class MomentProblem:
     @property
     def feature_square(self) -> Array:
         """Mean square of each feature in these coordinates."""
-        square: Array = self.objective.covariance.diagonal() + self.objective.mean**2
+        with beyond_float64():
+            square: Array = self.objective.covariance.diagonal() + self.objective.mean**2
         return square
 
     @property
@@ -433,6 +433,7 @@ class WideProblem:
 class RowProblem:
     """On the rows alone: no matrix is formed, and L comes from a few products with X (Lanczos)."""
 
+    rows: Rows
     scaling: Scaling
     fit_intercept: bool
     objective: MeanSquaredError
@@ -458,7 +459,7 @@ class RowProblem:
             maximum=maximum,
             exponent=exponent,
         )
-        with np.errstate(over="ignore"):
+        with beyond_float64():
             square = (variance + (mean - shift) ** 2) / scale**2
         refuse_overflow(square)
         y = rows.y.astype(np.float64)
@@ -467,7 +468,10 @@ class RowProblem:
         y = np.ldexp(y, -target_exponent)
         objective = row_objective(rows, scaling, fit_intercept)
         share = rows.share
+        curvature = _largest_eigenvalue(objective)
+        refuse_overflow(np.array([curvature]))
         return cls(
+            rows=rows,
             scaling=scaling,
             fit_intercept=fit_intercept,
             objective=objective,

@@ -75,8 +75,10 @@ class Recurrence:
 
     def _log_power(self, steps: Sequence[int]) -> Array:
         """log|ρ^k|, of shape (len(steps), m)."""
-        k = _as_floats(steps)
+        k, excess = _as_floats(steps)
         exponent: Array = k[:, None] * self.log_rho
+        if excess.any():
+            exponent = np.ldexp(exponent, excess[:, None])
         exponent[k == 0] = 0.0  # also for a mode that is done in one step, log ρ = −∞
         return exponent
 
@@ -129,25 +131,29 @@ class Recurrence:
     @property
     def roots(self) -> tuple[Array, NDArray[np.complex128]]:
         """x² − (1 + β − h(1 + γβ))x + β(1 − γh) has the roots half ± root; half and root, of shape (m,)."""
-        pull = self.beta * self.h if self.nesterov else 0.0 * self.h
-        half = (1.0 + self.beta - self.h - pull) / 2.0
-        return half, np.sqrt(half**2 - (self.beta - pull) + 0j)
+        with beyond_float64():
+            pull = self.beta * self.h if self.nesterov else np.zeros_like(self.h)
+            half = (1.0 + self.beta - self.h - pull) / 2.0
+            return half, np.sqrt(half**2 - (self.beta - pull) + 0j)
 
     @property
     def oscillation(self) -> int:
         """The number of steps that it takes the modes which overshoot to die away, `LONGEST_OSCILLATION` at most."""
         half, root = (part[~self.monotone()] for part in self.roots)
-        radius = float(np.maximum(np.abs(half + root), np.abs(half - root)).max(initial=0.0))
+        with beyond_float64():
+            radius = float(np.maximum(np.abs(half + root), np.abs(half - root)).max(initial=0.0))
         if radius == 0.0:
             return 0
         return int(min(np.log(EPS) / np.log(radius), LONGEST_OSCILLATION)) if radius < 1 else LONGEST_OSCILLATION
 
 
-def _as_floats(steps: Sequence[int]) -> Array:
-    """Numbers of steps as float64, those beyond float64 as `LARGEST_FLOAT`."""
-    if steps and max(steps[0], steps[-1]) > LARGEST_FLOAT:
-        steps = [min(step, LARGEST_FLOAT) for step in steps]
-    return np.array(steps, dtype=np.float64)
+def _as_floats(steps: Sequence[int]) -> tuple[Array, NDArray[np.int64]]:
+    """Numbers of steps as k·2**excess, for they may be beyond float64 where their product with log ρ is not."""
+    if max(steps, default=0) <= LARGEST_FLOAT:
+        return np.array(steps, dtype=np.float64), np.zeros(len(steps), dtype=np.int64)
+    excess = [max(step.bit_length() - 1000, 0) for step in steps]
+    k = [step >> bits for step, bits in zip(steps, excess, strict=True)]
+    return np.array(k, dtype=np.float64), np.array(excess)
 
 
 Entries = tuple[Array, ...]
@@ -181,7 +187,8 @@ def _first_plain_step(weight: Array, bound: Array, recurrence: Recurrence, most:
     falls = log_rho < 0
     alone = (0.5 * np.log(weight[falls]) - np.log(bound)) / -log_rho[falls, None]  # needed for each mode by itself
     k = max(np.ceil(np.max(alone, initial=1.0, where=~np.isnan(alone))), 1.0)
-    while k <= most:
+    last = float(min(most, LARGEST_FLOAT))
+    while k <= last:
         square = np.exp((2.0 * k) * log_rho)
         total = square @ weight
         norm = np.sqrt(total)

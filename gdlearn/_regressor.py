@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
+from ._advice import warn_if_unresolved
 from ._base import Data, DescendedModel
 from ._blocks import Array, Rows
 from ._gradient_check import GradientCheck, GradientCheckError, check_gradient
@@ -66,7 +67,8 @@ class GradientDescentRegressor(DescendedModel):
     fit_intercept : bool, default=True
         Without, the model goes through the origin in original units.
     max_iter : int >= 1 or None, default=None
-        Alone: exactly so many steps, however many. With `tol`: at most so many.
+        Alone: exactly so many steps, however many, and no warning however far the limit still is. With `tol`: at most
+        so many, and a warning where they were too few.
     tol : float > 0 or None, default=None
         Stop at the first k ≥ 1 with ‖∇J(θ_k)‖₂ ≤ tol · 2 · ‖X̃‖_F/√W · σ_y, for every target. With both None the descent
         goes to its limit; a loop then takes tol=1e-8 and max_iter=1000.
@@ -118,10 +120,11 @@ class GradientDescentRegressor(DescendedModel):
     rank_ : int
         How many directions of the features float64 can tell from none in the coordinates of the descent; -1 where no
         matrix was formed.
-    feature_mean_ : ndarray of shape (n_features,)
-        The shift of the scaling learned: x̃ = (x − feature_mean_)/feature_scale_.
+    feature_shift_ : ndarray of shape (n_features,)
+        What the scaling subtracts from each feature, x̃ = (x − feature_shift_)/feature_scale_: its mean under
+        "standard", its minimum under "minmax", 0 under "maxabs", under None and without an intercept.
     feature_scale_ : ndarray of shape (n_features,)
-        Its scale.
+        What it divides by.
     solver_ : str
         "spectral" or "loop".
     gradient_check_ : GradientCheck
@@ -243,7 +246,8 @@ class GradientDescentRegressor(DescendedModel):
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` came before `tol`, or the learning rate is too large and the result finite.
+            If `max_iter` came before `tol`, or the learning rate is too large and the result finite. The message says
+            what would help; whatever it offers has been computed. In a search it is one line, the same for every fold.
         """
         with self._unchanged_on_error():
             self._check_parameters()
@@ -299,7 +303,7 @@ class GradientDescentRegressor(DescendedModel):
             if self.early_stopping:
                 raise ValueError("early_stopping=True holds rows out, and moments have no rows: use fit(X, y).")
             problem = MomentProblem.of(moments, None, self.scaling, self.fit_intercept)
-            problem.warn_if_unresolved()
+            warn_if_unresolved(problem)
             self.__dict__.pop("feature_names_in_", None)
             self.n_features_in_ = moments.n_features
             self._descend(problem, None, None, Data(None, None, None, moments.n_targets == 1, np.dtype(np.float64)))

@@ -11,8 +11,9 @@ from sklearn import get_config
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
+from ._advice import DivergenceError
 from ._base import Data, DescendedModel
-from ._blocks import Array, Rows
+from ._blocks import Array, Rows, in_units
 from ._cross_validation import Fold, Stopping, folds, refuse_too_large, splits_of
 from ._observers import with_callbacks
 from ._problem import FirstPoint, MomentProblem, WideProblem, starting_point
@@ -25,6 +26,7 @@ from ._validation import (
     check_parameter,
     check_scaling,
     fraction,
+    integers,
     positive_integer,
     positive_integers,
     positive_reals,
@@ -89,7 +91,7 @@ class GradientDescentRegressorCV(DescendedModel):
     learning_rates_ : ndarray of shape (n_learning_rates,)
         The learning rates of the grid.
     max_iters_ : ndarray of shape (n_max_iters,)
-        The numbers of steps of the grid.
+        The numbers of steps of the grid, int64, or of Python's integers (dtype object) where one is beyond int64.
     mse_path_ : ndarray of shape (n_learning_rates, n_max_iters, n_folds)
         Mean squared error on each test fold in units of y squared, weighted by `sample_weight`, the mean over targets;
         inf where the rate is at or above the largest stable one of the fold.
@@ -118,10 +120,10 @@ class GradientDescentRegressorCV(DescendedModel):
         λ_max/λ_min of ∇²J in scaled coordinates.
     rank_ : int
         How many directions of the features float64 can tell from none.
-    feature_mean_ : ndarray of shape (n_features,)
-        The shift of the scaling learned.
+    feature_shift_ : ndarray of shape (n_features,)
+        What the scaling subtracts from each feature; see :class:`GradientDescentRegressor`.
     feature_scale_ : ndarray of shape (n_features,)
-        Its scale.
+        What it divides by.
     solver_ : str
         "spectral".
     n_features_in_ : int
@@ -228,13 +230,13 @@ class GradientDescentRegressorCV(DescendedModel):
             stopping = None
             if self.early_stopping and X_val is None:
                 stopping = Stopping(self.validation_fraction, self.random_state)
-            splits = splits_of(cv.split(X, y, **split_params), X.shape[0], stopping)
+            splits = splits_of(cv.split(X, y, **split_params), X.shape[0], stopping, weight)
             given = None if stopping is not None else held_out
             first = self._first_point(rows.n_features, rows.y.shape[1])
             whole = self._search(folds(rows, splits, self.scaling, self.fit_intercept, given), first)
 
             settings = Settings(
-                self.learning_rate_, self.momentum, self.nesterov, max_iter=self.max_iter_, solver="spectral"
+                self.learning_rate_, self.momentum, self.nesterov, self.max_iter_, solver="spectral", of_grid=True
             )
             problem = whole if train is rows else pose(train, self.scaling, self.fit_intercept, settings)
             self._run(problem, settings, starting_point(problem, first), Data.of(X, y, weight), held_out)
@@ -289,7 +291,7 @@ class GradientDescentRegressorCV(DescendedModel):
         self, reads: Iterator[tuple[MomentProblem | WideProblem, Iterator[Fold]]], first: FirstPoint
     ) -> MomentProblem | WideProblem:
         """Set the grid, its errors and the best of it; return the problem of all rows."""
-        whole, errors = None, []
+        whole, errors, stable = None, [], np.inf
         for problem, some in reads:
             if whole is None:
                 whole = problem
@@ -298,18 +300,7 @@ class GradientDescentRegressorCV(DescendedModel):
             errors += [fold.errors(*grid, self.momentum, self.nesterov, self.n_iter_no_change, first) for fold in some]
         if whole is None:
             raise ValueError("cv yields no split: it must yield at least one pair of training and test rows.")
-        self.mse_path_ = np.stack(errors, axis=-1)
-        means = self.mse_path_.mean(axis=-1)
-        best = np.unravel_index(int(np.argmin(means)), means.shape)
-        if not np.isfinite(means[best]):
-            stable = largest_stable_rate(whole.curvature, self.momentum, self.nesterov)
-            raise DivergenceError(
-                f"Every learning rate diverges on some fold; the smallest is {self.learning_rates_.min():.6g}, and the "
-                f"largest stable rate on all rows is {stable:.6g}. Give smaller learning_rates, or a number of them."
-            )
-        self.best_score_ = -float(means[best])
-        self.learning_rate_ = float(self.learning_rates_[best[0]])
-        self.max_iter_ = int(self.max_iters_[best[1]])
+        self._choose(whole, errors, stable)
         return whole
 
     def _grid(self, problem: MomentProblem | WideProblem, start: Array) -> tuple[Array, NDArray[np.int64]]:
@@ -321,7 +312,7 @@ class GradientDescentRegressorCV(DescendedModel):
         else:
             rates = np.array([float(rate) for rate in self.learning_rates])
         if not positive_integer(self.max_iters):
-            return rates, np.array([int(k) for k in self.max_iters])
+            return rates, integers(self.max_iters)
         fastest = float(rates[rates < stable].max(initial=0.0)) or FASTEST * bound
         settings = Settings(fastest, self.momentum, self.nesterov, max_iter=1)
         last = min(Plan.of(problem, settings).closed_form(problem, start).steps_to_limit(), MOST_STEPS)

@@ -67,9 +67,10 @@ class Scaling:
             return np.ldexp(value, 2 * self.unit)
 
     def model(self, theta: Array, fit_intercept: bool) -> Model:
-        """The linear model with parameters theta of shape (p, t)."""
-        coef = (theta[1:] if fit_intercept else theta) / self.scale[:, None]
-        return Model(coef, theta[0] - self.shift @ coef if fit_intercept else np.zeros(theta.shape[1]))
+        """The linear model with parameters theta of shape (p, t); not finite where theta has diverged."""
+        with beyond_float64():
+            coef = (theta[1:] if fit_intercept else theta) / self.scale[:, None]
+            return Model(coef, theta[0] - self.shift @ coef if fit_intercept else np.zeros(theta.shape[1]))
 
     def theta(self, model: Model, fit_intercept: bool) -> Array:
         """The inverse of `model`."""
@@ -78,9 +79,8 @@ class Scaling:
 
     def in_original_units(self, model: Model) -> Model:
         """The model of X and y as given."""
-        with np.errstate(over="ignore", under="ignore"):
-            coef = np.ldexp(model.coef, self.target_exponent - self.exponent[:, None])
-            return Model(coef, np.ldexp(model.intercept, self.target_exponent))
+        coef = in_units(model.coef, self.target_exponent - self.exponent[:, None])
+        return Model(coef, in_units(model.intercept, self.target_exponent))
 
     def from_original_units(self, model: Model) -> Model:
         """The inverse of `in_original_units`."""
@@ -123,7 +123,7 @@ def shift_and_scale(
     if name is None:
         return nothing, np.ldexp(1.0, -exponent)
     if name == "standard":
-        shift, scale = mean, np.sqrt(variance)
+        shift, scale = mean, np.sqrt(np.maximum(variance, 0.0))  # rounding may leave a constant one below zero
     elif minimum is None or maximum is None:
         raise ValueError(
             f'scaling="{name}" needs the extremes of each feature, which these moments do not hold: '

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 from scipy import sparse
-from sklearn.exceptions import ConvergenceWarning
 
 from ._blocks import EPS, Array, Rows
 from ._descent import Descent, Observer, Status, descend
@@ -19,7 +18,7 @@ from ._modes import TOO_LOSSY
 from ._moments import moments_of
 from ._objective import Iterate
 from ._problem import LARGEST_MATRIX, MomentProblem, Problem, RowProblem, WideProblem
-from ._recurrence import FAR, Recurrence, first_step
+from ._recurrence import Recurrence
 from ._scaling import Model, ScalingName
 from ._spectral import ClosedForm, descend_spectrally, first_stop
 from ._step_size import (
@@ -57,10 +56,6 @@ WORTH_A_LOOP = 10**10
 """Multiplications from which on a matrix takes so long that a sparse X is first descended by the loop."""
 
 
-class DivergenceError(ValueError):
-    """The learning rate is so large that the descent does not converge; the message says what to do."""
-
-
 @dataclass(frozen=True)
 class Settings:
     """The parameters that say how to descend, as the user gave them."""
@@ -71,6 +66,8 @@ class Settings:
     max_iter: int | None = None
     tol: float | None = None
     solver: str = "auto"
+    of_grid: bool = False
+    """Whether the rate is one of a grid, so that advice is about the grid."""
 
     @property
     def rate_is_constant(self) -> bool:
@@ -204,7 +201,8 @@ class Plan:
 
     def recurrence(self, modes: Any) -> Recurrence:
         """One step of this descent on each mode."""
-        return Recurrence(2.0 * self.rate * modes.eigenvalues, self.momentum, self.nesterov)
+        with beyond_float64():
+            return Recurrence(2.0 * self.rate * modes.eigenvalues, self.momentum, self.nesterov)
 
     def closed_form(self, problem: Problem, start: Array) -> ClosedForm:
         """The descent from `start`, to be asked for any step."""
@@ -247,7 +245,10 @@ def solve(
     """Descend from `start` (theta of shape (p, t)), by loop or in closed form; stop early on `held_out` rows."""
     plan = Plan.of(problem, settings)
     if plan.unstable and settings.max_iter is None:
-        raise DivergenceError(divergence_message(problem, plan, plan.rate, feature_name, "does not converge"))
+        happened = "does not converge"
+        raise DivergenceError(
+            divergence_message(problem, plan, plan.rate, feature_name, happened, grid=settings.of_grid)
+        )
     if plan.loop:
         descent, model = _loop(problem, settings, plan, start, held_out, observe)
         if descent.status is Status.NOT_CONVERGED and problem.otherwise is not None:
@@ -257,22 +258,22 @@ def solve(
 
     if descent.status is Status.DIVERGED:
         happened = f"made J infinite after {descent.last.n_steps} steps"
-        raise DivergenceError(divergence_message(problem, plan, descent.rate, feature_name, happened))
+        raise DivergenceError(
+            divergence_message(problem, plan, descent.rate, feature_name, happened, grid=settings.of_grid)
+        )
+    reached = loss_reached(problem, descent)
     if plan.unstable:
-        happened = f"does not converge ({_reached(descent)})"
-        warn(divergence_message(problem, plan, plan.rate, feature_name, happened))
+        happened = "does not converge"
+        warn_of_divergence(problem, plan, plan.rate, feature_name, happened, reached, grid=settings.of_grid)
     elif descent.status is Status.NOT_CONVERGED:
-        warn(_convergence_message(problem, settings, plan, descent, start))
+        tol = settings.of_loop[1] or LOOP_TOL
+        warn_of_slowness(problem, plan, descent, start, tol, lambda problem: threshold(problem, tol))
     elif np.isnan(plan.rate) and descent.last.value > 2.0 * max(descent.values[0], descent.last.value / 1e300):
         happened = f"ended higher than it began ({_reached(descent)}, {descent.values[0]:.3g} at the start)"
         warn(divergence_message(problem, plan, descent.rate, feature_name, happened))
     if descent.status is Status.LIMIT and len(problem.given_up):
         warn(_given_up_message([feature_name(int(j)) for j in problem.given_up]))
     return Solution(problem, descent, model, plan.stable_rate, "loop" if plan.loop else "spectral")
-
-
-def _reached(descent: Descent) -> str:
-    return f"J is {descent.last.value:.3g} after {descent.last.n_steps} steps"
 
 
 def threshold(problem: Problem, tol: float) -> Array:

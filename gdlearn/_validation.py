@@ -86,6 +86,12 @@ def positive_integers(value: Any) -> bool:
     return _is_list(value) and all(map(positive_integer, value))
 
 
+def integers(values: Any) -> NDArray[Any]:
+    """Integers as int64, or as Python's integers where that would not hold them (NumPy may make floats of these)."""
+    exact = [int(value) for value in values]
+    return np.array(exact, dtype=np.int64 if max(exact) <= np.iinfo(np.int64).max else object)
+
+
 def _is_list(value: Any) -> bool:
     if hasattr(value, "__array__"):  # also a Series
         return np.ndim(value) == 1 and len(value) > 0

@@ -30,6 +30,7 @@ ORDER = [
     "_held_out",
     "_spectral",
     "_problem",
+    "_advice",
     "_solve",
     "_gradient_check",
     "_path",

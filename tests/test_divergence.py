@@ -1,5 +1,6 @@
 """Rates that are too large are refused or warned about, in words that help; those just below converge."""
 
+import re
 import warnings
 
 import numpy as np
@@ -67,7 +68,9 @@ def test_the_message_names_rate_limit_feature_and_remedy():
     message = str(error.value)
     for word in ("0.1", "'income'", 'scaling="standard"', 'learning_rate="auto"'):
         assert word in message
-    assert f"{limit(data=X.assign(income=1e4 * X['s1'])):.6g}" in message
+    stated = float(re.search(r"a rate below ([\d.e+-]+\d)", message)[1])
+    stable = limit(data=X.assign(income=1e4 * X["s1"]))
+    assert stable * (1 - 1e-5) < stated <= stable
 
 
 def test_the_message_offers_no_scaling_that_is_already_there():
@@ -97,7 +100,8 @@ def test_stopping_short_of_tol_says_how_far_and_what_would_help(solver):
     assert f"{model.gradient_norm_:.3g}" in message
     assert "tol=1e-06" in message
     needed = GradientDescentRegressor(0.1, tol=1e-6).fit(X, y).n_iter_
-    assert f"{needed - 10:.3g} more steps" in message
+    more = int(re.search(r"([\d,]+) more steps", message)[1].replace(",", ""))
+    assert needed - 10 <= more < 1.01 * needed
 
 
 def test_the_warning_points_at_the_line_that_called_fit():

@@ -137,7 +137,7 @@ def test_held_out_rows_take_no_part():
     train, held = train_test_split(np.arange(len(y)), test_size=0.25, random_state=1)
     options = {"early_stopping": True, "validation_fraction": 0.25, "random_state": 1}
     model = GradientDescentRegressor(**options).fit(X, y)
-    assert_allclose(model.feature_mean_, X[train].mean(axis=0), rtol=1e-12)
+    assert_allclose(model.feature_shift_, X[train].mean(axis=0), rtol=1e-12)
     assert_allclose(model.feature_scale_, X[train].std(axis=0), rtol=1e-12)
     alone = GradientDescentRegressor(max_iter=model.n_iter_, init="mean").fit(X[train], y[train])
     assert_allclose(model.coef_, alone.coef_, rtol=1e-9)

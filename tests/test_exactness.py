@@ -79,7 +79,7 @@ def test_where_solutions_are_many_the_limit_is_the_nearest_to_the_start(scaling,
     X[:, 1], X[:, 2] = 2 * X[:, 0] + 1, 3.0  # collinear with the intercept, and constant
     y = rng.normal(size=shape[0])
     model = GradientDescentRegressor(scaling=scaling, fit_intercept=fit_intercept).fit(X, y)
-    Z = (X - model.feature_mean_) / model.feature_scale_
+    Z = (X - model.feature_shift_) / model.feature_scale_
     Z = np.column_stack([np.ones(len(Z)), Z]) if fit_intercept else Z
     shortest = np.linalg.pinv(Z, rcond=1e-12) @ y
     theta = coefficients_in(model)
@@ -90,7 +90,7 @@ def test_where_solutions_are_many_the_limit_is_the_nearest_to_the_start(scaling,
 
 def coefficients_in(model):
     slopes = model.coef_ * model.feature_scale_
-    return np.append(model.intercept_ + model.coef_ @ model.feature_mean_, slopes) if model.fit_intercept else slopes
+    return np.append(model.intercept_ + model.coef_ @ model.feature_shift_, slopes) if model.fit_intercept else slopes
 
 
 @pytest.mark.parametrize("condition", [1e2, 1e4, 1e6, 1e8, 1e10, 1e12])

@@ -30,7 +30,7 @@ from gdlearn._base import Data
 RIGHT = 1e-8
 """In units of σ_y: a hundred times stricter than what would still be called right."""
 
-FITTED = ("coef_", "intercept_", "loss_", "n_iter_", "learning_rate_", "feature_mean_", "feature_scale_")
+FITTED = ("coef_", "intercept_", "loss_", "n_iter_", "learning_rate_", "feature_shift_", "feature_scale_")
 
 
 @cache
@@ -917,7 +917,7 @@ def test_sparse_float32_with_an_offset_has_the_scaling_of_dense(kind, way, shape
     X = (X + 1e6).astype(np.float32)
     model, dense = (GradientDescentRegressor(**way).fit(A, y) for A in (kind(X), X))
     np.testing.assert_allclose(model.feature_scale_, dense.feature_scale_, rtol=1e-10)
-    np.testing.assert_allclose(model.feature_mean_, dense.feature_mean_, rtol=1e-14)
+    np.testing.assert_allclose(model.feature_shift_, dense.feature_shift_, rtol=1e-14)
     np.testing.assert_allclose(model.coef_, dense.coef_, rtol=4 * np.finfo(np.float32).eps)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
-from .._blocks import Array
+from .._blocks import Array, beyond_float64
 from .._objective import MeanSquaredError
 from .._path import gradient_descent_path
 from .._regressor import GradientDescentRegressor
@@ -23,7 +23,7 @@ from .._validation import (
     validate_rows,
 )
 from ._picture import OVERSHOOT, grid_around
-from ._style import name_of_rate
+from ._style import DRAWABLE, name_of_rate
 
 
 def estimator_surface(
@@ -49,9 +49,10 @@ def estimator_surface(
     places = _places(owner, features, limit)
 
     rows, target, weight = validate_rows(X, y, sample_weight)
-    units = limit.feature_mean_, limit.feature_scale_
+    units = limit.feature_shift_, limit.feature_scale_
     J = MeanSquaredError.scaled(rows, target.astype(np.float64), weight, limit.fit_intercept, *units)
     H = J.hessian()
+    _refuse_beyond_float64(owner, H)
     S = _restricted(H, places, others)
     if np.abs(S).max() <= 1e-12 * np.abs(H[np.ix_(places, places)]).max():
         raise ValueError(
@@ -74,23 +75,38 @@ def estimator_surface(
         eta = limit.learning_rate_ if rate == "auto" else rate
         diverges = positive_real(eta) and eta >= stable
         titles.append(name_of_rate(rate, eta) + (": diverges" if diverges else ""))
-        away = np.linalg.norm(path - optimum, axis=1)
+        with beyond_float64():
+            away = np.linalg.norm(path - optimum, axis=1)
         near.append(path[away <= OVERSHOOT * away[0]] if diverges else path)
-    x, y = grid_around(np.concatenate(near))
-    delta = np.stack(np.meshgrid(x - optimum[0], y - optimum[1]), axis=-1)
+    with beyond_float64():
+        x, y = grid_around(np.concatenate(near))
+        delta = np.stack(np.meshgrid(x - optimum[0], y - optimum[1]), axis=-1)
+        heights = _half_square(delta, S)
+        path_values = [limit.loss_ + _half_square(path - optimum, S) for path in paths]
+        gradients = [(path - optimum) @ S for path in paths]
+    _refuse_beyond_float64(owner, heights.max(), 1.0 / heights.max() if heights.any() else np.inf)
     return {
         "x": x,
         "y": y,
-        "values": limit.loss_ + _half_square(delta, S),
+        "values": limit.loss_ + heights,
         "paths": paths,
-        "path_values": [limit.loss_ + _half_square(path - optimum, S) for path in paths],
-        "gradients": [(path - optimum) @ S for path in paths],
+        "path_values": path_values,
+        "gradients": gradients,
         "optimum": (float(optimum[0]), float(optimum[1])),
         "minimum": limit.loss_,
         "x_name": _label(limit, places[0]),
         "y_name": _label(limit, places[1]),
         "names": titles if names is None else names,
     }
+
+
+def _refuse_beyond_float64(owner: str, *sizes: Any) -> None:
+    """Raise where J, or its curvature, cannot be drawn."""
+    if not all((np.abs(size) < DRAWABLE).all() for size in sizes):
+        raise ValueError(
+            f"{owner} cannot draw J: its heights or its curvature are beyond {DRAWABLE:g}, or below the inverse of it. "
+            "Multiply X or y by a constant first."
+        )
 
 
 def _check(owner: str, estimator: Any, learning_rates: Any, iterations: Any, others: Any, names: Any) -> None:
@@ -146,8 +162,9 @@ def _places(owner: str, features: Any, limit: GradientDescentRegressor) -> list[
 
 def _theta(limit: GradientDescentRegressor, coefs: Array, intercepts: Array) -> Array:
     """θ of shape (p, n) in the coordinates of the descent, from coefficients in original units of shape (d, n)."""
-    slopes = coefs * limit.feature_scale_[:, None]
-    return np.vstack([intercepts + limit.feature_mean_ @ coefs, slopes]) if limit.fit_intercept else slopes
+    with beyond_float64():
+        slopes = coefs * limit.feature_scale_[:, None]
+        return np.vstack([intercepts + limit.feature_shift_ @ coefs, slopes]) if limit.fit_intercept else slopes
 
 
 def _restricted(H: Array, places: list[int], others: str) -> Array:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from .._blocks import Array
+from .._blocks import Array, beyond_float64
 from .._regressor_cv import GradientDescentRegressorCV
-from .._validation import InvalidParameterError, check_parameter, one_of, positive_integer, positive_real
-from ._style import COLOURS, pyplot
+from .._validation import InvalidParameterError, check_parameter, integers, one_of, positive_integer, positive_real
+from ._style import COLOURS, drawable, drawable_steps, pyplot
 
 NEAR = 10.0
 """The largest stable rate is in the picture if it is at most so many times the largest rate tried."""
@@ -112,6 +112,8 @@ class LearningRateDisplay:
 
         Raises
         ------
+        ValueError
+            If no error is finite.
         ImportError
             If matplotlib is not installed.
         """
@@ -120,8 +122,16 @@ class LearningRateDisplay:
         from matplotlib.colors import PowerNorm
 
         self.ax_, self.figure_ = ax, ax.figure
-        x, y = _edges(np.asarray(self.learning_rates)), _edges(np.asarray(self.iterations))
+        x, y = _edges(np.asarray(self.learning_rates)), _edges(drawable_steps(self.iterations))
         errors = np.ma.masked_invalid(np.asarray(self.errors, dtype=np.float64).T)
+        if not errors.count():
+            raise ValueError(
+                "LearningRateDisplay has no finite error to draw: every descent has diverged or failed, or in units of "
+                "y squared the errors exceed float64 (then divide y by a constant first)."
+            )
+        ax.autoscale(False)  # the limits are set below, and matplotlib's own may overflow
+        ax.set_xlim(*drawable(x[0], x[-1]))
+        ax.set_ylim(*drawable(y[0], y[-1]))
         ax.set_xscale("log")
         ax.set_yscale("log")
         ax.patch.set(facecolor="0.88", edgecolor="0.65", hatch="//", label="no finite error: diverges")
@@ -139,11 +149,12 @@ class LearningRateDisplay:
             if stable >= right:
                 ax.axvspan(right, stable, color="white", linewidth=0)  # not tried, which is not to diverge
                 right = stable * np.sqrt(right / x[-2])
-        ax.set_xlim(x[0], right)
-        ax.set_ylim(y[0], y[-1])
+        ax.set_xlim(*drawable(x[0], right))
         rate, steps = self.best
         star = {"color": "white", "markeredgecolor": "black", "markersize": 16, "linestyle": "none", "clip_on": False}
-        (self.best_,) = ax.plot([rate], [steps], marker="*", label=f"best: η = {rate:.2g}, k = {steps:,}", **star)
+        (self.best_,) = ax.plot(
+            [rate], drawable_steps([steps]), marker="*", label=f"best: η = {rate:.2g}, k = {steps:,}", **star
+        )
         ax.set_xlabel("learning rate η")
         ax.set_ylabel("number of steps k")
         shown = [self.best_, self.limit_line_, ax.patch if np.ma.is_masked(errors) or right > x[-1] else None]
@@ -184,10 +195,12 @@ class LearningRateDisplay:
         check_is_fitted(estimator)
         rates, row = np.unique(estimator.learning_rates_, return_index=True)
         steps, column = np.unique(estimator.max_iters_, return_index=True)
+        with beyond_float64():
+            errors = estimator.mse_path_.mean(axis=-1)[np.ix_(row, column)]
         return cls(
             learning_rates=rates,
             iterations=steps,
-            errors=estimator.mse_path_.mean(axis=-1)[np.ix_(row, column)],
+            errors=errors,
             best=(estimator.learning_rate_, estimator.max_iter_),
             max_stable_learning_rate=estimator.max_stable_learning_rate_,
         ).plot(ax, **mesh_kw)
@@ -282,7 +295,7 @@ def _columns(owner: str, cv_results: Any, prefix: str | None) -> tuple[Array, Ar
             f"The 'cv_results' parameter of {owner} must have numbers as learning rates and as numbers of steps, and a "
             f"finite score. Got learning rates {rate}, numbers of steps {step} and scores {score}."
         )
-    return np.array(rate, dtype=np.float64), np.array(step, dtype=np.int64), np.array(score, dtype=np.float64)
+    return np.array(rate, dtype=np.float64), integers(step), np.array(score, dtype=np.float64)
 
 
 def _worth_telling_apart(errors: Any) -> float:
@@ -295,5 +308,7 @@ def _edges(centres: Array) -> Array:
     """Where the cells of a map meet on a logarithmic axis."""
     if len(centres) == 1:
         return np.array([centres[0] / 2, centres[0] * 2])
-    between = np.sqrt(centres[1:] * centres[:-1])
-    return np.concatenate([[centres[0] ** 2 / between[0]], between, [centres[-1] ** 2 / between[-1]]])
+    between = np.sqrt(centres[1:]) * np.sqrt(centres[:-1])  # the product itself may overflow
+    first, last = centres[0] * (centres[0] / between[0]), centres[-1] * (centres[-1] / between[-1])
+    tiny = np.finfo(np.float64).tiny  # an axis cannot start at a first cell that has underflowed to 0
+    return np.concatenate([[max(first, tiny)], between, [last]])

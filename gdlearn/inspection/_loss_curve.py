@@ -14,13 +14,10 @@ from .._regressor import GradientDescentRegressor
 from .._regressor_cv import GradientDescentRegressorCV
 from .._validation import InvalidParameterError, check_parameter, finite_real, one_of, positive_real
 from ._function_surface import paths_and_names
-from ._style import COLOURS, name_of_rate, pyplot
+from ._style import COLOURS, DRAWABLE, drawable_steps, name_of_rate, pyplot
 
 FEW_STEPS = 30
 """Up to so many steps are shown on a linear axis."""
-
-DRAWABLE = 1e200
-"""A curve beyond it, or on a logarithmic axis below its inverse, leaves the picture: ticks further on may overflow."""
 
 
 class LossCurveDisplay:
@@ -126,12 +123,12 @@ class LossCurveDisplay:
         for i in range(len(self.losses)):
             self._draw(i, line_kw)
         self._scale()
-        most = max(int(np.max(steps)) for steps in self.iterations)
+        most = min(max(int(np.max(steps)) for steps in self.iterations), int(DRAWABLE))
+        ax.set_xlim(0.0, float(max(most, 1)))
         if most > FEW_STEPS:
             ax.set_xscale("symlog", linthresh=1, linscale=0.3)
         else:
             ax.xaxis.get_major_locator().set_params(integer=True)
-        ax.set_xlim(0, max(most, 1))
         ax.set_xlabel("step k")
         above = "" if self.minimum is None else " above its minimum"
         mse = f"mean squared error{above}\n(units of y squared)"
@@ -156,7 +153,7 @@ class LossCurveDisplay:
 
     def _draw(self, i: int, line_kw: dict[str, Any]) -> None:
         """Curve i, that of its held-out rows, and the step of its model."""
-        steps, loss = np.asarray(self.iterations[i]), np.asarray(self.losses[i], dtype=np.float64)
+        steps, loss = drawable_steps(self.iterations[i]), np.asarray(self.losses[i], dtype=np.float64)
         alone = {"marker": "o"} if len(steps) == 1 else {}
         style = {"color": COLOURS[i % len(COLOURS)], "linewidth": 2} | alone | line_kw
         name = (self.value_name or "J") if self.names is None else self.names[i]
@@ -170,9 +167,10 @@ class LossCurveDisplay:
         self.validation_lines_ += self.ax_.plot(steps, held_out, **dashed)
         if self.n_iters is not None:
             best = self.n_iters[i]
-            at = float(np.interp(best, steps, np.asarray(held_out)))
+            place = drawable_steps([best])
+            at = np.interp(place, steps, np.asarray(held_out))
             dot = {"color": style["color"], "linestyle": "none", "markeredgecolor": "black", "markersize": 9}
-            self.markers_ += self.ax_.plot([best], [at], marker="o", label=f"least there: k = {best:,}", **dot)
+            self.markers_ += self.ax_.plot(place, at, marker="o", label=f"least there: k = {best:,}", **dot)
 
     @classmethod
     def from_estimator(

@@ -279,7 +279,8 @@ def _condition_number(problem: Posed, standard: Posed) -> float:
     if len(modes.eigenvalues) >= len(standard.modes.eigenvalues):
         return float(modes.condition_number)
     square = _with_intercept(problem, problem.feature_square)
-    return max(float(modes.condition_number), float(square.max() / square[square > 0].min()))
+    with beyond_float64():
+        return max(float(modes.condition_number), float(square.max() / square[square > 0].min()))
 
 
 def _steps(problem: Posed, plan: Plan) -> float:
@@ -298,7 +299,7 @@ def _features(case: Case, vectors: Array) -> dict[str, list[Any]]:
     chart = problem.scaling
     square = _with_intercept(problem, problem.feature_square)
     standard, there = case.standard.scaling, case.standard.feature_square
-    original = np.ldexp(  # of x = shift + scale·x̃, where x̃ has mean zero or the shift is zero
+    original = in_units(  # of x = shift + scale·x̃, where x̃ has mean zero or the shift is zero
         np.sqrt(standard.scale**2 * there + standard.shift**2), standard.exponent
     )
     partial = np.linalg.norm if problem.target_scale.size > 1 else np.sum

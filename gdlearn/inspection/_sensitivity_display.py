@@ -154,6 +154,7 @@ class SensitivityDisplay:
         lowest = float(factor.min(initial=0.0))
         if lowest < -3:
             decades = np.log10(-lowest)
+            ax.autoscale(False, axis="y")  # matplotlib's own limits may overflow
             ax.set_yscale("symlog", linthresh=1, linscale=max(1.0, 0.4 * decades))
             ax.set_ylim(10 * lowest, 10.0 ** max(0.5, 0.3 * decades))
             powers = _few(int(np.ceil(decades)))
@@ -163,7 +164,7 @@ class SensitivityDisplay:
             ax.minorticks_off()
         else:
             ax.set_ylim(min(1.25 * lowest, -1.3), 1.45)
-        ax.set_xlim(0.5, len(place) + 0.5)
+        ax.set_xlim(0.5, max(len(place), 1) + 0.5)
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set_xlabel("mode, from steep to flat")
         momentum = f", momentum {found.momentum:g}" if found.momentum else ""

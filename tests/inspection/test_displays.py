@@ -186,7 +186,7 @@ def test_map_of_incomplete_results():
 def scaled(model, coefs, intercepts):
     """Coefficients in original units as θ in the coordinates of the descent."""
     slopes = coefs * model.feature_scale_[:, None]
-    return np.vstack([intercepts + model.feature_mean_ @ coefs, slopes])
+    return np.vstack([intercepts + model.feature_shift_ @ coefs, slopes])
 
 
 @pytest.mark.parametrize("scaling", [None, "standard", "minmax", "maxabs"])
@@ -217,7 +217,7 @@ def test_with_two_parameters_the_surface_is_the_mean_squared_error(scaling, weig
         model, X[["bmi"]], Y, features=("intercept", "bmi"), iterations=5, sample_weight=weight
     )
     model.fit(X[["bmi"]], Y, weight)
-    Z = (X[["bmi"]].to_numpy() - model.feature_mean_) / model.feature_scale_
+    Z = (X[["bmi"]].to_numpy() - model.feature_shift_) / model.feature_scale_
     J = MeanSquaredError(Z, Y, weight)
     for i, j in (0, 0), (3, 400), (250, 17):
         assert display.values[i, j] == pytest.approx(J.value([display.x[j], display.y[i]]), rel=1e-10)

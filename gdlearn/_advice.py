@@ -1,0 +1,432 @@
+"""Advice: what a descent that diverges or stops short tells the user, in words that are true when followed.
+
+Whatever a message offers has been computed: another scaling only if the given rate is stable under it or the condition
+number smaller, a number of steps only if so many are enough, a tolerance only if it has been reached.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context
+from types import FrameType
+from typing import Any, Protocol
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from ._blocks import Array, beyond_float64, in_units
+from ._descent import Descent
+from ._modes import EPS
+from ._moments import Moments
+from ._problem import LIMIT_TOO_LOSSY, MomentProblem, Problem
+from ._recurrence import FAR, Recurrence, first_step
+from ._scaling import ScalingName
+from ._spectral import gradient_square
+from ._step_size import automatic_rate, largest_stable_rate
+
+SCALINGS: tuple[ScalingName, ...] = ("standard", "minmax", "maxabs", None)
+"""In the order in which they are offered."""
+
+SAFELY = 1.0 - 1e-6
+"""A scaling is offered for rates below so much of its largest stable one: L from a few products is a little off."""
+
+FAR_TOO_SMALL = 0.1
+"""Below so much of 1/L, at which no mode overshoots, a rate is named as the cause of slowness."""
+
+WORTH_SCALING = 0.5
+"""A scaling is offered if the condition number is at most so much of what it is."""
+
+LOOSEST = 0.1
+"""The largest tolerance that is offered."""
+
+MACHINERY = {"gdlearn", "sklearn", "joblib", "threading", "multiprocessing", "concurrent", "runpy"}
+"""Packages whose frames lie between the user's call and a warning."""
+
+
+class DivergenceError(ValueError):
+    """The learning rate is so large that the descent does not converge; the message says what to do."""
+
+    __module__ = "gdlearn"  # where users import it from, and so what tracebacks should call it
+
+
+class Pace(Protocol):
+    """What a message says of how the steps are taken: `Plan` has it."""
+
+    @property
+    def rate(self) -> float:
+        """η; NaN where it changes from step to step."""
+
+    @property
+    def momentum(self) -> float:
+        """β."""
+
+    @property
+    def nesterov(self) -> bool:
+        """Whether the gradient is taken ahead."""
+
+    @property
+    def stable_rate(self) -> float:
+        """The learning rate at and above which the descent does not converge."""
+
+    @property
+    def loop(self) -> bool:
+        """Whether the steps are taken one by one."""
+
+    @property
+    def accelerated(self) -> bool:
+        """Whether the momentum follows Nesterov's sequence."""
+
+    @property
+    def learning_rate(self) -> Any:
+        """As the user gave it."""
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Too large a rate
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def divergence_message(
+    problem: Problem, plan: Pace, rate: float, feature_name: Callable[[int], str], happened: str, *, grid: bool = False
+) -> str:
+    """For the error: the rate, the largest stable one, the feature of largest scale, and what to do.
+
+    `grid` says that the user gave a grid of rates, where "auto" is no choice.
+    """
+    return f"{_diverging(plan, rate)} {happened}: {_divergence_details(problem, plan, feature_name, grid)}"
+
+
+def warn_of_divergence(
+    problem: Problem,
+    plan: Pace,
+    rate: float,
+    feature_name: Callable[[int], str],
+    happened: str,
+    reached: str,
+    *,
+    grid: bool = False,
+) -> None:
+    """The same as a warning, where the result is finite; `reached` says how large J has become."""
+    warn(
+        f"{_diverging(plan, rate)} {happened}",
+        lambda: f"{reached}, and {_divergence_details(problem, plan, feature_name, grid)}",
+    )
+
+
+def loss_reached(problem: Problem, descent: Descent) -> str:
+    """J where the descent has ended, in units of y squared."""
+    return f"J is {of_y(problem, descent.last.value, 2):.3g} after {descent.last.n_steps} steps"
+
+
+def of_y(problem: Problem, value: float, power: int = 1) -> float:
+    """A value that the problem measures in units of 2**target_exponent; infinite where float64 does not hold it."""
+    return float(in_units(value, power * problem.scaling.target_exponent))
+
+
+def _diverging(plan: Pace, rate: float) -> str:
+    changes = ", the last of its schedule," if callable(plan.learning_rate) else ""
+    return f"Gradient descent with learning rate {rate:.6g}{changes}"
+
+
+def _divergence_details(problem: Problem, plan: Pace, feature_name: Callable[[int], str], grid: bool) -> str:
+    square, stable = problem.feature_square, rounded(plan.stable_rate, ROUND_FLOOR)
+    largest = int(np.argmax(square))
+    unequal = square[largest] > 1.5 or square[square > 0].min(initial=1.0) < 0.5
+    beside = "" if unequal or len(square) == 1 else ", like the others"
+    if grid:
+        remedies = [f"learning_rates below {stable}"]
+    else:
+        remedies = ['learning_rate="auto"', f"{'rates' if callable(plan.learning_rate) else 'a rate'} below {stable}"]
+    if _is_exact(plan):
+        remedies = ['learning_rate="exact" without momentum', *remedies]
+    if not np.isnan(plan.rate):
+        remedies += _steadier_scaling(problem, plan)
+    return (
+        f"the largest stable rate is {stable}. The feature of largest scale is {feature_name(largest)} (root mean "
+        f"square {np.sqrt(square[largest]):.3g}{beside}). Use {listed(remedies, ', ')}."
+    )
+
+
+def _is_exact(plan: Pace) -> bool:
+    return isinstance(plan.learning_rate, str) and plan.learning_rate == "exact"
+
+
+def _steadier_scaling(problem: Problem, plan: Pace) -> list[str]:
+    """The first scaling under which the given rate is stable, if there is one."""
+    for name in SCALINGS:
+        there = _under(problem, name)
+        if there is None:
+            continue
+        stable = largest_stable_rate(there.curvature, plan.momentum, plan.nesterov)
+        if plan.rate < SAFELY * stable:
+            return [f"{_scaling(name)} (stable below {rounded(stable, ROUND_FLOOR, 3)})"]
+    return []
+
+
+def _under(problem: Problem, name: ScalingName) -> Problem | None:
+    """The same rows in the coordinates of another scaling; None where that cannot be had."""
+    try:
+        with beyond_float64():
+            there = problem.under(name)
+            return there if np.isfinite(there.feature_square).all() else None
+    except ValueError:  # the extremes are not at hand, or squares overflow in these coordinates
+        return None
+
+
+def _scaling(name: ScalingName) -> str:
+    return "scaling=None" if name is None else f'scaling="{name}"'
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Too few steps
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def warn_of_slowness(
+    problem: Problem, plan: Pace, descent: Descent, start: Array, tol: float, threshold: Callable[[Problem], Array]
+) -> None:
+    """Warn that `tol` was not reached: the gradient norm, the one asked for, and what would help.
+
+    `threshold` is the gradient norm that `tol` asks of each target of a problem.
+    """
+    rate, cause, small = descent.rate, "Gradient descent", False
+    if not isinstance(plan.learning_rate, str):
+        small = rate / (1.0 - plan.momentum) < FAR_TOO_SMALL * automatic_rate(problem.curvature)
+    if callable(plan.learning_rate):
+        cause += f" with a {'schedule that decays too fast' if small else 'schedule'}"
+    elif not isinstance(plan.learning_rate, str):
+        cause += f" with {'the far too small ' if small else ''}learning rate {rate:.6g}"
+    n_steps = descent.steps[-1]
+    warn(
+        f"{cause} did not reach tol={tol:g} in {n_steps} step{'s' if n_steps > 1 else ''}",
+        lambda: _slowness_details(problem, plan, descent, start, tol, threshold, small),
+    )
+
+
+def _slowness_details(
+    problem: Problem,
+    plan: Pace,
+    descent: Descent,
+    start: Array,
+    tol: float,
+    threshold: Callable[[Problem], Array],
+    small: bool,
+) -> str:
+    asked, reached = threshold(problem), np.linalg.norm(descent.last.gradient, axis=0)
+    with beyond_float64():
+        ratio = np.where(reached > asked, reached / asked, 0.0)
+    worst = int(np.argmax(ratio))
+    remedies = []
+    if not (plan.loop and (asked < _rounding(problem, descent)).any()):
+        remedies = _faster(problem, plan, descent, start, threshold, small)
+    looser = rounded(tol * float(ratio[worst]), ROUND_CEILING, 2)
+    if float(looser) <= LOOSEST:
+        remedies.append(f"tol={looser}, which is reached")
+    return (
+        f"the gradient norm is {of_y(problem, reached[worst]):.3g}, tol asks for "
+        f"{of_y(problem, asked[worst]):.3g}." + (f" What would help: {listed(remedies, '; ')}." if remedies else "")
+    )
+
+
+def _rounding(problem: Problem, descent: Descent) -> Array:
+    """Norms below which a gradient that is computed step by step is rounding."""
+    slope = 2.0 * np.sqrt(problem.feature_square.sum() + problem.fit_intercept) * problem.target_scale
+    noise: Array = 8.0 * EPS * (slope + problem.curvature * np.linalg.norm(descent.last.theta, axis=0))
+    return noise
+
+
+def _faster(
+    problem: Problem,
+    plan: Pace,
+    descent: Descent,
+    start: Array,
+    threshold: Callable[[Problem], Array],
+    small: bool,
+) -> list[str]:
+    """More steps, a larger rate and another scaling, as far as they are known to bring the descent there."""
+    done, remedies = descent.steps[-1], []
+    constant = not np.isnan(plan.rate)
+    now = _steps_needed(problem, plan, plan.rate, start, threshold) if constant else None
+    if small:
+        rate = rounded(automatic_rate(problem.curvature), ROUND_FLOOR, 3)
+        enough = _steps_needed(problem, plan, float(rate), start, threshold)
+        remedies.append(f'learning_rate="auto" or up to {rate}{_in_steps(enough)}')
+    if now is not None and now > done:
+        at_most = "at most " if plan.accelerated else ""
+        remedies.append(f"{at_most}{counted(now - done)} more steps (max_iter)")
+    elif (problem.modes is None and constant) or (_is_exact(plan) and not plan.momentum):
+        remedies.append("more steps (max_iter)")
+    if problem.modes is not None:
+        remedies += _better_scaling(problem, plan, start, threshold, now)
+    return remedies
+
+
+def _better_scaling(
+    problem: Problem, plan: Pace, start: Array, threshold: Callable[[Problem], Array], now: int | None
+) -> list[str]:
+    """Standardisation, or else the best scaling, where the condition number is smaller under it, with its steps."""
+    before, best = problem.modes.condition_number, None
+    for name in SCALINGS:
+        there = _under(problem, name)
+        if there is None or there.modes is None or len(there.modes.eigenvalues) < len(problem.modes.eigenvalues):
+            continue
+        after = there.modes.condition_number
+        if after <= WORTH_SCALING * before and (best is None or after < best[0]):
+            best = after, name, there
+            if name == "standard":
+                break
+    if best is None:
+        return []
+    after, name, there = best
+    rate = rounded(automatic_rate(there.curvature), ROUND_FLOOR, 3)
+    model = problem.scaling.in_original_units(problem.scaling.model(start, problem.fit_intercept))
+    begin = there.scaling.theta(there.scaling.from_original_units(model), problem.fit_intercept)
+    needed = _steps_needed(there, plan, float(rate), begin, threshold)
+    if needed is None or (now is not None and needed >= now):
+        return []
+    return [
+        f"{_scaling(name)} with learning_rate={rate} (condition number {after:.3g} instead of {before:.3g}"
+        f"{_in_steps(needed, ', ')})"
+    ]
+
+
+def _steps_needed(
+    problem: Problem, plan: Pace, rate: float, start: Array, threshold: Callable[[Problem], Array]
+) -> int | None:
+    """How many steps at a constant rate reach the threshold; None where that is not known, or never."""
+    modes = problem.modes
+    if modes is None:
+        return None
+    recurrence = Recurrence(2.0 * rate * modes.eigenvalues, plan.momentum, plan.nesterov)
+    gap = modes.optimum - modes.coordinates(start)
+    needed = first_step(gradient_square(modes, gap), threshold(problem), recurrence, FAR)
+    return needed if needed <= FAR else None
+
+
+def _in_steps(n_steps: int | None, before: str = " (") -> str:
+    if n_steps is None:
+        return ""
+    return f"{before}{counted(n_steps)} step{'s' if n_steps > 1 else ''}{')' if before == ' (' else ''}"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Too little in the moments
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def warn_if_unresolved(problem: MomentProblem) -> None:
+    """Warn where moments alone, without the rows and without a root, are too coarse for the features."""
+    moments = problem.moments
+    if problem.rows is not None or moments.root is not None or problem.modes.smallest >= LIMIT_TOO_LOSSY:
+        return
+    smallest = MomentProblem.of(_varying(moments, problem.fit_intercept), None, problem.name, problem.fit_intercept)
+    flatness = smallest.modes.smallest
+    if flatness < LIMIT_TOO_LOSSY:
+        warn(
+            "Features are so nearly collinear that second moments hold few or no digits of some of them",
+            lambda: (
+                f"the condition number of the Hessian is at least {1 / max(flatness, EPS):.3g}. Exactly collinear "
+                "features are fitted right, nearly collinear ones may not be. Make the moments with "
+                "Moments.from_data(..., root=True), or fit the rows themselves."
+            ),
+        )
+
+
+def _varying(moments: Moments, fit_intercept: bool) -> Moments:
+    """Without constant features, which are exactly collinear with the intercept; without one, all but one of them."""
+    d = moments.n_features
+    constant = moments.covariance.diagonal()[:d] == 0
+    if not fit_intercept:
+        constant[np.flatnonzero(constant & (moments.mean[:d] != 0))[:1]] = False
+    kept = np.flatnonzero(np.append(~constant, np.ones(moments.n_targets, dtype=bool)))
+    features = kept[: len(kept) - moments.n_targets]
+    return replace(
+        moments,
+        exponent=moments.exponent[kept],
+        mean=moments.mean[kept],
+        covariance=moments.covariance[np.ix_(kept, kept)],
+        minimum=None if moments.minimum is None else moments.minimum[features],
+        maximum=None if moments.maximum is None else moments.maximum[features],
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# How it is said
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def warn(cause: str, details: Callable[[], str]) -> None:
+    """Warn where the user called; one fit among many of a search gives the cause only.
+
+    The cause is in the words of the parameters, without a number that differs from fold to fold: so Python's default
+    filter shows it once.
+    """
+    frame, among_many = _caller()
+    text = f"{cause}, in one of several fits; fitted alone, it says what would help." if among_many else None
+    warnings.warn_explicit(
+        text or f"{cause}: {details()}",
+        ConvergenceWarning,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        module=frame.f_globals.get("__name__", "<unknown>"),
+        registry=frame.f_globals.setdefault("__warningregistry__", {}),
+    )
+
+
+def _caller() -> tuple[FrameType, bool]:
+    """The frame of the user's call, and whether a search made many of it.
+
+    In a thread of a search the call is on another thread; in another process it is out of sight, and the outermost
+    frame of this package stands for it.
+    """
+    frame: FrameType | None = sys._getframe()
+    found, packages = _first_outside(frame)
+    among_many = "joblib" in packages
+    if found is None and among_many:
+        others = map(_first_outside, sys._current_frames().values())
+        found = next((other for other, passed in others if other is not None and "joblib" in passed), None)
+    if found is not None:
+        return found, among_many
+    ours = [frame] if frame is not None else []
+    while frame is not None:
+        ours += [frame] if _package(frame) == "gdlearn" else []
+        frame = frame.f_back
+    return ours[-1], among_many
+
+
+def _first_outside(frame: FrameType | None) -> tuple[FrameType | None, set[str]]:
+    """The innermost frame that is not machinery, and the packages of those before it."""
+    passed: set[str] = set()
+    while frame is not None and (package := _package(frame)) in MACHINERY:
+        passed.add(package)
+        frame = frame.f_back
+    return frame, passed
+
+
+def _package(frame: FrameType) -> str:
+    """The name of the package; of a module run as `__main__` its own, if it has one."""
+    name = frame.f_globals.get("__package__") or frame.f_globals.get("__name__") or ""
+    return str(name).partition(".")[0]
+
+
+def rounded(value: float, way: str, digits: int = 6) -> str:
+    """A number to so many digits, rounded down or up: what is said of it then holds for what is printed."""
+    if not np.isfinite(value):
+        return str(value)
+    return f"{float(Context(prec=digits, rounding=way).create_decimal_from_float(value)):.{digits}g}"
+
+
+def counted(n: int) -> str:
+    """A number of steps, rounded up to three digits."""
+    up = int(Context(prec=3, rounding=ROUND_CEILING).create_decimal(n))
+    return f"{up:,}" if up < 10**7 else f"{up:.3g}"
+
+
+def listed(parts: Sequence[str], separator: str) -> str:
+    """Alternatives as a reader lists them."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{separator.join(parts[:-1])}{separator if len(parts) > 2 or ';' in separator else ' '}or {parts[-1]}"
