@@ -6,26 +6,20 @@ number smaller, a number of steps only if so many are enough, a tolerance only i
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context
-from types import FrameType
 from typing import Any, Protocol
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from ._blocks import Array, beyond_float64, in_units
+from ._blocks import EPS, Array, beyond_float64, in_units
 from ._descent import Descent
-from ._modes import EPS
-from ._moments import Moments
-from ._problem import LIMIT_TOO_LOSSY, MomentProblem, Problem
+from ._problem import MomentProblem, Problem
 from ._recurrence import FAR, Recurrence, first_step
 from ._scaling import ScalingName
-from ._spectral import gradient_square
 from ._step_size import automatic_rate, largest_stable_rate
+from ._warnings import caller, warn_where_called
 
 SCALINGS: tuple[ScalingName, ...] = ("standard", "minmax", "maxabs", None)
 """In the order in which they are offered."""
@@ -41,9 +35,6 @@ WORTH_SCALING = 0.5
 
 LOOSEST = 0.1
 """The largest tolerance that is offered."""
-
-MACHINERY = {"gdlearn", "sklearn", "joblib", "threading", "multiprocessing", "concurrent", "runpy"}
-"""Packages whose frames lie between the user's call and a warning."""
 
 
 class DivergenceError(ValueError):
@@ -118,12 +109,12 @@ def warn_of_divergence(
 
 def loss_reached(problem: Problem, descent: Descent) -> str:
     """J where the descent has ended, in units of y squared."""
-    return f"J is {of_y(problem, descent.last.value, 2):.3g} after {descent.last.n_steps} steps"
+    return f"J is {problem.scaling.loss(descent.last.value):.3g} after {descent.last.n_steps} steps"
 
 
-def of_y(problem: Problem, value: float, power: int = 1) -> float:
-    """A value that the problem measures in units of 2**target_exponent; infinite where float64 does not hold it."""
-    return float(in_units(value, power * problem.scaling.target_exponent))
+def of_y(problem: Problem, value: float, target: int) -> float:
+    """A value that the problem measures in the units of a target; infinite where float64 does not hold it."""
+    return float(in_units(value, problem.scaling.target_exponent[target]))
 
 
 def _diverging(plan: Pace, rate: float) -> str:
@@ -226,8 +217,9 @@ def _slowness_details(
     if float(looser) <= LOOSEST:
         remedies.append(f"tol={looser}, which is reached")
     return (
-        f"the gradient norm is {of_y(problem, reached[worst]):.3g}, tol asks for "
-        f"{of_y(problem, asked[worst]):.3g}." + (f" What would help: {listed(remedies, '; ')}." if remedies else "")
+        f"the gradient norm is {of_y(problem, reached[worst], worst):.3g}, tol asks for "
+        f"{of_y(problem, asked[worst], worst):.3g}."
+        + (f" What would help: {listed(remedies, '; ')}." if remedies else "")
     )
 
 
@@ -302,7 +294,9 @@ def _steps_needed(
         return None
     recurrence = Recurrence(2.0 * rate * modes.eigenvalues, plan.momentum, plan.nesterov)
     gap = modes.optimum - modes.coordinates(start)
-    needed = first_step(gradient_square(modes, gap), threshold(problem), recurrence, FAR)
+    with beyond_float64():
+        weight = (2.0 * modes.eigenvalues[:, None] * gap) ** 2
+    needed = first_step(weight, threshold(problem), recurrence, FAR)
     return needed if needed <= FAR else None
 
 
@@ -319,37 +313,16 @@ def _in_steps(n_steps: int | None, before: str = " (") -> str:
 
 def warn_if_unresolved(problem: MomentProblem) -> None:
     """Warn where moments alone, without the rows and without a root, are too coarse for the features."""
-    moments = problem.moments
-    if problem.rows is not None or moments.root is not None or problem.modes.smallest >= LIMIT_TOO_LOSSY:
+    modes = problem.finder.modes
+    if problem.rows is not None or problem.moments.root is not None or not modes.is_lossy:
         return
-    smallest = MomentProblem.of(_varying(moments, problem.fit_intercept), None, problem.name, problem.fit_intercept)
-    flatness = smallest.modes.smallest
-    if flatness < LIMIT_TOO_LOSSY:
-        warn(
-            "Features are so nearly collinear that second moments hold few or no digits of some of them",
-            lambda: (
-                f"the condition number of the Hessian is at least {1 / max(flatness, EPS):.3g}. Exactly collinear "
-                "features are fitted right, nearly collinear ones may not be. Make the moments with "
-                "Moments.from_data(..., root=True), or fit the rows themselves."
-            ),
-        )
-
-
-def _varying(moments: Moments, fit_intercept: bool) -> Moments:
-    """Without constant features, which are exactly collinear with the intercept; without one, all but one of them."""
-    d = moments.n_features
-    constant = moments.covariance.diagonal()[:d] == 0
-    if not fit_intercept:
-        constant[np.flatnonzero(constant & (moments.mean[:d] != 0))[:1]] = False
-    kept = np.flatnonzero(np.append(~constant, np.ones(moments.n_targets, dtype=bool)))
-    features = kept[: len(kept) - moments.n_targets]
-    return replace(
-        moments,
-        exponent=moments.exponent[kept],
-        mean=moments.mean[kept],
-        covariance=moments.covariance[np.ix_(kept, kept)],
-        minimum=None if moments.minimum is None else moments.minimum[features],
-        maximum=None if moments.maximum is None else moments.maximum[features],
+    warn(
+        "Features are so nearly collinear that second moments hold few or no digits of some of them",
+        lambda: (
+            f"the condition number of the Hessian is at least {1 / max(modes.smallest, EPS):.3g}. Exactly collinear "
+            "features are fitted right, nearly collinear ones may not be. Make the moments with "
+            "Moments.from_data(..., root=True), or fit the rows themselves."
+        ),
     )
 
 
@@ -364,52 +337,21 @@ def warn(cause: str, details: Callable[[], str]) -> None:
     The cause is in the words of the parameters, without a number that differs from fold to fold: so Python's default
     filter shows it once.
     """
-    frame, among_many = _caller()
+    frame, among_many = caller()
     text = f"{cause}, in one of several fits; fitted alone, it says what would help." if among_many else None
-    warnings.warn_explicit(
-        text or f"{cause}: {details()}",
-        ConvergenceWarning,
-        frame.f_code.co_filename,
-        frame.f_lineno,
-        module=frame.f_globals.get("__name__", "<unknown>"),
-        registry=frame.f_globals.setdefault("__warningregistry__", {}),
+    warn_where_called(text or f"{cause}: {details()}", ConvergenceWarning, frame)
+
+
+def warn_of_directions_given_up(names: Sequence[str]) -> None:
+    """Warn that a direction was left out of the limit, for float64 has rounded it away."""
+    some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    warn(
+        f"Float64 rounds away what tells {some} apart, or from a constant",
+        lambda: (
+            "numbers so far from zero hold no digit of it, so that direction was left out. If it matters, subtract an "
+            "offset from these columns before they are rounded."
+        ),
     )
-
-
-def _caller() -> tuple[FrameType, bool]:
-    """The frame of the user's call, and whether a search made many of it.
-
-    In a thread of a search the call is on another thread; in another process it is out of sight, and the outermost
-    frame of this package stands for it.
-    """
-    frame: FrameType | None = sys._getframe()
-    found, packages = _first_outside(frame)
-    among_many = "joblib" in packages
-    if found is None and among_many:
-        others = map(_first_outside, sys._current_frames().values())
-        found = next((other for other, passed in others if other is not None and "joblib" in passed), None)
-    if found is not None:
-        return found, among_many
-    ours = [frame] if frame is not None else []
-    while frame is not None:
-        ours += [frame] if _package(frame) == "gdlearn" else []
-        frame = frame.f_back
-    return ours[-1], among_many
-
-
-def _first_outside(frame: FrameType | None) -> tuple[FrameType | None, set[str]]:
-    """The innermost frame that is not machinery, and the packages of those before it."""
-    passed: set[str] = set()
-    while frame is not None and (package := _package(frame)) in MACHINERY:
-        passed.add(package)
-        frame = frame.f_back
-    return frame, passed
-
-
-def _package(frame: FrameType) -> str:
-    """The name of the package; of a module run as `__main__` its own, if it has one."""
-    name = frame.f_globals.get("__package__") or frame.f_globals.get("__name__") or ""
-    return str(name).partition(".")[0]
 
 
 def rounded(value: float, way: str, digits: int = 6) -> str:

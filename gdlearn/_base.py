@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ._blocks import Array, Rows, slices
+from ._blocks import Array, Rows, beyond_float64, slices
 from ._early_stopping import held_out_rows
 from ._objective import Iterate
 from ._observers import CallbackSupportMixin, callback_tasks, progress_bar, together
@@ -132,10 +132,8 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
             return rows, None
         if given:
             return rows, Rows.of(*validate_held_out(self, X_val, y_val, sample_weight_val, rows.y.shape[1]))
-        held = held_out_rows(rows.X.shape[0], self.validation_fraction, self.random_state)
-        train, rest = rows.taken(~held), rows.taken(held)
-        refuse_one_sided(self.validation_fraction, train.n_used, rest.n_used)
-        return train, rest
+        held = held_out_rows(rows.X.shape[0], rows.weight, self.validation_fraction, self.random_state)
+        return rows.taken(~held), rows.taken(held)
 
     def _run(
         self, problem: Problem, settings: Settings, start: Array, data: Data, held_out: Rows | None, verbose: int = 0
@@ -188,7 +186,7 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
                 coef = rounded
             self.loss_ = float(scaling.loss(descent.last.value))
             self.loss_curve_ = scaling.loss(descent.values).tolist() if scaling.unit else list(descent.values)
-            self.feature_mean_ = np.ldexp(scaling.shift, scaling.exponent)
+            self.feature_shift_ = np.ldexp(scaling.shift, scaling.exponent)
             self.feature_scale_ = np.ldexp(scaling.scale, scaling.exponent)
             self.gradient_norm_ = scaling.gradient_norm(descent.last.gradient)
         self.coef_, self.intercept_ = data.shaped(coef, intercept, self.fit_intercept)

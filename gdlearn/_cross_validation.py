@@ -67,10 +67,9 @@ def splits_of(
     for train, test in pairs:
         train, held = _indices(train, n_samples), none
         if stopping is not None:
-            out = held_out_rows(len(train), stopping.fraction, stopping.random_state)
-            train, held_out = train[~out], train[out]
-            refuse_one_sided(stopping.fraction, _with_weight(train, weight), _with_weight(held_out, weight))
-            held = _counts(held_out, n_samples)
+            of_train = None if weight is None else weight[train]
+            out = held_out_rows(len(train), of_train, stopping.fraction, stopping.random_state)
+            train, held = train[~out], _counts(train[out], n_samples)
         yield Split(_counts(train, n_samples), _counts(_indices(test, n_samples), n_samples), held)
 
 
@@ -83,10 +82,6 @@ def _indices(part: Any, n_samples: int) -> NDArray[np.intp]:
             f"{part.shape}" + (f" with values from {index.min()} to {index.max()}." if index.size else ".")
         )
     return index
-
-
-def _with_weight(index: NDArray[np.intp], weight: Array | None) -> int:
-    return len(index) if weight is None else int(np.count_nonzero(weight[index]))
 
 
 def _counts(index: NDArray[np.intp], n_samples: int) -> Counts:
@@ -177,9 +172,13 @@ class Fold:
     test: Part
     held_out: Part | None
 
+    def stable_rate(self, momentum: float, nesterov: bool) -> float:
+        """The learning rate at and above which the descent does not converge."""
+        return largest_stable_rate(self.problem.curvature, momentum, nesterov)
+
     def errors(
         self, rates: Array, steps: list[int], momentum: float, nesterov: bool, patience: int, first: FirstPoint
-    ) -> Array:
+    ) -> tuple[Array, int]:
         """J on the test rows for each rate and number of steps, with early stopping at most so many.
 
         Returns
@@ -192,7 +191,7 @@ class Fold:
         """
         problem = self.problem
         start = starting_point(problem, first)
-        stable = largest_stable_rate(problem.curvature, momentum, nesterov)
+        stable = self.stable_rate(momentum, nesterov)
         used = rates[rates < stable]
         for rate in used.tolist():  # all from the same modes: as sharp as any of them needs
             settings = Settings(rate, momentum, nesterov, max_iter=max(steps))
@@ -214,7 +213,7 @@ class Fold:
         if candidates:
             on_test = HeldOutInModes.of(self.test.error(problem), modes, start)
             errors[rates < stable] = on_test.errors(candidates).reshape(len(used), -1)
-        return np.asarray(problem.scaling.loss(errors)) / n_targets
+        return np.where(np.isnan(errors), np.inf, errors) / n_targets, 2 * problem.scaling.unit
 
 
 def refuse_too_large(rows: Rows, fit_intercept: bool) -> None:

@@ -37,23 +37,20 @@ SECTIONS = 32
 """Into so many parts each round of a search cuts its bracket."""
 
 
-def held_out_rows(n_samples: int, fraction: float, random_state: Any) -> NDArray[np.bool_]:
-    """Which rows are held out: those that scikit-learn's `train_test_split` would choose."""
-    if n_samples < 2:
-        raise ValueError(f"early_stopping=True holds rows out, and X has {n_samples}: hand X_val and y_val to fit.")
+def held_out_rows(n_samples: int, weight: Array | None, fraction: float, random_state: Any) -> NDArray[np.bool_]:
+    """Which rows are held out: those that scikit-learn's `train_test_split` would choose of the rows with a weight."""
+    used = np.arange(n_samples) if weight is None else np.flatnonzero(weight)
     held = np.zeros(n_samples, dtype=bool)
-    held[train_test_split(np.arange(n_samples), test_size=fraction, random_state=random_state)[1]] = True
-    return held
-
-
-def refuse_one_sided(fraction: float, n_train: int, n_held_out: int) -> None:
-    """Raise where a split leaves no row with a weight to descend on, or none to stop by."""
-    if not (n_train and n_held_out):
+    try:
+        held[train_test_split(used, test_size=fraction, random_state=random_state)[1]] = True
+    except ValueError as error:
+        with_weight = "" if weight is None else " with a weight"
         raise ValueError(
-            f"early_stopping=True needs rows with weight on both sides of its split; validation_fraction={fraction} "
-            f"leaves {n_train} to descend on and {n_held_out} to stop by. Change validation_fraction, or hand X_val "
-            "and y_val to fit."
-        )
+            f"early_stopping=True needs rows on both sides of its split, and validation_fraction={fraction} of "
+            f"{len(used)} row{'s' if len(used) > 1 else ''}{with_weight} leaves one side without. Change "
+            "validation_fraction, or hand X_val and y_val to fit."
+        ) from error
+    return held
 
 
 @dataclass(frozen=True, eq=False)

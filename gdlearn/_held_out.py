@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._blocks import EPS, Array
+from ._blocks import EPS, Array, beyond_float64
 from ._early_stopping import DENSE, HeldOut, Watch, watch_changes
 from ._objective import ModalSpace, Quadratic, QuadraticObjective
 from ._recurrence import Recurrence

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 
-from ._blocks import Array, Exponents, Rows
+from ._blocks import Array, Exponents, Rows, in_units
 from ._extended import two_sum
 from ._validation import validate_rows
 
@@ -180,12 +180,12 @@ class Moments:
         return replace(
             self,
             exponent=exponent,
-            mean=np.ldexp(self.mean, shift),
-            mean_rest=None if self.mean_rest is None else np.ldexp(self.mean_rest, shift),
-            covariance=np.ldexp(self.covariance, shift[:, None] + shift),
-            minimum=None if self.minimum is None else np.ldexp(self.minimum, shift[:d]),
-            maximum=None if self.maximum is None else np.ldexp(self.maximum, shift[:d]),
-            root=None if self.root is None else np.ldexp(self.root, shift),
+            mean=in_units(self.mean, shift),
+            mean_rest=None if self.mean_rest is None else in_units(self.mean_rest, shift),
+            covariance=in_units(self.covariance, shift[:, None] + shift),
+            minimum=None if self.minimum is None else in_units(self.minimum, shift[:d]),
+            maximum=None if self.maximum is None else in_units(self.maximum, shift[:d]),
+            root=None if self.root is None else in_units(self.root, shift),
         )
 
 

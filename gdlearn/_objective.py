@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from ._blocks import EPS, Array, slices
+from ._blocks import EPS, Array, Exponents, beyond_float64, in_units, slices
 from ._moments import Moments
 from ._scaling import Scaling
 from ._validation import validate_rows
@@ -139,14 +139,16 @@ class MeanSquaredError:
         fit_intercept: bool,
         shift: Array,
         scale: Array,
+        exponent: Exponents | None = None,
         target_share: Array | None = None,
     ) -> MeanSquaredError:
-        """On validated rows, in the coordinates (x − shift)/scale; X itself is neither scaled nor copied.
+        """On validated rows, in the coordinates (x·2**−exponent − shift)/scale; X itself is neither scaled nor copied.
 
-        Each target's error counts `target_share` times, since its units may be its own.
+        But for a sparse X with an exponent, which the ends of float64 need. Each target's error counts `target_share`
+        times, since its units may be its own.
         """
         self = cls.__new__(cls)
-        self._setup(X, y, weight, fit_intercept, shift, scale)
+        self._setup(X, y, weight, fit_intercept, shift, scale, exponent)
         if target_share is not None:
             self._target_share = target_share
         return self
@@ -234,8 +236,9 @@ class MeanSquaredError:
         float
             In units of y squared.
         """
-        r = self._residual(self._shaped(theta))
-        return float(np.sum(self._target_share * (self._share @ (r * r))))
+        with beyond_float64():
+            r = self._residual(self._shaped(theta))
+            return float(np.sum(self._target_share * (self._share @ (r * r))))
 
     def errors(self, thetas: Array) -> Array:
         """The mean squared error of each target at many points, of shape (p, n, t) → (n, t)."""

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._advice import DivergenceError, divergence_message, of_y, warn_of_divergence
-from ._blocks import Array, Rows, in_units
+from ._advice import DivergenceError, divergence_message, warn_of_divergence
+from ._blocks import Array, Rows
 from ._descent import iterates
 from ._problem import Problem, first_point, starting_point
 from ._scaling import Model, ScalingName
-from ._solve import DivergenceError, Plan, Settings, divergence_message, pose, resolved, warn
+from ._solve import Plan, Settings, pose, resolved
 from ._validation import (
     InvalidParameterError,
     boolean,
@@ -109,7 +109,8 @@ def gradient_descent_path(
     if not np.isfinite(losses).all():
         raise DivergenceError(divergence_message(problem, plan, rate, name, "makes J infinite"))
     if plan.unstable:
-        warn(divergence_message(problem, plan, rate, name, f"does not converge (J is {losses[-1]:.3g} at the end)"))
+        reached = f"J is {problem.scaling.loss(losses[np.argmax(wanted)]):.3g} after {most} steps"
+        warn_of_divergence(problem, plan, rate, name, "does not converge", reached)
     models = [problem.scaling.in_original_units(model) for model in models]
     coefs = np.stack([model.coef.T for model in models], axis=-1)
     intercepts = np.stack([model.intercept for model in models], axis=-1)

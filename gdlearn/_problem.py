@@ -6,7 +6,6 @@ the rows themselves (neither matrix would fit, or so few steps are asked for tha
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from ._blocks import EPS, Array, Rows
+from ._blocks import EPS, Array, Rows, beyond_float64, in_units
 from ._early_stopping import HeldOut
 from ._limit import Limit, LimitFinder, equilibrated
 from ._modes import Modes, modes_of_matrix, modes_of_root, with_intercept
@@ -94,6 +93,9 @@ class Problem(Protocol):
     def on(self, rows: Rows) -> QuadraticObjective:
         """J on other rows, in the same coordinates."""
 
+    def under(self, name: ScalingName) -> Problem:
+        """The same rows in the coordinates of another scaling; ValueError where that cannot be had."""
+
     def sharper(self, amplification: float) -> Problem:
         """The same with modes from the root, if rounding so amplified calls for it and the rows are at hand."""
 
@@ -134,6 +136,7 @@ class MomentProblem:
         )
         scaling = Scaling(shift, scale, moments.exponent[:d], moments.exponent[d:])
         problem = cls(moments, rows, name, scaling, fit_intercept)
+        refuse_overflow(np.append(problem.feature_square, problem.curvature))
         return problem._rooted if problem.modes.is_lossy else problem
 
     @cached_property
@@ -231,6 +234,13 @@ class MomentProblem:
         """J on the rows whose moments these are."""
         return Quadratic.of(moments.in_units(self.moments.exponent), self.scaling, self.fit_intercept)
 
+    def under(self, name: ScalingName) -> MomentProblem:
+        """The same rows in the coordinates of another scaling, the extremes read from them if need be."""
+        moments = self.moments
+        if name in ("minmax", "maxabs") and moments.minimum is None and self.rows is not None:
+            moments = moments_of(self.rows, extremes=True)
+        return MomentProblem.of(moments, self.rows, name, self.fit_intercept)
+
     def sharper(self, amplification: float) -> MomentProblem:
         """With moments from a QR of the rows."""
         return self if amplification * EPS < TOO_LOSSY else self._rooted
@@ -251,19 +261,6 @@ class MomentProblem:
     def given_up(self) -> NDArray[np.intp]:
         """The features of the directions that were given up."""
         return features_of(self.finder.modes.given_up, self.fit_intercept)
-
-    def warn_if_unresolved(self) -> None:
-        """Warn where the moments alone are too coarse for the features."""
-        smallest = self.finder.modes.smallest
-        if self.rows is None and self.moments.root is None and self.finder.modes.is_lossy:
-            warnings.warn(
-                "The features are so nearly collinear (condition number of the Hessian at least "
-                f"{1 / max(smallest, EPS):.3g}) that second moments hold few or no digits of some of them:"
-                " exactly collinear features are fitted right, nearly collinear ones may not be. Make the moments with "
-                "Moments.from_data(..., root=True), or fit the rows themselves.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
 
     @cached_property
     def _rooted(self) -> MomentProblem:
@@ -302,6 +299,7 @@ class WideProblem:
     def of(cls, rows: Rows, name: ScalingName, fit_intercept: bool) -> WideProblem:
         rows.refuse_nonfinite()
         columns = Columns.of(rows, name, fit_intercept)
+        refuse_overflow(columns.feature_square)
         modes = KernelModes.of(columns)
         problem = cls(columns, modes)
         return problem._rooted if modes.is_lossy else problem
@@ -366,6 +364,10 @@ class WideProblem:
     def on(self, rows: Rows) -> MeanSquaredError:
         """J on other rows."""
         return row_objective(rows, self.scaling, self.fit_intercept)
+
+    def under(self, name: ScalingName) -> WideProblem:
+        """The same rows in the coordinates of another scaling."""
+        return WideProblem.of(self.columns.rows, name, self.fit_intercept)
 
     def sharper(self, amplification: float) -> WideProblem:
         """With modes from a factorisation of the rows."""
@@ -433,7 +435,6 @@ class WideProblem:
 class RowProblem:
     """On the rows alone: no matrix is formed, and L comes from a few products with X (Lanczos)."""
 
-    rows: Rows
     scaling: Scaling
     fit_intercept: bool
     objective: MeanSquaredError
@@ -471,7 +472,6 @@ class RowProblem:
         curvature = _largest_eigenvalue(objective)
         refuse_overflow(np.array([curvature]))
         return cls(
-            rows=rows,
             scaling=scaling,
             fit_intercept=fit_intercept,
             objective=objective,
@@ -479,13 +479,17 @@ class RowProblem:
             target_deviation=_deviation(y, share),
             target_mean=share @ y,
             feature_square=square,
-            curvature=_largest_eigenvalue(objective),
+            curvature=curvature,
             rows=rows,
         )
 
     def on(self, rows: Rows) -> MeanSquaredError:
         """J on other rows."""
         return row_objective(rows, self.scaling, self.fit_intercept)
+
+    def under(self, name: ScalingName) -> RowProblem:
+        """The same rows in the coordinates of another scaling."""
+        return RowProblem.of(self.rows, name, self.fit_intercept)
 
     def sharper(self, amplification: float) -> RowProblem:
         """Nothing to sharpen: there are no modes."""
@@ -561,9 +565,9 @@ def refuse_overflow(square: Array) -> None:
 
 def row_objective(rows: Rows, scaling: Scaling, fit_intercept: bool) -> MeanSquaredError:
     """J on the rows in the coordinates of `scaling`."""
-    y = np.ldexp(rows.y.astype(np.float64), -scaling.target_exponent)
-    shift, scale = np.ldexp(scaling.shift, scaling.exponent), np.ldexp(scaling.scale, scaling.exponent)
-    return MeanSquaredError.scaled(rows.X, y, rows.weight, fit_intercept, shift, scale, scaling.target_share)
+    y = in_units(rows.y.astype(np.float64), -scaling.target_exponent)
+    coordinates = scaling.shift, scaling.scale, scaling.exponent, scaling.target_share
+    return MeanSquaredError.scaled(rows.X, y, rows.weight, fit_intercept, *coordinates)
 
 
 def _deviation(y: Array, share: Array) -> Array:

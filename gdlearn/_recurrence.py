@@ -17,7 +17,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from ._blocks import EPS, Array
+from ._blocks import EPS, Array, beyond_float64
 from ._descent import LARGEST_FLOAT
 from ._early_stopping import first_in
 

@@ -17,7 +17,7 @@ from ._blocks import Array, Rows, in_units
 from ._cross_validation import Fold, Stopping, folds, refuse_too_large, splits_of
 from ._observers import with_callbacks
 from ._problem import FirstPoint, MomentProblem, WideProblem, starting_point
-from ._solve import DivergenceError, Plan, Settings, pose
+from ._solve import Plan, Settings, pose
 from ._step_size import largest_stable_rate
 from ._validation import (
     boolean,
@@ -297,13 +297,42 @@ class GradientDescentRegressorCV(DescendedModel):
                 whole = problem
                 self.learning_rates_, self.max_iters_ = self._grid(problem, starting_point(problem, first))
             grid = self.learning_rates_, [int(k) for k in self.max_iters_]
-            errors += [fold.errors(*grid, self.momentum, self.nesterov, self.n_iter_no_change, first) for fold in some]
+            for fold in some:
+                stable = min(stable, fold.stable_rate(self.momentum, self.nesterov))
+                errors.append(fold.errors(*grid, self.momentum, self.nesterov, self.n_iter_no_change, first))
         if whole is None:
             raise ValueError("cv yields no split: it must yield at least one pair of training and test rows.")
         self._choose(whole, errors, stable)
         return whole
 
-    def _grid(self, problem: MomentProblem | WideProblem, start: Array) -> tuple[Array, NDArray[np.int64]]:
+    def _choose(self, whole: MomentProblem | WideProblem, errors: list[tuple[Array, int]], stable: float) -> None:
+        """The best of the grid, in units in which the means are finite though in units of y squared they may not be."""
+        unit = max(exponent + int(np.frexp(part[np.isfinite(part)].max(initial=0.0))[1]) for part, exponent in errors)
+        scaled = np.stack([in_units(part, exponent - unit) for part, exponent in errors], axis=-1)
+        means = scaled.mean(axis=-1)
+        self.mse_path_ = in_units(scaled, unit)
+        best = np.unravel_index(int(np.argmin(means)), means.shape)
+        if not np.isfinite(means[best]):
+            self._refuse(whole, stable)
+        self.best_score_ = -float(in_units(means[best], unit))
+        self.learning_rate_ = float(self.learning_rates_[best[0]])
+        self.max_iter_ = int(self.max_iters_[best[1]])
+
+    def _refuse(self, whole: MomentProblem | WideProblem, stable: float) -> None:
+        """Say why no candidate has an error; `stable` is the least of the folds' largest stable rates."""
+        if self.learning_rates_.min() < stable:
+            raise ValueError(
+                "The errors on the test rows exceed what float64 holds, whatever the learning rate and the number of "
+                "steps: rows of some fold are too far from those it is trained on. Look for entries that are too "
+                "large, or use another cv."
+            )
+        whole_stable = largest_stable_rate(whole.curvature, self.momentum, self.nesterov)
+        raise DivergenceError(
+            f"Every learning rate diverges on some fold; the smallest is {self.learning_rates_.min():.6g}, and the "
+            f"largest stable rate on all rows is {whole_stable:.6g}. Give smaller learning_rates, or a number of them."
+        )
+
+    def _grid(self, problem: MomentProblem | WideProblem, start: Array) -> tuple[Array, NDArray[Any]]:
         """Learning rates and numbers of steps, as given or log-spaced over what makes sense on all rows."""
         stable = largest_stable_rate(problem.curvature, self.momentum, self.nesterov)
         bound = stable if np.isfinite(stable) else 1.0

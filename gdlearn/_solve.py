@@ -10,7 +10,15 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy import sparse
 
-from ._blocks import EPS, Array, Rows
+from ._advice import (
+    DivergenceError,
+    divergence_message,
+    loss_reached,
+    warn_of_directions_given_up,
+    warn_of_divergence,
+    warn_of_slowness,
+)
+from ._blocks import EPS, Array, Rows, beyond_float64
 from ._descent import Descent, Observer, Status, descend
 from ._early_stopping import HeldOut
 from ._limit import SMALL_LOSS, loss_of
@@ -32,7 +40,6 @@ from ._step_size import (
     largest_stable_rate,
     schedule,
 )
-from ._warnings import warn_where_called
 
 LOOP_TOL, LOOP_MAX_ITER = 1e-8, 1_000
 """Where the loop stops if neither tol nor max_iter says so."""
@@ -269,10 +276,11 @@ def solve(
         tol = settings.of_loop[1] or LOOP_TOL
         warn_of_slowness(problem, plan, descent, start, tol, lambda problem: threshold(problem, tol))
     elif np.isnan(plan.rate) and descent.last.value > 2.0 * max(descent.values[0], descent.last.value / 1e300):
-        happened = f"ended higher than it began ({_reached(descent)}, {descent.values[0]:.3g} at the start)"
-        warn(divergence_message(problem, plan, descent.rate, feature_name, happened))
+        begin = f"{problem.scaling.loss(descent.values[0]):.3g} at the start"
+        happened = "ended higher than it began"
+        warn_of_divergence(problem, plan, descent.rate, feature_name, happened, f"{reached} ({begin})")
     if descent.status is Status.LIMIT and len(problem.given_up):
-        warn(_given_up_message([feature_name(int(j)) for j in problem.given_up]))
+        warn_of_directions_given_up([feature_name(int(j)) for j in problem.given_up])
     return Solution(problem, descent, model, plan.stable_rate, "loop" if plan.loop else "spectral")
 
 
@@ -375,57 +383,3 @@ def _loop(
         observe=observe,
     )
     return descent, _model_at(problem, descent)
-
-
-def _given_up_message(names: list[str]) -> str:
-    some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-    return (
-        f"What tells {some} apart, or from a constant, is no more than the rounding of such large numbers in float64: "
-        "that direction was left out. If it matters, subtract an offset from these columns before they are rounded."
-    )
-
-
-def warn(message: str) -> None:
-    """Say what became of a descent."""
-    warn_where_called(message, ConvergenceWarning)
-
-
-def divergence_message(
-    problem: Problem, plan: Plan, rate: float, feature_name: Callable[[int], str], happened: str
-) -> str:
-    """The rate, the largest stable one, the feature of largest scale, and what to do."""
-    square, stable = problem.feature_square, plan.stable_rate
-    largest = int(np.argmax(square))
-    unequal = square[largest] > 1.5 or square[square > 0].min(initial=1.0) < 0.5
-    remedy = ', or scaling="standard", which brings every feature to scale 1' if unequal else ""
-    cause = "" if unequal else ", hardly larger than the others: it is their number and correlation that make L large"
-    return (
-        f"Gradient descent with learning rate {rate:.6g} {happened}: the largest stable rate is {stable:.6g} (2/L "
-        "without momentum, with L the largest eigenvalue of the Hessian of J). The feature of largest scale is "
-        f"{feature_name(largest)}, root mean square {np.sqrt(square[largest]):.3g} in the coordinates of the "
-        f"descent{cause}. "
-        f'Use learning_rate="auto" or a rate below {stable:.6g}{remedy}.'
-    )
-
-
-def _convergence_message(problem: Problem, settings: Settings, plan: Plan, descent: Descent, start: Array) -> str:
-    """The gradient norm reached, the one asked for, and what would help."""
-    tol = LOOP_TOL if settings.tol is None else settings.tol
-    asked = threshold(problem, tol)
-    reached = np.linalg.norm(descent.last.gradient, axis=0)
-    worst = int(np.argmax(reached / np.where(asked > 0, asked, 1.0)))
-    modes, condition, steps = problem.modes, "not known here", "more steps (max_iter)"
-    if modes is not None:
-        condition = format(modes.condition_number, ".3g")
-        more = 0
-        if settings.rate_is_constant:
-            closed = plan.closed_form(problem, start)
-            needed = first_step(closed.gradient_square, asked, closed.recurrence, FAR)
-            more = needed - descent.last.n_steps
-        if more > 0:
-            steps = f"about {more:.3g} more steps (max_iter)" + (" without acceleration" if plan.accelerated else "")
-    return (
-        f"The gradient norm is {reached[worst]:.3g} after {descent.last.n_steps} steps, and tol={tol:g} asks for "
-        f"{asked[worst]:.3g}. What would help: {steps}; a larger tol; or a scaling that lowers the condition number of "
-        f'the Hessian, which is {condition} (scaling="standard" is best for most data).'
-    )

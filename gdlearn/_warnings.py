@@ -2,16 +2,58 @@
 
 from __future__ import annotations
 
-import inspect
+import sys
 import warnings
+from types import FrameType
 
-BETWEEN = ("gdlearn", "sklearn", "joblib")
-"""The packages whose frames may lie between the user and us."""
+MACHINERY = {"gdlearn", "sklearn", "joblib", "threading", "multiprocessing", "concurrent", "runpy"}
+"""Packages whose frames lie between the user's call and a warning."""
 
 
-def warn_where_called(message: str, category: type[Warning]) -> None:
-    """Warn at the first frame that is neither ours nor of a package that calls us."""
-    frame, depth = inspect.currentframe(), 1
-    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] in BETWEEN:
-        frame, depth = frame.f_back, depth + 1
-    warnings.warn(message, category, stacklevel=depth)
+def warn_where_called(message: str, category: type[Warning], frame: FrameType | None = None) -> None:
+    """Warn at the user's call, or at the frame that is given."""
+    frame = frame or caller()[0]
+    warnings.warn_explicit(
+        message,
+        category,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        module=frame.f_globals.get("__name__", "<unknown>"),
+        registry=frame.f_globals.setdefault("__warningregistry__", {}),
+    )
+
+
+def caller() -> tuple[FrameType, bool]:
+    """The frame of the user's call, and whether a search made many of it.
+
+    In a thread of a search the call is on another thread; in another process it is out of sight, and the outermost
+    frame of this package stands for it.
+    """
+    frame: FrameType | None = sys._getframe()
+    found, packages = _first_outside(frame)
+    among_many = "joblib" in packages
+    if found is None and among_many:
+        others = map(_first_outside, sys._current_frames().values())
+        found = next((other for other, passed in others if other is not None and "joblib" in passed), None)
+    if found is not None:
+        return found, among_many
+    ours = [frame] if frame is not None else []
+    while frame is not None:
+        ours += [frame] if _package(frame) == "gdlearn" else []
+        frame = frame.f_back
+    return ours[-1], among_many
+
+
+def _first_outside(frame: FrameType | None) -> tuple[FrameType | None, set[str]]:
+    """The innermost frame that is not machinery, and the packages of those before it."""
+    passed: set[str] = set()
+    while frame is not None and (package := _package(frame)) in MACHINERY:
+        passed.add(package)
+        frame = frame.f_back
+    return frame, passed
+
+
+def _package(frame: FrameType) -> str:
+    """The name of the package; of a module run as `__main__` its own, if it has one."""
+    name = frame.f_globals.get("__package__") or frame.f_globals.get("__name__") or ""
+    return str(name).partition(".")[0]

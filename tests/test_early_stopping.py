@@ -186,14 +186,42 @@ def test_refusals(estimator):
     ):
         with pytest.raises(ValueError, match=message):
             model.fit(X, y, **given)
-    with pytest.raises(ValueError, match="holds rows out, and X has 1"):
+    with pytest.raises(ValueError, match="of 1 row leaves one side without"):
         GradientDescentRegressor(early_stopping=True).fit(X[:1], y[:1])
     with pytest.raises(ValueError, match="moments have no rows"):
         GradientDescentRegressor(early_stopping=True).fit_moments(Moments.from_data(X, y))
     weight = np.zeros(len(y))
-    weight[:2] = 1
-    with pytest.raises(ValueError, match="rows with weight on both sides"):
+    weight[:1] = 1
+    with pytest.raises(ValueError, match="of 1 row with a weight leaves one side without"):
         GradientDescentRegressor(early_stopping=True, random_state=0).fit(X, y, weight)
+
+
+@pytest.mark.parametrize("n_empty", [1, 30, 4_000])
+@pytest.mark.parametrize("place", ["before", "after", "between"])
+def test_rows_without_weight_are_not_split(n_empty, place):
+    X, y = noisy(seed=3)
+    weight = np.random.default_rng(0).integers(1, 3, len(y)).astype(float)
+    model = GradientDescentRegressor(0.01, early_stopping=True, random_state=0).fit(X, y, weight)
+    at = {"before": 0, "after": len(y), "between": 25}[place]
+    X, y = np.insert(X, at, np.ones((n_empty, X.shape[1])), axis=0), np.insert(y, at, np.full(n_empty, 1e3))
+    weight = np.insert(weight, at, np.zeros(n_empty))
+    beside = GradientDescentRegressor(0.01, early_stopping=True, random_state=0).fit(X, y, weight)
+    assert beside.n_iter_ == model.n_iter_
+    assert_allclose(beside.coef_, model.coef_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("offset", [1e3, -1e6, 1e9])
+@pytest.mark.parametrize("scaling", ["standard", "minmax", None])
+@pytest.mark.parametrize("search", [False, True])
+def test_the_offset_of_y_does_not_matter_to_a_model_that_stops_early(offset, scaling, search):
+    # Kelvin or Celsius: the residuals at the start, and so all that follows, are the same.
+    X, y = noisy(seed=4)
+    if search:
+        model = GradientDescentRegressorCV([0.01, 0.1], max_iters=[3, 30, 300], scaling=scaling, cv=3)
+    else:
+        model = GradientDescentRegressor(0.01, early_stopping=True, scaling=scaling, random_state=0)
+    before, after = model.fit(X, y).coef_, model.fit(X, y + offset).coef_
+    assert_allclose(after, before, rtol=0, atol=1e-9 * np.abs(before).max() + 1e-14 * abs(offset))
 
 
 def test_with_a_tolerance_whichever_comes_first():

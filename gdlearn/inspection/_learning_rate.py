@@ -67,9 +67,9 @@ class LearningRateDisplay:
     >>> search = GradientDescentRegressorCV([0.001, 0.01, 0.1], max_iters=[10, 100, 1000]).fit(X, y)
     >>> display = LearningRateDisplay.from_estimator(search, ax=Figure().subplots())
     >>> print(display.errors.round())
-    [[27856. 19621.  3441.]
-     [19540.  3425.  3007.]
-     [ 3277.  3007.  2994.]]
+    [[5657. 4091. 3005.]
+     [4066. 3004. 3007.]
+     [2999. 3007. 2994.]]
     >>> print(display.best_.get_xydata())
     [[1.e-01 1.e+03]]
     """

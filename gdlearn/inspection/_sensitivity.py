@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from .._blocks import EPS, Array, Rows
+from .._blocks import EPS, Array, Rows, beyond_float64, in_units
 from .._problem import refuse_overflow, starting_point
 from .._recurrence import FAR, Recurrence, first_step
 from .._regressor import GradientDescentRegressor

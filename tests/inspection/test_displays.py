@@ -145,7 +145,7 @@ def test_map_of_a_single_row_or_cell(rates):
 
 
 def test_map_of_a_grid_search_over_a_pipeline():
-    pipe = make_pipeline(StandardScaler(), GradientDescentRegressor(scaling=None))
+    pipe = make_pipeline(StandardScaler(), GradientDescentRegressor(scaling=None, init="mean"))
     name, rates, steps = "gradientdescentregressor__", [0.001, 0.1], [1, 10, 100]
     grid = {f"{name}learning_rate": rates, f"{name}max_iter": steps}
     search = GridSearchCV(pipe, grid, scoring="neg_mean_squared_error").fit(X, Y)
