@@ -1,0 +1,752 @@
+"""The problems of the fuzz, kind by kind: data, settings, the fit, and how far it is from the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from references import (
+    ALLOWED,
+    EPS,
+    Array,
+    Coordinates,
+    LeastSquares,
+    Reference,
+    Rows,
+    Sums,
+    descents,
+    integer_sums,
+    iterates,
+    least_squares,
+    root,
+    shortest,
+)
+from scipy import sparse
+from sklearn.model_selection import KFold, LeaveOneGroupOut, TimeSeriesSplit, train_test_split
+
+from gdlearn import (
+    GradientDescentRegressor,
+    GradientDescentRegressorCV,
+    Moments,
+    check_gradient,
+    gradient_descent_path,
+)
+
+Random = np.random.Generator
+Checks = Iterator[tuple[str, float]]
+
+SCALINGS = ("standard", "standard", "standard", "minmax", "maxabs", None)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Comparing
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def ratio(error: Any, rounding: Any) -> float:
+    """The largest of errors, in units of what is allowed."""
+    error, rounding = np.atleast_1d(np.asarray(error, dtype=float)), np.asarray(rounding, dtype=float)
+    if not np.isfinite(error).all():
+        return np.inf
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return float(np.where(error > 0, error / (ALLOWED * rounding), 0.0).max(initial=0.0))
+
+
+def theta_of(sums: Sums, model: Any) -> Array | None:
+    """The model's coefficients, None where they are not finite."""
+    if not (np.isfinite(model.coef_).all() and np.isfinite(model.intercept_).all()):
+        return None
+    return sums.theta(model.coef_, model.intercept_)
+
+
+def loss_error(sums: Sums, theta: Array, loss: float) -> float:
+    """How far `loss` is from J of the model."""
+    unit = int(sums.y_exponent.max())
+    scale = np.ldexp(1.0, np.maximum(sums.y_exponent - unit, -1000))
+    exact = np.array([root(v) for v in sums.losses(theta)]) * scale
+    rounding = (EPS * sums.size[1 + sums.d :] + sums.storing(theta)) * scale
+    total = float(np.linalg.norm(exact))
+    if loss == np.inf and total > 0 and np.log2(total) + unit > 511.9:
+        return 0.0
+    if not loss >= 0:
+        return np.inf
+    allowed = float(np.linalg.norm(rounding)) + 4 * EPS * total + float(np.ldexp(1.0, min(-530 - unit, 1000)))
+    return ratio(abs(np.ldexp(np.sqrt(loss), -unit) - total), allowed)
+
+
+def against_limit(
+    sums: Sums, model: Any, scaling: Any, fit_intercept: bool, limit: LeastSquares | None = None
+) -> Checks:
+    """A model beside least squares."""
+    limit = least_squares(sums, fit_intercept) if limit is None else limit
+    theta = theta_of(sums, model)
+    if theta is None:
+        yield "coefficients are not finite", np.inf
+        return
+    gap = [root(a - b) for a, b in zip(sums.losses(theta), limit.losses, strict=True)]
+    yield "fitted values", ratio(gap, limit.rounding)
+    yield "loss_", loss_error(sums, theta, model.loss_)
+    if limit.clear and scaling == "standard" and limit.amplification < 1e8 and hasattr(model, "rank_"):
+        yield f"rank_ {model.rank_} for {limit.rank}", 0.0 if model.rank_ == limit.rank else np.inf
+    plain_units = abs(sums.x_exponent).max() < 60
+    if (
+        limit.exact
+        and len(limit.distance) < sums.d <= 8
+        and (plain_units or scaling not in (None,))
+        and (plain_units or fit_intercept)
+    ):
+        where = Coordinates(sums, scaling, fit_intercept)
+        nearest = shortest(limit, where, 0 * limit.theta)
+        c = np.array([root(int(v)) for v in where.square])[:, None]
+        off = np.linalg.norm(((theta - nearest)[1:] / (1 << 512)).astype(float) * c, axis=0)
+        size = np.linalg.norm((nearest[1:] / (1 << 512)).astype(float) * c, axis=0)
+        steep = sum(c[j - 1, 0] / distance for j, distance in limit.distance.items())
+        yield "slopes", ratio(off, EPS * (1 + limit.amplification) * size + limit.rounding * steep)
+
+
+def against_iterate(sums: Sums, model: Any, reference: Reference) -> Checks:
+    """A model beside an iterate."""
+    theta = theta_of(sums, model)
+    if theta is None:
+        yield "coefficients are not finite", np.inf
+        return
+    yield "fitted values", ratio(sums.rms(theta - reference.model), reference.rounding)
+    slopes = np.abs((theta - reference.model)[1:] / (1 << 512)).astype(float)
+    yield "slopes", ratio(slopes, reference.slopes)
+    if hasattr(model, "loss_"):
+        yield "loss_", loss_error(sums, theta, model.loss_)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Data
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def pick(random: Random, *choices: Any) -> Any:
+    return choices[int(random.integers(len(choices)))]
+
+
+def log_uniform(random: Random, low: float, high: float) -> float:
+    return float(10.0 ** random.uniform(np.log10(low), np.log10(high)))
+
+
+def weights(random: Random, n: int) -> Array | None:
+    """None mostly; or integers with some zeros, uniform ones, or some that differ by powers of ten."""
+    kind = random.integers(6)
+    if kind < 3:
+        return None
+    if kind == 3:
+        w = random.integers(0, 4, n).astype(float)
+        w[:4] = 1.0
+        return w
+    return random.uniform(0.1, 2.0, n) if kind == 4 else 10.0 ** random.integers(0, 5, n)
+
+
+def targets(random: Random, X: Array, t: int, noise: float | None = None) -> Array:
+    """Linear in the columns of X brought to size 1, with noise or without, and an offset."""
+    spread = X.std(axis=0)
+    Z = (X - X.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    noise = pick(random, 0.0, 0.3, 0.3, 3.0) if noise is None else noise
+    y = Z @ random.standard_normal((X.shape[1], t)) + noise * random.standard_normal((len(X), t))
+    return y + pick(random, 0.0, 1.0, 100.0)
+
+
+def dummies(random: Random, n: int, levels: int | None = None) -> Array:
+    """All levels of a factor, unequally frequent; each level comes."""
+    levels = int(random.integers(2, 5)) if levels is None else levels
+    codes = random.choice(levels, n, p=random.dirichlet(np.full(levels, 2.0)))
+    codes[:levels] = np.arange(levels)
+    return np.eye(levels)[codes]
+
+
+def flavoured(random: Random, X: Array) -> Array:
+    """The columns with a peculiarity or two."""
+    n = len(X)
+    for _ in range(int(random.integers(1, 3))):
+        d = X.shape[1]
+        j = int(random.integers(d))
+        kind = int(random.integers(13))
+        if kind == 0:  # near-collinear
+            X = np.column_stack(
+                [X, X[:, j] + log_uniform(random, 1e-14, 1e-1) * X.std(axis=0)[j] * random.standard_normal(n)]
+            )
+        elif kind == 1:
+            X = np.column_stack([X, dummies(random, n)])
+        elif kind == 2:
+            X = np.column_stack([dummies(random, n), dummies(random, n)])
+        elif kind == 3:  # a copy
+            X = np.column_stack([X, X[:, j] * pick(random, 1.0, -1.0, 2.0**40)])
+        elif kind == 4:  # a copy in another unit
+            X = np.column_stack([X, X[:, j] / pick(random, 86400.0, 2.54, 3600.0, 7.0)])
+        elif kind == 5:
+            X = np.column_stack([X, X[:, j] * pick(random, 1.0, 1.8) + pick(random, 32.0, 1e6, 1e8, 273.15)])
+        elif kind == 6:
+            X = np.column_stack([X, np.full(n, pick(random, 3.7, 0.1, 1e6, 1e-9, -5e3))])
+        elif kind == 7:
+            X = np.column_stack([X, np.zeros(n)])
+        elif kind == 8:
+            X = X * 10.0 ** random.uniform(-8, 8, d)
+        elif kind == 9:
+            X = X + 10.0 ** random.uniform(0, 15, d) * pick(random, 1, -1)
+        elif kind == 10:  # a clock
+            X = np.column_stack([X, 1.7e9 + np.sort(random.uniform(0, 1e6, n)).round()])
+        elif kind == 11:
+            X[int(random.integers(n)), j] = log_uniform(random, 1e2, 1e10)
+        else:
+            X = np.rint(9 * X)
+    return X
+
+
+def base(random: Random, n: int, d: int) -> Array:
+    kind = random.integers(3)
+    if kind == 0:
+        return random.standard_normal((n, d))
+    return random.uniform(-1, 3, (n, d)) if kind == 1 else random.integers(0, 10, (n, d)).astype(float)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Kinds
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def limits(random: Random) -> Checks:
+    """The default fit on ordinary and degenerate columns."""
+    n = int(random.integers(4, 61))
+    X = flavoured(random, base(random, n, int(random.integers(1, 4))))
+    t = pick(random, 1, 1, 1, 2)
+    y = targets(random, X, t) * pick(random, 1.0, 1e6, 1e-6) + pick(random, 0.0, 0.0, 1e8, 1e12)
+    w = weights(random, n)
+    scaling, fit_intercept = pick(random, *SCALINGS), random.random() < 0.85
+    momentum = pick(random, "auto", "auto", "auto", 0.5)
+    model = GradientDescentRegressor(scaling=scaling, fit_intercept=fit_intercept, momentum=momentum)
+    model.fit(X, y if t > 1 else y[:, 0], w)
+    yield from against_limit(Rows(X, y, w).sums, model, scaling, fit_intercept)
+
+
+def extremes(random: Random) -> Checks:
+    """The default fit on columns and targets of any size."""
+    n, d, t = int(random.integers(4, 31)), int(random.integers(1, 4)), pick(random, 1, 1, 2, 3)
+    X = base(random, n, d)
+    y = targets(random, X, t)
+    if random.random() < 0.5:
+        X = X * 10.0 ** random.uniform(-150, 150, d)
+        y = y * 10.0 ** random.uniform(-150, 150, t)
+    else:
+        size = random.uniform(-300, 300)
+        X, y = (
+            X * 10.0**size,
+            y * 10.0 ** (size + random.uniform(-3, 3, t) if random.random() < 0.5 else random.uniform(-290, 290) / 4),
+        )
+    if t == 2 and random.random() < 0.5:
+        y = targets(random, X, t) * 10.0 ** (random.uniform(100, 250) * np.array([1, -1]))
+    w = weights(random, n)
+    scaling = pick(random, "standard", "standard", "minmax", "maxabs")
+    model = GradientDescentRegressor(scaling=scaling).fit(X, y if t > 1 else y[:, 0], w)
+    yield from against_limit(Rows(X, y, w).sums, model, scaling, True)
+
+
+def wide(random: Random) -> Checks:
+    """The default fit where rows are fewer than columns."""
+    n, d = int(random.integers(5, 31)), int(random.integers(65, 81))
+    x = np.sort(random.uniform(-1, 1, n))
+    kind = random.integers(5)
+    if kind == 0:
+        X = random.standard_normal((n, d)) * 10.0 ** random.uniform(-3, 3, d)
+    elif kind == 1:
+        X = np.exp(-((x[:, None] - np.linspace(-1, 1, d)) ** 2) / (2 * log_uniform(random, 0.05, 1.0) ** 2))
+    elif kind == 2:
+        X = x[:, None] ** np.arange(1, d + 1)
+    elif kind == 3:
+        few = random.standard_normal((n, 6))
+        X = few @ random.standard_normal((6, d)) + pick(random, 0.0, 1e-13, 1e-8) * random.standard_normal((n, d))
+    else:
+        few = np.hstack([dummies(random, n), random.standard_normal((n, 2))])
+        X = few[:, random.integers(few.shape[1], size=d)]
+    X = X + pick(random, 0.0, 0.0, 1e4)
+    y = np.sin(4 * x) + pick(random, 0.0, 0.1) * random.standard_normal(n)
+    w = weights(random, n) if random.random() < 0.3 else None
+    scaling = pick(random, "standard", "standard", "minmax", None)
+    model = GradientDescentRegressor(scaling=scaling).fit(X, y, w)
+    yield from against_limit(Rows(X, y, w).sums, model, scaling, True)
+
+
+def many_rows(random: Random) -> Checks:
+    """The default fit on factors with all their levels, in up to 100,000 rows: integers, so that all sums are exact."""
+    n = int(log_uniform(random, 300, 1e5))
+    factors = [dummies(random, n, pick(random, 2, 2, 3, 4)) for _ in range(pick(random, 1, 1, 2))]
+    if random.random() < 0.2:  # a rare level
+        factors[0] = np.eye(2)[(np.arange(n) < int(random.integers(1, 4))).astype(int)]
+    plain = np.rint(2**8 * random.standard_normal((n, int(random.integers(0, 3))))).astype(np.int64)
+    Z = np.hstack([np.ones((n, 1)), *factors, plain]).astype(np.int64)
+    grid = np.array([0] * (Z.shape[1] - plain.shape[1]) + [8] * plain.shape[1] + [12])
+    X = Z[:, 1:] / 2.0 ** grid[1:-1]
+    y = X @ random.standard_normal(X.shape[1]) + 0.3 * random.standard_normal(n) + pick(random, 0.0, 5.0, 50.0)
+    y = np.rint(2**12 * y).astype(np.int64)
+    scaling = pick(random, *SCALINGS)
+    w, groups = None, [(1.0, np.arange(n))]
+    if random.random() < 0.4:
+        code = factors[0].argmax(axis=1) if random.random() < 0.7 else random.integers(0, 3, n)
+        of_code = pick(random, 10.0 ** random.integers(0, 6, 4), random.integers(1, 5, 4).astype(float))
+        w, groups = (
+            of_code[code],
+            [(float(v), np.flatnonzero(code == g)) for g, v in enumerate(of_code) if (code == g).any()],
+        )
+    order = pick(random, np.arange(n), np.argsort(factors[0].argmax(axis=1), kind="stable"))
+    A: Any = X[order]
+    if random.random() < 0.2:
+        A = sparse.csr_array(A)
+    model = GradientDescentRegressor(scaling=scaling).fit(A, y[order] / 2.0**12, None if w is None else w[order])
+    sums = integer_sums(np.column_stack([Z, y]), grid, groups)
+    yield from against_limit(sums, model, scaling, True)
+
+
+def few_flavours(random: Random, n: int) -> Array:
+    """Columns for descents: plain, nearly collinear, far from zero, of unequal scale, or dummies."""
+    d = int(random.integers(1, 5))
+    X = base(random, n, d)
+    kind = int(random.integers(7))
+    if kind == 1:
+        x = random.standard_normal(n)
+        X = np.column_stack(
+            [x] + [x + log_uniform(random, 1e-10, 1) * random.standard_normal(n) for _ in range(pick(random, 1, 2, 2))]
+        )
+    elif kind == 2:
+        X = X + 10.0 ** random.uniform(0, 8, d)
+    elif kind == 3:
+        X = X * 10.0 ** random.uniform(-7.5, 7.5, d)
+    elif kind == 4:
+        X = np.column_stack([dummies(random, n), X[:, :2]])
+    elif kind == 5:
+        X = np.column_stack([X, X[:, 0], np.full(n, pick(random, 0.1, 3.7, 1e4))])
+    return X
+
+
+def stable_rate(where: Coordinates, momentum: float, nesterov: bool) -> float:
+    factor = (1 + momentum) / (1 + 2 * momentum) if nesterov else 1 + momentum
+    return 2.0 * factor / where.curvature if where.curvature > 0 else 1.0
+
+
+def descent_settings(random: Random, where: Coordinates) -> dict[str, Any]:
+    momentum = pick(random, 0.0, 0.0, 0.0, 0.5, 0.9, 0.99)
+    nesterov = bool(momentum and random.random() < 0.5)
+    part = pick(random, 0.5, log_uniform(random, 1e-6, 0.95), random.uniform(0.1, 0.95))
+    return {"learning_rate": part * stable_rate(where, momentum, nesterov), "momentum": momentum, "nesterov": nesterov}
+
+
+def some_steps(random: Random, most: float = 1e18) -> int:
+    return int(pick(random, log_uniform(random, 1, 1e4), log_uniform(random, 1, most)))
+
+
+def descent_problem(random: Random, most: int = 61) -> tuple[Rows, dict[str, Any], tuple[Any, Any, Any]]:
+    """Rows in fixed point, settings of a descent without an end, and the rows in float64."""
+    n = int(random.integers(4, most))
+    X = few_flavours(random, n)
+    t = pick(random, 1, 1, 1, 2)
+    y = targets(random, X, t) * pick(random, 1.0, 1e6, 1e-6) + pick(random, 0.0, 0.0, 1e8)
+    w = weights(random, n)
+    rows = Rows(X, y, w)
+    scaling, fit_intercept = (
+        pick(random, "standard", "standard", "minmax", "maxabs", None, None),
+        random.random() < 0.85,
+    )
+    where = Coordinates(rows.sums, scaling, fit_intercept)
+    settings = descent_settings(random, where) | {"scaling": scaling, "fit_intercept": fit_intercept}
+    return rows, settings, (X, y if t > 1 else y[:, 0], w)
+
+
+def reference_of(rows: Rows, settings: dict[str, Any], steps: list[int], **more: Any) -> list[Reference]:
+    names = {
+        "scaling": "scaling",
+        "fit_intercept": "fit_intercept",
+        "learning_rate": "rate",
+        "momentum": "momentum",
+        "nesterov": "nesterov",
+    }
+    return descents(rows, **{names[k]: v for k, v in settings.items()}, steps=steps, **more)
+
+
+def iterates_(random: Random) -> Checks:
+    """Iterate k, whatever k is."""
+    rows, settings, data = descent_problem(random)
+    k = some_steps(random)
+    solver = pick(random, "auto", "spectral", "loop") if k <= 2000 else "auto"
+    start = None
+    model = GradientDescentRegressor(**settings, max_iter=k, solver=solver)
+    if random.random() < 0.2:
+        X, y, w = data
+        model.fit(X, y + y.std() * random.standard_normal(y.shape), w)
+        start = (model.coef_, model.intercept_)
+        model.set_params(warm_start=True)
+    model.fit(*data)
+    yield f"n_iter_ {model.n_iter_} for {k}", 0.0 if model.n_iter_ == k else np.inf
+    yield from against_iterate(rows.sums, model, reference_of(rows, settings, [k], start=start)[0])
+
+
+def path(random: Random) -> Checks:
+    """The path holds the iterates of the fit."""
+    rows, settings, data = descent_problem(random)
+    steps = sorted({some_steps(random, 1e15) for _ in range(3)})
+    X, y, w = data
+    found, coefs, intercepts, losses = gradient_descent_path(X, y, iterations=steps, sample_weight=w, **settings)
+    yield "iterations", 0.0 if found.tolist() == steps else np.inf
+    for i, (k, reference) in enumerate(zip(steps, reference_of(rows, settings, steps), strict=True)):
+        theta = rows.sums.theta(coefs[..., i], intercepts[..., i])
+        yield f"fitted values of the path at {k}", ratio(rows.sums.rms(theta - reference.model), reference.rounding)
+        yield f"loss of the path at {k}", loss_error(rows.sums, theta, losses[i])
+        model = GradientDescentRegressor(**settings, max_iter=k).fit(*data)
+        other = rows.sums.theta(model.coef_, model.intercept_)
+        yield f"path beside fit at {k}", ratio(rows.sums.rms(theta - other), reference.rounding)
+
+
+def rules(random: Random) -> Checks:
+    """With tol the first k; with nothing the first k whose fit is the limit's."""
+    rows, settings, data = descent_problem(random)
+    where, sums = Coordinates(rows.sums, settings["scaling"], settings["fit_intercept"]), rows.sums
+    d, fit_intercept = sums.d, settings["fit_intercept"]
+    y_rms = sums.size[1 + d :]
+    if random.random() < 0.3:
+        settings |= {"momentum": 0.0, "nesterov": False}
+        settings["learning_rate"] = min(settings["learning_rate"], 0.5 * stable_rate(where, 0.0, False))
+        model = GradientDescentRegressor(**settings).fit(*data)
+        limit = least_squares(sums, fit_intercept)
+        yield from against_limit(sums, model, settings["scaling"], fit_intercept, limit)
+        k = model.n_iter_
+        if limit.amplification > 1e4 or not limit.clear or k > 1e18:
+            return
+        steps = [max(int(0.99 * k) - 1, 0), int(1.01 * k) + 1]
+        before, after = (
+            sums.rms(where.to_model(theta) - limit.theta) / (EPS * y_rms)
+            for theta in iterates(where, settings["learning_rate"], steps)
+        )
+        yield f"n_iter_ {k} too late", 0.0 if k == 1 or not (before < 0.9).all() else np.inf
+        yield f"n_iter_ {k} too early", 0.0 if (after < 1.1).all() else np.inf
+        return
+    tol = log_uniform(random, 1e-10, 0.1)
+    loop = random.random() < 0.3
+    model = GradientDescentRegressor(
+        **settings, tol=tol, solver="loop" if loop else "auto", max_iter=1000 if loop else pick(random, None, 10**15)
+    ).fit(*data)
+    k = model.n_iter_
+    yield from against_iterate(sums, model, reference_of(rows, settings, [k])[0])
+    if k == (1000 if loop else 10**15):
+        return
+    steps = [k, k - 1] if k > 300 or not settings["momentum"] else [k, *range(1, k)]
+    ratios, random = [], np.random.default_rng(0)
+    for moved in (rows, rows.moved(random, False), rows.moved(random, True)):
+        there = Coordinates(moved.sums, settings["scaling"], fit_intercept)
+        S = moved.sums.S
+        mean = S[0, 1 + d :]
+        variance = [int(S[j, j]) - (int(m) * int(m) >> 512) for j, m in enumerate(mean, 1 + d)]
+        sigma = np.array([root(v) for v in variance]) if fit_intercept else y_rms
+        sigma = np.where(sigma > 0, sigma, y_rms)
+        norms = [
+            there.gradient_norm(theta) / (tol * 2 * there.feature_norm * sigma)
+            for theta in iterates(there, settings["learning_rate"], steps, settings["momentum"], settings["nesterov"])
+        ]
+        ratios.append(np.max(norms, axis=1))
+    spread = ALLOWED * (np.abs(np.array(ratios) - ratios[0]).max(axis=0) + 4 * EPS * ratios[0])
+    yield f"n_iter_ {k}: gradient {ratios[0][0]} of tol", 0.0 if ratios[0][0] <= 1 + spread[0] else np.inf
+    if k > 1:
+        earlier = (ratios[0][1:] <= 1 - spread[1:]).any()
+        yield f"n_iter_ {k} is not the first", np.inf if earlier else 0.0
+
+
+def invariances(random: Random) -> Checks:
+    """The same in other units bit for bit; in another order or storage, or with rows repeated, the same model."""
+    rows, settings, (X, y, w) = descent_problem(random, most=31)
+    end = pick(random, {}, {}, {"max_iter": some_steps(random, 1e12)})
+    if not end:
+        settings |= {"learning_rate": "auto", "momentum": 0.0, "nesterov": False}
+    model = GradientDescentRegressor(**settings, **end).fit(X, y, w)
+    a, b, c = (int(random.integers(-40, 41)) for _ in range(3))
+    a = 0 if settings["scaling"] is None else a
+    w = np.ones(len(X)) if w is None else w
+    other = GradientDescentRegressor(**settings, **end)
+    for name, changed, p, q in (
+        ("X", (X * 2.0**a, y, w), -a, 0),
+        ("y", (X, y * 2.0**b, w), b, b),
+        ("weights", (X, y, w * 2.0**c), 0, 0),
+    ):
+        first = GradientDescentRegressor(**settings, **end).fit(X, y, w) if name != "y" else first
+        other.fit(*changed)
+        equal = np.array_equal(other.coef_, np.ldexp(first.coef_, p)) and np.array_equal(
+            other.intercept_, np.ldexp(first.intercept_, q)
+        )
+        yield f"{name} times a power of two", 0.0 if equal else np.inf
+    order = random.permutation(len(X))
+    times = random.integers(1, 4, len(X))
+    cases = {
+        "permuted": (X[order], y[order], w[order]),
+        "CSR": (sparse.csr_array(X), y, w),
+        "CSC": (sparse.csc_array(X), y, w),
+        "integer weights": (X, y, w * times),
+        "repeated": (np.repeat(X, times, axis=0), np.repeat(y, times, axis=0), np.repeat(w, times)),
+    }
+    references: dict[str, Any] = {}
+    for name, changed in cases.items():
+        other.fit(*changed)
+        kind = "weighted" if name in ("integer weights", "repeated") else "plain"
+        if kind not in references:
+            some = rows if kind == "plain" else Rows(X, y, w * times)
+            references[kind] = some, None if not end else reference_of(some, settings, [end["max_iter"]])[0]
+        some, reference = references[kind]
+        if reference is None:
+            checks = against_limit(some.sums, other, settings["scaling"], settings["fit_intercept"])
+        else:
+            checks = against_iterate(some.sums, other, reference)
+        for what, error in checks:
+            yield f"{name}: {what}", error
+
+
+def taken(rows: Rows, index: Array) -> Rows:
+    part = Rows.__new__(Rows)
+    part.x_exponent, part.y_exponent = rows.x_exponent, rows.y_exponent
+    part.Z, part.weight = rows.Z[index], rows.weight[index]
+    return part
+
+
+def cv(random: Random) -> Checks:
+    """The errors of the CV on every fold, and its model."""
+    n, d = int(random.integers(12, 61)), int(random.integers(1, 4))
+    X = base(random, n, d)
+    groups, splitter = None, KFold(int(random.integers(2, 5)))
+    kind = int(random.integers(7))
+    if kind == 0:  # constant in the first rows
+        late = random.standard_normal(n)
+        late[: n // 3] = pick(random, 3.7, 0.0, 1e4)
+        X, splitter = np.column_stack([X, late]), TimeSeriesSplit(3)
+    elif kind == 1:
+        groups = random.permutation(np.arange(n) % 3)
+        X = np.column_stack([X, np.array(pick(random, [10.0, 20.0, 20.0], [0.0, 1.0, 0.0], [0.1, 0.3, 0.7]))[groups]])
+        splitter = LeaveOneGroupOut()
+    elif kind == 2:  # the halves apart
+        X, splitter = X + log_uniform(random, 1, 1e8) * (np.arange(n) < n // 2)[:, None], KFold(2)
+    elif kind == 3:
+        X = np.column_stack([dummies(random, n), X[:, :1]])
+    elif kind == 4:
+        X[int(random.integers(n)), 0] = log_uniform(random, 1e3, 1e10)
+    elif kind == 5:
+        X = few_flavours(random, n)
+    t = pick(random, 1, 1, 2)
+    y = targets(random, X, t, noise=0.3) + pick(random, 0.0, 0.0, 1e8)
+    w = weights(random, n) if random.random() < 0.3 else None
+    if w is not None:
+        w = w + 1.0
+    rows = Rows(X, y, w)
+    scaling, fit_intercept = pick(random, *SCALINGS), random.random() < 0.9
+    splits = list(splitter.split(X, groups=groups))
+    stable = min(
+        stable_rate(Coordinates(taken(rows, np.asarray(train)).sums, scaling, fit_intercept), 0.0, False)
+        for train, _ in [*splits, (np.arange(n), None)]
+    )
+    rates = stable * np.array([0.5, log_uniform(random, 1e-3, 0.9)])[: pick(random, 1, 2)]
+    steps = sorted({some_steps(random, 1e10) for _ in range(2)})
+    model = GradientDescentRegressorCV(rates, max_iters=steps, cv=splits, scaling=scaling, fit_intercept=fit_intercept)
+    model.fit(X, y if t > 1 else y[:, 0], w)
+    scale = np.ldexp(1.0, rows.y_exponent)
+    for f, (train, test) in enumerate(splits):
+        for r, rate in enumerate(rates):
+            found = descents(taken(rows, train), scaling, fit_intercept, rate, steps, test=taken(rows, test), tries=2)
+            for s, reference in enumerate(found):
+                exact = np.linalg.norm(np.array(reference.losses) * scale) / np.sqrt(t)
+                rounding = np.linalg.norm(reference.losses_rounding * scale) / np.sqrt(t)
+                given = model.mse_path_[r, s, f]
+                error = abs(np.sqrt(given) - exact) if given >= 0 else np.inf
+                yield f"mse_path_[{r}, {s}, {f}] {given} for {exact**2}", ratio(error, rounding)
+    means = model.mse_path_.mean(axis=-1)
+    yield "best_score_", 0.0 if model.best_score_ == -means.min() else np.inf
+    reference = descents(rows, scaling, fit_intercept, model.learning_rate_, [model.max_iter_])[0]
+    for what, error in against_iterate(rows.sums, model, reference):
+        yield f"refitted: {what}", error
+
+
+def early_stopping(random: Random) -> Checks:
+    """Where it stops, beside the rule followed step by step, and the model there."""
+    rows, settings, (X, y, w) = descent_problem(random)
+    given = random.random() < 0.5
+    most, patience = int(log_uniform(random, 20, 800)), pick(random, 1, 5, 10)
+    scaling, fit_intercept = settings["scaling"], settings["fit_intercept"]
+    n = len(X)
+    if given:
+        train, held = np.arange(n) % 3 > 0, np.arange(n) % 3 == 0
+    else:
+        held = np.zeros(n, dtype=bool)
+        held[train_test_split(np.arange(n), test_size=0.3, random_state=0)[1]] = True
+        train = ~held
+    w = np.ones(n) if w is None else w + 1.0
+    rows = Rows(X, y, w)
+    where = Coordinates(taken(rows, train).sums, scaling, fit_intercept)
+    settings |= descent_settings(random, where)
+    model = GradientDescentRegressor(
+        **settings,
+        early_stopping=True,
+        max_iter=most,
+        n_iter_no_change=patience,
+        validation_fraction=0.3,
+        random_state=0,
+        solver=pick(random, "auto", "auto", "loop"),
+    )
+    if given:
+        model.fit(X[train], y[train], w[train], X_val=X[held], y_val=y[held], sample_weight_val=w[held])
+    else:
+        model.fit(X, y, w)
+    k = model.n_iter_
+    train_rows, held_rows = taken(rows, train), taken(rows, held)
+    reference = reference_of(train_rows, settings, [k])[0]
+    yield from against_iterate(train_rows.sums, model, reference)
+    stops = [naive_stop(train_rows, held_rows, settings, patience, most)]
+    if k != stops[0]:
+        generator = np.random.default_rng(0)
+        stops += [
+            naive_stop(train_rows.moved(generator, by), held_rows, settings, patience, most) for by in (True, False)
+        ]
+        here, there = reference_of(train_rows, settings, [k, stops[0]], test=held_rows)
+        near = ratio(np.abs(np.array(here.losses) - there.losses), there.losses_rounding)
+        yield f"n_iter_ {k} for {stops[0]}", near if len(set(stops)) == 1 else min(near, 1.0)
+
+
+def naive_stop(train: Rows, held: Rows, settings: dict[str, Any], patience: int, most: int) -> int:
+    """The step k ≥ 1 with the least error before `patience` steps without a lesser one."""
+    where = Coordinates(train.sums, settings["scaling"], settings["fit_intercept"])
+    scale = np.array([1 << 2 * int(e - train.y_exponent.min()) for e in train.y_exponent], dtype=object)
+    best, least = 0, None
+    for k, theta in enumerate(
+        iterates(where, settings["learning_rate"], range(1, most + 1), settings["momentum"], settings["nesterov"]), 1
+    ):
+        error = sum(np.array(held.sums.losses(where.to_model(theta)), dtype=object) * scale)
+        if least is None or error < least:
+            best, least = k, error
+        elif k - best >= patience:
+            break
+    return best
+
+
+def merges(random: Random) -> Checks:
+    """Moments of pieces, added, beside all rows."""
+    n = int(random.integers(12, 61))
+    X = flavoured(random, base(random, n, int(random.integers(1, 4))))
+    kind = int(random.integers(5))
+    if kind == 0:
+        X = X[:, :1] + 10.0 ** random.uniform(2, 6)
+        other = random.standard_normal(n) + 10.0 ** random.uniform(2, 6)
+        X = np.column_stack([X, other, X[:, 0] + other])
+    elif kind == 1:
+        X[: n // 2, -1] = 0.0
+        X[:, -1] = X[:, -1] * pick(random, 1e-200, 1e-140, 1e200, 1e-100)
+    elif kind == 2:
+        X = np.column_stack([X, np.full(n, 10.0 ** random.uniform(-9, 9)), np.full(n, 10.0 ** random.uniform(-9, 9))])
+    y = targets(random, X, 1)[:, 0] + pick(random, 0.0, 0.0, 1e9)
+    w = weights(random, n)
+    if w is not None:
+        w = w + 1.0
+    root_, scaling = random.random() < 0.6, pick(random, *SCALINGS)
+    pieces = np.array_split(np.arange(n), int(random.integers(2, 6)))
+    total = None
+    for piece in pieces:
+        moments = Moments.from_data(X[piece], y[piece], None if w is None else w[piece], root=root_)
+        total = moments if total is None else total + moments
+    model = GradientDescentRegressor(scaling=scaling).fit_moments(total)
+    sums = Rows(X, y, w).sums
+    limit = least_squares(sums, True)
+    if not root_:  # second moments are the data then
+        S, d = sums.S, sums.d
+        spread = np.array([root(int(S[j, j]) - (int(S[0, j]) ** 2 >> 512)) for j in range(len(S))])
+        theta = np.abs(limit.theta / (1 << 512)).astype(float)
+        shares = sum(spread[j] / distance for j, distance in limit.distance.items())
+        size = spread[1 + d :] + spread[1 : 1 + d] @ theta[1:]
+        limit = limit._replace(
+            rounding=limit.rounding + EPS * shares * size,
+            clear=limit.clear and shares < 1e3,
+            amplification=limit.amplification + shares * shares,
+        )
+    yield from against_limit(sums, model, scaling, True, limit)
+
+
+def gradient_of_fit(random: Random) -> Checks:
+    """A right gradient passes in fit, whatever the data."""
+    rows, settings, data = descent_problem(random)
+    settings["learning_rate"] = "auto"
+    settings |= {"momentum": 0.0, "nesterov": False}
+    try:
+        GradientDescentRegressor(**settings, check_gradient=True, max_iter=pick(random, None, 3), random_state=0).fit(
+            *data
+        )
+    except Exception as error:
+        if type(error).__name__ != "GradientCheckError":
+            raise
+        yield f"false alarm: {error}", np.inf
+
+
+def gradient_of_function(random: Random) -> Checks:
+    """Right gradients of textbook functions pass, clearly wrong ones fail."""
+    d = int(random.integers(1, 5))
+    terms = [
+        (int(random.integers(6)), int(random.integers(d)), int(random.integers(d)), random.standard_normal())
+        for _ in range(int(random.integers(1, 5)))
+    ]
+    theta = random.uniform(0.5, 2.0, d) * 10.0 ** (pick(random, 0, 1, 4) * random.uniform(-1, 1, d))
+    narrow = random.random() < 0.15
+    kind = np.float32 if narrow else np.float64
+
+    def parts(v: Array) -> list[tuple[float, list[tuple[int, float]]]]:
+        """Each term's value and its partials."""
+        found = []
+        for form, i, j, a in terms:
+            x, z = v[i], v[j]
+            if form == 0:
+                found.append((a * x * z, [(i, a * z), (j, a * x)]))
+            elif form == 1:
+                found.append((a * np.log(x), [(i, a / x)]))
+            elif form == 2:
+                found.append((a * x * x, [(i, 2 * a * x)]))
+            elif form == 3:
+                found.append((a * np.sin(x + z), [(i, a * np.cos(x + z)), (j, a * np.cos(x + z))]))
+            elif form == 4:
+                found.append((a / (1 + x * x), [(i, -2 * a * x / (1 + x * x) ** 2)]))
+            else:
+                found.append((a * np.sqrt(x), [(i, a / (2 * np.sqrt(x)))]))
+        return found
+
+    def value(v: Array) -> float:
+        with np.errstate(all="ignore"):
+            return float(sum(f for f, _ in parts(np.asarray(v).astype(kind))))
+
+    def gradient(v: Array) -> Array:
+        g = np.zeros(d)
+        for _, partials in parts(np.asarray(v, dtype=float)):
+            for i, p in partials:
+                g[i] += p
+        return g
+
+    right = gradient(theta)
+    size = sum(abs(f) for f, _ in parts(theta))
+    yield (
+        f"the right gradient fails: {terms} at {theta.tolist()}",
+        0.0 if check_gradient(value, gradient, theta).passed else np.inf,
+    )
+    # Resolvable: over a thousandth of the coordinate (at most of a radian) f changes by far more than its noise.
+    noise = float(np.finfo(kind).eps)
+    change = np.abs(right) * np.minimum(np.abs(theta), 1.0) * 1e-3
+    for i in np.flatnonzero(change > 1e4 * noise * size):
+        for factor in (-1.0, 0.0, 0.5, 1.1):
+            wrong = right * np.where(np.arange(d) == i, factor, 1.0)
+            passed = check_gradient(value, lambda v, wrong=wrong: gradient(v) + (wrong - right), theta).passed
+            yield f"partial {i} times {factor} passes: {terms} at {theta.tolist()}", np.inf if passed else 0.0
+
+
+KINDS = {
+    "limits": limits,
+    "extremes": extremes,
+    "wide": wide,
+    "many_rows": many_rows,
+    "iterates": iterates_,
+    "path": path,
+    "rules": rules,
+    "invariances": invariances,
+    "cv": cv,
+    "early_stopping": early_stopping,
+    "merges": merges,
+    "gradient_of_fit": gradient_of_fit,
+    "gradient_of_function": gradient_of_function,
+}

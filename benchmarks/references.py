@@ -1,0 +1,474 @@
+"""Least squares and its descents in fixed point of 512 bits, and what rounding may do to them: no line of gdlearn.
+
+All that is asked of the rows is in the second moments S of z = (1, x, y), weighted and divided by the total weight. In
+512 bits they lose nothing that float64 data hold: a column is measured in units of a power of two above its largest
+entry, so even an offset of 1e15 or sizes from 1e-300 to 1e300 leave more than 300 bits.
+
+What rounding of the data may do
+--------------------------------
+Every datum is known to one unit of its last place, ε = 2⁻⁵². To first order this moves least squares,
+ŷ = Σ_j b_j x_j with residuals r, in root mean square by at most
+
+    ε · (rms y + Σ_j |b_j| rms x_j + rms r · Σ_j rms x_j / dist_j),        dist_j = rms distance of x_j from the others
+
+(a change of y; a change of X times the slopes, which is also what storing them costs; a change of X that lets the
+residuals in). An iterate has no such formula: there the data (and the rate) are moved by ±ε and descended again, a few
+times at random and a few times with one sign per column. Exact dependencies are kept: a column that is a linear
+combination of others is moved with them.
+
+A direction that is itself rounding (such as the difference of seconds and days: dist_j below 64 ε rms x_j) may be
+fitted or not. What must not happen is that J of the model is larger than J without the direction; where the direction
+is fitted, J is less.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+"""Of floats, or of Python integers (dtype object): fixed-point numbers in units of 2**-BITS."""
+
+BITS = 512
+ONE = 1 << BITS
+EPS = 2.0**-52
+ALLOWED = 64
+"""So many times what rounding of the data may do is still right."""
+
+ROUNDING_SQUARE = (ALLOWED * EPS) ** 2
+NOTHING = 2.0**-250
+"""The square of a relative distance that only an exact dependency has."""
+
+
+def fixed(values: Any, exponent: Any = 0) -> Array:
+    """Floats, divided by 2**exponent, in fixed point."""
+    values, exponent = np.broadcast_arrays(np.asarray(values, dtype=float), exponent)
+    mantissa, power = np.frexp(values)
+    whole, shift = np.ldexp(mantissa, 53).astype(np.int64).ravel(), (power - 53 - exponent + BITS).ravel()
+    numbers = [shifted(int(m), int(s)) for m, s in zip(whole, shift, strict=True)]
+    return _objects(numbers).reshape(values.shape)
+
+
+def _objects(numbers: Sequence[int]) -> Array:
+    array = np.empty(len(numbers), dtype=object)
+    array[:] = numbers
+    return array
+
+
+def shifted(number: int, places: int) -> int:
+    """number · 2**places."""
+    return number << places if places >= 0 else number >> -places
+
+
+def identity(n: int) -> Array:
+    return np.eye(n, dtype=int).astype(object) * ONE
+
+
+def product(a: Array, b: Array) -> Array:
+    """The matrix product of fixed-point numbers."""
+    result: Array = (a @ b) >> BITS
+    return result
+
+
+def root(number: int) -> float:
+    """The square root of a fixed-point number; of what rounding has made negative, 0."""
+    return math.sqrt(max(number, 0) / ONE)
+
+
+def exponents(values: Array) -> Array:
+    """For each column the least e with |value| < 2**e; 0 for a column of zeros."""
+    largest = np.abs(values).max(axis=0, initial=0.0)
+    return np.where(largest > 0, np.frexp(largest)[1], 0).astype(int)
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """The second moments of (1, x, y), and the extremes of x, in units of 2**exponent."""
+
+    S: Array
+    low: Array
+    high: Array
+    x_exponent: Array
+    y_exponent: Array
+
+    @property
+    def d(self) -> int:
+        return len(self.x_exponent)
+
+    @cached_property
+    def size(self) -> Array:
+        """The root mean square of 1, x and y."""
+        return np.array([root(v) for v in self.S.diagonal()])
+
+    def theta(self, coef: Any, intercept: Any) -> Array:
+        """A model in original units as fixed-point numbers of shape (1 + d, t)."""
+        coef = np.atleast_2d(np.asarray(coef, dtype=float)).T
+        intercept = np.broadcast_to(np.asarray(intercept, dtype=float), coef.shape[1:])
+        return np.vstack([fixed(intercept, self.y_exponent), fixed(coef, self.y_exponent - self.x_exponent[:, None])])
+
+    def rms(self, theta: Array) -> Array:
+        """The root mean square over the rows of the values of linear models (1 + d, t)."""
+        features = self.S[: 1 + self.d, : 1 + self.d]
+        return np.array([root(int(column @ product(features, column)) >> BITS) for column in theta.T])
+
+    def losses(self, theta: Array) -> list[int]:
+        """J of each target's model, in fixed point."""
+        values = []
+        for k, column in enumerate(theta.T):
+            joint = np.zeros(len(self.S), dtype=object)
+            joint[: 1 + self.d], joint[1 + self.d + k] = -column, ONE
+            values.append(int(joint @ product(self.S, joint)) >> BITS)
+        return values
+
+    def storing(self, theta: Array) -> Array:
+        """What a rounding of every coefficient may do to the fitted values."""
+        # Below 2**-1022 a float64 has fewer digits.
+        scale = self.y_exponent - np.concatenate([[0], self.x_exponent])[:, None]
+        least = np.ldexp(1.0, np.clip(-1022 - scale, -1070, 1000))
+        size = np.maximum(np.abs(theta / ONE).astype(float), least)
+        return np.asarray(EPS * (self.size[: 1 + self.d] @ size))
+
+
+class Rows:
+    """Rows z = (1, x, y) of shape (n, 1 + d + t) and their weights, in fixed point."""
+
+    def __init__(self, X: Any, y: Any, weight: Any = None) -> None:
+        X, y = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
+        weight = np.ones(len(X)) if weight is None else np.asarray(weight, dtype=float)
+        used = weight > 0
+        X, y, weight = X[used], y[used].reshape(used.sum(), -1), weight[used]
+        self.x_exponent, self.y_exponent = exponents(X), exponents(y)
+        self.weight = fixed(weight, exponents(weight[:, None])[0])
+        ones = np.full((len(X), 1), ONE, dtype=object)
+        self.Z = np.hstack([ones, fixed(X, self.x_exponent), fixed(y, self.y_exponent)])
+
+    @cached_property
+    def sums(self) -> Sums:
+        d = len(self.x_exponent)
+        S = (((self.Z.T * self.weight) >> BITS) @ self.Z) // self.weight.sum()
+        x = self.Z[:, 1 : 1 + d]
+        return Sums(S, x.min(axis=0), x.max(axis=0), self.x_exponent, self.y_exponent)
+
+    def moved(self, random: np.random.Generator, by_column: bool) -> Rows:
+        """Every datum and weight changed by ±ε; exact dependencies between columns of x stay."""
+        d = len(self.x_exponent)
+        tableau, held = swept(self.sums, fit_intercept=True, least=NOTHING)
+        signs = random.choice([-1, 1], (1 if by_column else len(self.Z), self.Z.shape[1])).astype(object)
+        signs[:, 0] = 0
+        other = Rows.__new__(Rows)
+        other.x_exponent, other.y_exponent = self.x_exponent, self.y_exponent
+        other.Z = _nudged(self.Z, signs)
+        other.weight = self.weight if by_column else _nudged(self.weight, signs[:, -1] * signs[:, -2])
+        rest = [j for j in range(1, 1 + d) if j not in held]
+        if rest:
+            combination = tableau[np.ix_(held, rest)]
+            signs = random.choice([-1, 1], combination.shape).astype(object)
+            other.Z[:, rest] = product(other.Z[:, held], _nudged(combination, signs))
+        return other
+
+
+def _nudged(numbers: Array, signs: Array) -> Array:
+    result: Array = numbers + ((numbers * signs) >> 52)
+    return result
+
+
+def integer_sums(Z: Array, grid: Array, groups: Sequence[tuple[float, Array]]) -> Sums:
+    """From rows of integers z = (1, x, y), one target, column j in units of 2**-grid[j]; exact for any number of rows.
+
+    `groups` are pairs of a weight and the numbers of the rows that have it.
+    """
+    largest = np.abs(Z).max(axis=0)
+    bits = np.array([int(v).bit_length() for v in largest])
+    total, S = 0, np.zeros((Z.shape[1], Z.shape[1]), dtype=object)
+    for weight, rows in groups:
+        part, w = Z[rows], int(fixed(weight))
+        S += (part.T @ part).astype(object) * w
+        total += w * len(part)
+    S = np.array(
+        [
+            [shifted(int(v), -int(bits[i] + bits[j])) for j, v in enumerate(row)]
+            for i, row in enumerate((S << BITS) // total)
+        ],
+        dtype=object,
+    )
+    S[:, 0] <<= bits[0]
+    S[0, :] <<= bits[0]
+    low, high = (
+        [shifted(int(v), BITS - int(b)) for v, b in zip(extreme[1:-1], bits[1:-1], strict=True)]
+        for extreme in (Z.min(axis=0), Z.max(axis=0))
+    )
+    exponent = bits - grid
+    return Sums(S, _objects(low), _objects(high), exponent[1:-1], exponent[-1:])
+
+
+def swept(sums: Sums, fit_intercept: bool, least: float) -> tuple[Array, list[int]]:
+    """Gauss-Jordan on S, symmetrically, the column first of which the largest part is new; until all are below `least`.
+
+    Returns
+    -------
+    tableau : of the swept columns −G⁻¹; beside it their coefficients for every other column, y too; there what is left.
+    held : the columns that were swept, 0 for the intercept.
+    """
+    A, size = sums.S.copy(), sums.S.diagonal()
+    rest, held = list(range(1, 1 + sums.d)), []
+    if fit_intercept:
+        _sweep(A, 0)
+        held = [0]
+    while rest:
+        new = [A[j, j] / size[j] if size[j] else 0.0 for j in rest]
+        if max(new) <= least:
+            break
+        held.append(rest.pop(int(np.argmax(new))))
+        _sweep(A, held[-1])
+    return A, held
+
+
+def _sweep(A: Array, j: int) -> None:
+    pivot, column = A[j, j], A[:, j].copy()
+    row = (column << BITS) // pivot
+    active = np.flatnonzero(column != 0)
+    A[np.ix_(active, active)] -= np.multiply.outer(column[active], row[active]) >> BITS
+    A[j, :] = A[:, j] = row
+    A[j, j] = -(ONE * ONE) // pivot
+
+
+class LeastSquares(NamedTuple):
+    """The limit: theta (1 + d, t) of the held columns, J, and what rounding of the data may do (all in units of y)."""
+
+    theta: Array
+    losses: list[int]
+    rounding: Array
+    rank: int
+    clear: bool
+    """Whether no direction is near to rounding, so that the rank is not a matter of opinion."""
+    exact: bool
+    """Whether those left out are exactly combinations of the held."""
+    amplification: float
+    """Σ_j rms x_j / dist_j."""
+    distance: dict[int, float]
+    held: list[int]
+    tableau: Array
+
+
+def least_squares(sums: Sums, fit_intercept: bool) -> LeastSquares:
+    """Least squares on the columns that are more than rounding of the others."""
+    tableau, held = swept(sums, fit_intercept, ROUNDING_SQUARE)
+    d, targets = sums.d, range(1 + sums.d, len(sums.S))
+    theta = np.zeros((1 + d, len(targets)), dtype=object)
+    theta[held] = tableau[np.ix_(held, targets)]
+    losses = [max(int(tableau[k, k]), 0) for k in targets]
+    distance = {j: root(-(ONE * ONE) // int(tableau[j, j])) for j in held if j > 0}
+    shares = {j: sums.size[j] / distance[j] for j in distance}
+    left = [tableau[j, j] / sums.S[j, j] for j in range(1, 1 + d) if j not in held and sums.S[j, j]]
+    amplification = sum(shares.values())
+    residual = np.array([root(v) for v in losses])
+    rounding = EPS * (sums.size[1 + d :] + residual * amplification) + sums.storing(theta)
+    exact = max(left, default=0.0) < NOTHING
+    clear = exact and max(shares.values(), default=0.0) < 1e-4 / EPS
+    return LeastSquares(theta, losses, rounding, len(distance), clear, exact, amplification, distance, held, tableau)
+
+
+class Coordinates:
+    """Those of a descent: shift s and scale c of each feature, c² only, for its root is never needed.
+
+    Descent in x̃ = (x − s)/c is descent on slopes of x − s with the partials divided by c². The slopes are kept in units
+    of u = 2**power next to c, so that all numbers are of size 1.
+    """
+
+    def __init__(self, sums: Sums, scaling: str | None, fit_intercept: bool) -> None:
+        d, S = sums.d, sums.S
+        self.sums, self.fit_intercept = sums, fit_intercept
+        mean, zero = S[0, 1 : 1 + d], np.zeros(d, dtype=object)
+        variance = S.diagonal()[1 : 1 + d] - ((mean * mean) >> BITS)
+        if scaling == "standard":
+            shift, square = mean, variance
+        elif scaling == "minmax":
+            shift, square = sums.low, ((sums.high - sums.low) ** 2) >> BITS
+        elif scaling == "maxabs":
+            shift, square = zero, (np.maximum(-sums.low, sums.high) ** 2) >> BITS
+        else:
+            shift, square = zero, zero
+        self.shift = shift if fit_intercept else zero
+        unit = [shifted(ONE, -2 * int(e)) for e in sums.x_exponent]  # c = 1
+        real = [scaling is not None and square[j] > NOTHING * S[1 + j, 1 + j] for j in range(d)]
+        self.square = _objects([int(square[j]) if real[j] else unit[j] for j in range(d)])
+        if scaling in ("standard", "minmax") and fit_intercept:  # a constant column, centred: any scale will do
+            self.square = _objects([int(square[j]) if real[j] else ONE for j in range(d)])
+        self.power = [(int(v).bit_length() - BITS) // 2 for v in self.square]
+
+    @cached_property
+    def quadratic(self) -> tuple[Array, Array, Array]:
+        """A, b and P: the gradient of J is 2(Aθ − b), and descent moves along −P times it."""
+        d, S, s = self.sums.d, self.sums.S, self.shift
+        p = np.array([0, *self.power])
+        shift = np.concatenate([[0], s]).astype(object)
+        centred = S[:, : 1 + d] - (np.multiply.outer(S[:, 0], shift) >> BITS)
+        b = centred[1 + d :].T
+        A = centred[: 1 + d] - (np.multiply.outer(shift, centred[0]) >> BITS)
+        A = np.array(
+            [[shifted(int(v), -int(p[i] + p[j])) for j, v in enumerate(row)] for i, row in enumerate(A)], dtype=object
+        )
+        b = np.array([[shifted(int(v), -int(p[i])) for v in row] for i, row in enumerate(b)], dtype=object)
+        P = _objects(
+            [ONE] + [shifted(ONE * ONE, 2 * q) // int(v) for q, v in zip(self.power, self.square, strict=True)]
+        )
+        first = 0 if self.fit_intercept else 1
+        return A[first:, first:], b[first:], P[first:]
+
+    def to_model(self, theta: Array) -> Array:
+        """(1 + d, t) in the units of the sums."""
+        slopes = np.array(
+            [[shifted(int(v), -q) for v in row] for q, row in zip(self.power, theta[-self.sums.d :], strict=True)],
+            dtype=object,
+        )
+        intercept = theta[0] - product(self.shift, slopes) if self.fit_intercept else 0 * slopes[0]
+        return np.vstack([intercept, slopes])
+
+    def from_model(self, model: Array) -> Array:
+        slopes = [[shifted(int(v), q) for v in row] for q, row in zip(self.power, model[1:], strict=True)]
+        if not self.fit_intercept:
+            return np.array(slopes, dtype=object)
+        return np.vstack([model[0] + product(self.shift, model[1:]), np.array(slopes, dtype=object)])
+
+    def gradient_norm(self, theta: Array) -> Array:
+        """‖∇J‖ of each target in the coordinates x̃, in units of y."""
+        A, b, P = self.quadratic
+        g = 2 * (product(A, theta) - b)
+        return np.array([root(int(P @ ((column * column) >> BITS)) >> BITS) for column in g.T])
+
+    @property
+    def feature_norm(self) -> float:
+        """‖X̃‖_F/√W with its intercept column."""
+        A, _, P = self.quadratic
+        return root(int(A.diagonal() @ P) >> BITS)
+
+    @property
+    def curvature(self) -> float:
+        """L = 2 λ_max of A in the coordinates x̃, as float64 has it."""
+        A, _, P = self.quadratic
+        B = ((P[:, None] * A) >> BITS) / ONE
+        return 2.0 * float(np.abs(np.linalg.eigvals(B.astype(float))).max(initial=0.0))
+
+
+def iterates(
+    where: Coordinates,
+    rate: float,
+    steps: Sequence[int],
+    momentum: float = 0.0,
+    nesterov: bool = False,
+    start: Array | None = None,
+    nudge: int = 0,
+) -> Iterator[Array]:
+    """theta in the descent's coordinates after each number of steps: one step is an affine map, its powers are squares.
+
+    The rate is moved by `nudge` units of its last place.
+    """
+    A, b, P = where.quadratic
+    q, t = b.shape
+    eta = int(fixed(2.0 * rate)) if nudge == 0 else int(_nudged(fixed(2.0 * rate)[None], np.array([nudge]))[0])
+    H, h = (((eta * P)[:, None] >> BITS) * A) >> BITS, (((eta * P)[:, None] >> BITS) * b) >> BITS
+    one, target = identity(q), identity(t)
+    theta = np.zeros((q, t), dtype=object) if start is None else start
+    if momentum:
+        beta = int(fixed(momentum))
+        look = (beta * (one - H if nesterov else one)) >> BITS
+        T = np.block([[one - H, look, h], [-H, look, h], [np.zeros((t, 2 * q), dtype=object), target]])
+        state = np.vstack([theta, 0 * theta, target])
+    else:
+        T = np.block([[one - H, h], [np.zeros((t, q), dtype=object), target]])
+        state = np.vstack([theta, target])
+    squares = [T]
+    while len(squares) < max(steps).bit_length():
+        squares.append(product(squares[-1], squares[-1]))
+    for k in steps:
+        now = state
+        for power, square in enumerate(squares):
+            if k >> power & 1:
+                now = product(square, now)
+        yield now[:q]
+
+
+class Reference(NamedTuple):
+    """An iterate as a model (1 + d, t), and what rounding of the data may do to its fitted values and to each slope."""
+
+    model: Array
+    rounding: Array
+    slopes: Array
+    losses: list[float]
+    """√J on other rows, of each target."""
+    losses_rounding: Array
+
+
+def descents(
+    rows: Rows,
+    scaling: str | None,
+    fit_intercept: bool,
+    rate: float,
+    steps: Sequence[int],
+    *,
+    momentum: float = 0.0,
+    nesterov: bool = False,
+    start: tuple[Any, Any] | None = None,
+    test: Rows | None = None,
+    tries: int = 4,
+) -> list[Reference]:
+    """The iterates of descent on the rows, from a model in original units or from zero, with their roundings.
+
+    The error is taken on the `test` rows, in the units of `rows`.
+    """
+    random = np.random.default_rng(0)
+    test_sums = rows.sums if test is None else test.sums
+    found = []
+    for attempt in range(1 + tries):
+        moved = rows if attempt == 0 else rows.moved(random, by_column=attempt % 2 == 0)
+        nudge = 0 if attempt == 0 else int(random.choice([-1, 1]))
+        where = Coordinates(moved.sums, scaling, fit_intercept)
+        begin = None if start is None else where.from_model(rows.sums.theta(*start))
+        found.append(
+            [where.to_model(theta) for theta in iterates(where, rate, steps, momentum, nesterov, begin, nudge)]
+        )
+    references = []
+    for k in range(len(steps)):
+        model = found[0][k]
+        gaps = [other[k] - model for other in found[1:]]
+        losses = [root(v) for v in test_sums.losses(model)]
+        unit = np.ldexp(1.0, where.power)[:, None]
+        slopes = np.max([np.abs(gap[1:] / ONE).astype(float) for gap in gaps], axis=0) * unit
+        largest = np.max(np.abs(model[1:] / ONE).astype(float) * unit, axis=0, initial=0.0)
+        storing = test_sums.storing(model)
+        rounding = np.max([test_sums.rms(gap) for gap in gaps], axis=0) + storing
+        references.append(
+            Reference(model, rounding, (slopes + EPS * largest) / unit, losses, rounding + EPS * np.array(losses))
+        )
+    return references
+
+
+def shortest(limit: LeastSquares, where: Coordinates, start: Array) -> Array:
+    """Of all solutions the one nearest to `start` in the coordinates x̃; models of shape (1 + d, t)."""
+    d, first = where.sums.d, 0 if where.fit_intercept else 1
+    rest = [j for j in range(1, 1 + d) if j not in limit.held]
+    if not rest:
+        return limit.theta
+    N = np.zeros((1 + d, len(rest)), dtype=object)
+    N[limit.held] = -limit.tableau[np.ix_(limit.held, rest)]
+    N[rest] = identity(len(rest))
+    s = np.concatenate([[ONE], where.shift]).astype(object)
+    Q = np.multiply.outer(s, s) >> BITS
+    Q[1:, 1:] += np.diag(where.square)
+    N, Q, gap = N[first:], Q[first:, first:], (limit.theta - start)[first:]
+    QN = product(Q, N)
+    m, t = len(rest), gap.shape[1]
+    A = np.zeros((m + t, m + t), dtype=object)
+    A[:m, :m], A[:m, m:] = product(N.T, QN), product(QN.T, gap)
+    A[m:, :m] = A[:m, m:].T
+    for j in range(m):
+        _sweep(A, j)
+    nearest = limit.theta.copy()
+    nearest[first:] -= product(N, A[:m, m:])
+    return nearest
