@@ -9,6 +9,8 @@ import numpy as np
 from references import (
     ALLOWED,
     EPS,
+    MANY,
+    ONE,
     Array,
     Coordinates,
     LeastSquares,
@@ -16,11 +18,11 @@ from references import (
     Rows,
     Sums,
     descents,
+    exponents,
     integer_sums,
     iterates,
     least_squares,
     root,
-    shortest,
 )
 from scipy import sparse
 from sklearn.model_selection import KFold, LeaveOneGroupOut, TimeSeriesSplit, train_test_split
@@ -60,47 +62,46 @@ def theta_of(sums: Sums, model: Any) -> Array | None:
     return sums.theta(model.coef_, model.intercept_)
 
 
-def loss_error(sums: Sums, theta: Array, loss: float) -> float:
+def loss_check(sums: Sums, theta: Array, loss: float, name: str = "loss_") -> tuple[str, float]:
     """How far `loss` is from J of the model."""
     unit = int(sums.y_exponent.max())
     scale = np.ldexp(1.0, np.maximum(sums.y_exponent - unit, -1000))
     exact = np.array([root(v) for v in sums.losses(theta)]) * scale
     rounding = (EPS * sums.size[1 + sums.d :] + sums.storing(theta)) * scale
     total = float(np.linalg.norm(exact))
+    with np.errstate(over="ignore"):
+        name = f"{name} {loss:.6g} for {np.ldexp(total**2, 2 * unit):.6g}"
     if loss == np.inf and total > 0 and np.log2(total) + unit > 511.9:
-        return 0.0
+        return name, 0.0
     if not loss >= 0:
-        return np.inf
+        return name, np.inf
     allowed = float(np.linalg.norm(rounding)) + 4 * EPS * total + float(np.ldexp(1.0, min(-530 - unit, 1000)))
-    return ratio(abs(np.ldexp(np.sqrt(loss), -unit) - total), allowed)
+    return name, ratio(abs(np.ldexp(np.sqrt(loss), -unit) - total), allowed)
 
 
 def against_limit(
     sums: Sums, model: Any, scaling: Any, fit_intercept: bool, limit: LeastSquares | None = None
 ) -> Checks:
     """A model beside least squares."""
-    limit = least_squares(sums, fit_intercept) if limit is None else limit
+    limit = least_squares(sums, scaling, fit_intercept) if limit is None else limit
     theta = theta_of(sums, model)
     if theta is None:
         yield "coefficients are not finite", np.inf
         return
-    gap = [root(a - b) for a, b in zip(sums.losses(theta), limit.losses, strict=True)]
-    yield "fitted values", ratio(gap, limit.rounding)
-    yield "loss_", loss_error(sums, theta, model.loss_)
-    if limit.clear and scaling == "standard" and limit.amplification < 1e8 and hasattr(model, "rank_"):
-        yield f"rank_ {model.rank_} for {limit.rank}", 0.0 if model.rank_ == limit.rank else np.inf
-    plain_units = abs(sums.x_exponent).max() < 60
-    if (
-        limit.exact
-        and len(limit.distance) < sums.d <= 8
-        and (plain_units or scaling not in (None,))
-        and (plain_units or fit_intercept)
-    ):
-        where = Coordinates(sums, scaling, fit_intercept)
-        nearest = shortest(limit, where, 0 * limit.theta)
+    gaps = [
+        max(root(model - least) - root(held - least), 0.0)
+        for model, held, least in zip(sums.losses(theta), limit.losses, limit.least_losses, strict=True)
+    ]
+    yield "fitted values", ratio(gaps, limit.rounding)
+    yield loss_check(sums, theta, model.loss_)
+    if limit.clear and scaling == "standard" and limit.amplification < 1e8:
+        rank = len(limit.distance)
+        yield f"rank_ {model.rank_} for {rank}", 0.0 if model.rank_ == rank else np.inf
+    if limit.exact and len(limit.distance) < sums.d <= MANY and limit.where.square.all():
+        where, nearest = limit.where, limit.theta
         c = np.array([root(int(v)) for v in where.square])[:, None]
-        off = np.linalg.norm(((theta - nearest)[1:] / (1 << 512)).astype(float) * c, axis=0)
-        size = np.linalg.norm((nearest[1:] / (1 << 512)).astype(float) * c, axis=0)
+        off = np.linalg.norm(((theta - nearest)[1:] / ONE).astype(float) * c, axis=0)
+        size = np.linalg.norm((nearest[1:] / ONE).astype(float) * c, axis=0)
         steep = sum(c[j - 1, 0] / distance for j, distance in limit.distance.items())
         yield "slopes", ratio(off, EPS * (1 + limit.amplification) * size + limit.rounding * steep)
 
@@ -112,10 +113,10 @@ def against_iterate(sums: Sums, model: Any, reference: Reference) -> Checks:
         yield "coefficients are not finite", np.inf
         return
     yield "fitted values", ratio(sums.rms(theta - reference.model), reference.rounding)
-    slopes = np.abs((theta - reference.model)[1:] / (1 << 512)).astype(float)
+    slopes = np.abs((theta - reference.model)[1:] / ONE).astype(float)
     yield "slopes", ratio(slopes, reference.slopes)
     if hasattr(model, "loss_"):
-        yield "loss_", loss_error(sums, theta, model.loss_)
+        yield loss_check(sums, theta, model.loss_)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -145,8 +146,10 @@ def weights(random: Random, n: int) -> Array | None:
 
 def targets(random: Random, X: Array, t: int, noise: float | None = None) -> Array:
     """Linear in the columns of X brought to size 1, with noise or without, and an offset."""
-    spread = X.std(axis=0)
-    Z = (X - X.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    Z = np.ldexp(X, -exponents(X))
+    Z = Z - Z.mean(axis=0)
+    spread = Z.std(axis=0)
+    Z /= np.where(spread > 0, spread, 1.0)
     noise = pick(random, 0.0, 0.3, 0.3, 3.0) if noise is None else noise
     y = Z @ random.standard_normal((X.shape[1], t)) + noise * random.standard_normal((len(X), t))
     return y + pick(random, 0.0, 1.0, 100.0)
@@ -393,7 +396,7 @@ def path(random: Random) -> Checks:
     for i, (k, reference) in enumerate(zip(steps, reference_of(rows, settings, steps), strict=True)):
         theta = rows.sums.theta(coefs[..., i], intercepts[..., i])
         yield f"fitted values of the path at {k}", ratio(rows.sums.rms(theta - reference.model), reference.rounding)
-        yield f"loss of the path at {k}", loss_error(rows.sums, theta, losses[i])
+        yield loss_check(rows.sums, theta, losses[i], f"loss of the path at {k}")
         model = GradientDescentRegressor(**settings, max_iter=k).fit(*data)
         other = rows.sums.theta(model.coef_, model.intercept_)
         yield f"path beside fit at {k}", ratio(rows.sums.rms(theta - other), reference.rounding)
@@ -409,7 +412,7 @@ def rules(random: Random) -> Checks:
         settings |= {"momentum": 0.0, "nesterov": False}
         settings["learning_rate"] = min(settings["learning_rate"], 0.5 * stable_rate(where, 0.0, False))
         model = GradientDescentRegressor(**settings).fit(*data)
-        limit = least_squares(sums, fit_intercept)
+        limit = least_squares(sums, settings["scaling"], fit_intercept)
         yield from against_limit(sums, model, settings["scaling"], fit_intercept, limit)
         k = model.n_iter_
         if limit.amplification > 1e4 or not limit.clear or k > 1e18:
@@ -437,7 +440,7 @@ def rules(random: Random) -> Checks:
         there = Coordinates(moved.sums, settings["scaling"], fit_intercept)
         S = moved.sums.S
         mean = S[0, 1 + d :]
-        variance = [int(S[j, j]) - (int(m) * int(m) >> 512) for j, m in enumerate(mean, 1 + d)]
+        variance = [int(S[j, j]) - (int(m) * int(m) // ONE) for j, m in enumerate(mean, 1 + d)]
         sigma = np.array([root(v) for v in variance]) if fit_intercept else y_rms
         sigma = np.where(sigma > 0, sigma, y_rms)
         norms = [
@@ -458,17 +461,17 @@ def invariances(random: Random) -> Checks:
     end = pick(random, {}, {}, {"max_iter": some_steps(random, 1e12)})
     if not end:
         settings |= {"learning_rate": "auto", "momentum": 0.0, "nesterov": False}
-    model = GradientDescentRegressor(**settings, **end).fit(X, y, w)
     a, b, c = (int(random.integers(-40, 41)) for _ in range(3))
-    a = 0 if settings["scaling"] is None else a
+    if settings["scaling"] is None or not (settings["fit_intercept"] or np.ptp(X, axis=0).all()):
+        a = 0  # a feature without a scale keeps its unit, so the descent is another one
     w = np.ones(len(X)) if w is None else w
-    other = GradientDescentRegressor(**settings, **end)
+    first, other = (GradientDescentRegressor(**settings, **end) for _ in range(2))
+    first.fit(X, y, w)
     for name, changed, p, q in (
         ("X", (X * 2.0**a, y, w), -a, 0),
         ("y", (X, y * 2.0**b, w), b, b),
         ("weights", (X, y, w * 2.0**c), 0, 0),
     ):
-        first = GradientDescentRegressor(**settings, **end).fit(X, y, w) if name != "y" else first
         other.fit(*changed)
         equal = np.array_equal(other.coef_, np.ldexp(first.coef_, p)) and np.array_equal(
             other.intercept_, np.ldexp(first.intercept_, q)
@@ -648,11 +651,11 @@ def merges(random: Random) -> Checks:
         total = moments if total is None else total + moments
     model = GradientDescentRegressor(scaling=scaling).fit_moments(total)
     sums = Rows(X, y, w).sums
-    limit = least_squares(sums, True)
+    limit = least_squares(sums, scaling, True)
     if not root_:  # second moments are the data then
         S, d = sums.S, sums.d
-        spread = np.array([root(int(S[j, j]) - (int(S[0, j]) ** 2 >> 512)) for j in range(len(S))])
-        theta = np.abs(limit.theta / (1 << 512)).astype(float)
+        spread = np.array([root(int(S[j, j]) - (int(S[0, j]) ** 2 // ONE)) for j in range(len(S))])
+        theta = np.abs(limit.theta / ONE).astype(float)
         shares = sum(spread[j] / distance for j, distance in limit.distance.items())
         size = spread[1 + d :] + spread[1 : 1 + d] @ theta[1:]
         limit = limit._replace(
@@ -665,7 +668,7 @@ def merges(random: Random) -> Checks:
 
 def gradient_of_fit(random: Random) -> Checks:
     """A right gradient passes in fit, whatever the data."""
-    rows, settings, data = descent_problem(random)
+    _, settings, data = descent_problem(random)
     settings["learning_rate"] = "auto"
     settings |= {"momentum": 0.0, "nesterov": False}
     try:

@@ -17,8 +17,8 @@ times at random and a few times with one sign per column. Exact dependencies are
 combination of others is moved with them.
 
 A direction that is itself rounding (such as the difference of seconds and days: dist_j below 64 ε rms x_j) may be
-fitted or not. What must not happen is that J of the model is larger than J without the direction; where the direction
-is fitted, J is less.
+fitted or not, or in part. What must not happen is that J of the model is larger than J without the direction: fitted
+values may be as far from those of all directions as the fit without is, and what rounding may do further.
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ ONE = 1 << BITS
 EPS = 2.0**-52
 ALLOWED = 64
 """So many times what rounding of the data may do is still right."""
+
+MANY = 20
+"""Columns beyond which the shortest solution is not looked for."""
 
 ROUNDING_SQUARE = (ALLOWED * EPS) ** 2
 NOTHING = 2.0**-250
@@ -238,42 +241,6 @@ def _sweep(A: Array, j: int) -> None:
     A[j, j] = -(ONE * ONE) // pivot
 
 
-class LeastSquares(NamedTuple):
-    """The limit: theta (1 + d, t) of the held columns, J, and what rounding of the data may do (all in units of y)."""
-
-    theta: Array
-    losses: list[int]
-    rounding: Array
-    rank: int
-    clear: bool
-    """Whether no direction is near to rounding, so that the rank is not a matter of opinion."""
-    exact: bool
-    """Whether those left out are exactly combinations of the held."""
-    amplification: float
-    """Σ_j rms x_j / dist_j."""
-    distance: dict[int, float]
-    held: list[int]
-    tableau: Array
-
-
-def least_squares(sums: Sums, fit_intercept: bool) -> LeastSquares:
-    """Least squares on the columns that are more than rounding of the others."""
-    tableau, held = swept(sums, fit_intercept, ROUNDING_SQUARE)
-    d, targets = sums.d, range(1 + sums.d, len(sums.S))
-    theta = np.zeros((1 + d, len(targets)), dtype=object)
-    theta[held] = tableau[np.ix_(held, targets)]
-    losses = [max(int(tableau[k, k]), 0) for k in targets]
-    distance = {j: root(-(ONE * ONE) // int(tableau[j, j])) for j in held if j > 0}
-    shares = {j: sums.size[j] / distance[j] for j in distance}
-    left = [tableau[j, j] / sums.S[j, j] for j in range(1, 1 + d) if j not in held and sums.S[j, j]]
-    amplification = sum(shares.values())
-    residual = np.array([root(v) for v in losses])
-    rounding = EPS * (sums.size[1 + d :] + residual * amplification) + sums.storing(theta)
-    exact = max(left, default=0.0) < NOTHING
-    clear = exact and max(shares.values(), default=0.0) < 1e-4 / EPS
-    return LeastSquares(theta, losses, rounding, len(distance), clear, exact, amplification, distance, held, tableau)
-
-
 class Coordinates:
     """Those of a descent: shift s and scale c of each feature, c² only, for its root is never needed.
 
@@ -354,6 +321,80 @@ class Coordinates:
         A, _, P = self.quadratic
         B = ((P[:, None] * A) >> BITS) / ONE
         return 2.0 * float(np.abs(np.linalg.eigvals(B.astype(float))).max(initial=0.0))
+
+
+class LeastSquares(NamedTuple):
+    """The limit: J and what rounding of the data may do to the fitted values, target by target, in units of y."""
+
+    theta: Array
+    """The shortest solution, of shape (1 + d, t)."""
+    losses: list[int]
+    least_losses: list[int]
+    """J where the directions that are rounding are fitted too."""
+    rounding: Array
+    distance: dict[int, float]
+    """dist_j of the columns that are more than rounding of the others."""
+    amplification: float
+    """Σ_j rms x_j / dist_j."""
+    exact: bool
+    """Whether the other columns are exactly combinations of these."""
+    clear: bool
+    """Whether moreover no direction is near to rounding, so that the rank is not a matter of opinion."""
+    where: Coordinates
+
+
+def least_squares(sums: Sums, scaling: str | None, fit_intercept: bool) -> LeastSquares:
+    """Least squares on the columns that are more than rounding of the others; of many solutions the shortest in x̃."""
+    tableau, held = swept(sums, fit_intercept, ROUNDING_SQUARE)
+    d, targets = sums.d, range(1 + sums.d, len(sums.S))
+    losses = [max(int(tableau[k, k]), 0) for k in targets]
+    distance = {j: root(-(ONE * ONE) // int(tableau[j, j])) for j in held if j > 0}
+    shares = [sums.size[j] / distance[j] for j in distance]
+    rest = [j for j in range(1, 1 + d) if j not in held]
+    exact = all(tableau[j, j] <= NOTHING * sums.S[j, j] for j in rest)
+    all_swept = tableau if exact else swept(sums, fit_intercept, NOTHING)[0]
+    where = Coordinates(sums, scaling, fit_intercept)
+    theta = shortest(tableau, held, rest, where)
+    residual = np.array([root(v) for v in losses])
+    return LeastSquares(
+        theta=theta,
+        losses=losses,
+        least_losses=[max(int(all_swept[k, k]), 0) for k in targets],
+        rounding=EPS * (sums.size[1 + d :] + residual * sum(shares)) + sums.storing(theta),
+        distance=distance,
+        amplification=sum(shares),
+        exact=exact,
+        clear=exact and max(shares, default=0.0) < 1e-4 / EPS,
+        where=where,
+    )
+
+
+def shortest(tableau: Array, held: list[int], rest: list[int], where: Coordinates) -> Array:
+    """Of all solutions the one of least norm in the coordinates x̃, as a model of shape (1 + d, t)."""
+    d, first = where.sums.d, 0 if where.fit_intercept else 1
+    theta = np.zeros((1 + d, len(tableau) - 1 - d), dtype=object)
+    theta[held] = tableau[held, 1 + d :]
+    if (
+        not rest or d > MANY or not where.square.all()
+    ):  # in unscaled units the ends of float64's range have no digits here
+        return theta
+    N = np.zeros((1 + d, len(rest)), dtype=object)
+    N[held] = -tableau[np.ix_(held, rest)]
+    N[rest] = identity(len(rest))
+    s = np.concatenate([[ONE], where.shift]).astype(object)
+    Q = np.multiply.outer(s, s) >> BITS
+    Q[1:, 1:] += np.diag(where.square)
+    N, QN = N[first:], product(Q[first:, first:], N[first:])
+    A = np.block(
+        [
+            [product(N.T, QN), product(QN.T, theta[first:])],
+            [product(theta[first:].T, QN), 0 * tableau[1 + d :, 1 + d :]],
+        ]
+    )
+    for j in range(len(rest)):
+        _sweep(A, j)
+    theta[first:] -= product(N, A[: len(rest), len(rest) :])
+    return theta
 
 
 def iterates(
@@ -447,28 +488,3 @@ def descents(
             Reference(model, rounding, (slopes + EPS * largest) / unit, losses, rounding + EPS * np.array(losses))
         )
     return references
-
-
-def shortest(limit: LeastSquares, where: Coordinates, start: Array) -> Array:
-    """Of all solutions the one nearest to `start` in the coordinates x̃; models of shape (1 + d, t)."""
-    d, first = where.sums.d, 0 if where.fit_intercept else 1
-    rest = [j for j in range(1, 1 + d) if j not in limit.held]
-    if not rest:
-        return limit.theta
-    N = np.zeros((1 + d, len(rest)), dtype=object)
-    N[limit.held] = -limit.tableau[np.ix_(limit.held, rest)]
-    N[rest] = identity(len(rest))
-    s = np.concatenate([[ONE], where.shift]).astype(object)
-    Q = np.multiply.outer(s, s) >> BITS
-    Q[1:, 1:] += np.diag(where.square)
-    N, Q, gap = N[first:], Q[first:, first:], (limit.theta - start)[first:]
-    QN = product(Q, N)
-    m, t = len(rest), gap.shape[1]
-    A = np.zeros((m + t, m + t), dtype=object)
-    A[:m, :m], A[:m, m:] = product(N.T, QN), product(QN.T, gap)
-    A[m:, :m] = A[:m, m:].T
-    for j in range(m):
-        _sweep(A, j)
-    nearest = limit.theta.copy()
-    nearest[first:] -= product(N, A[:m, m:])
-    return nearest
