@@ -9,7 +9,6 @@ import numpy as np
 from references import (
     ALLOWED,
     EPS,
-    MANY,
     ONE,
     Array,
     Coordinates,
@@ -97,7 +96,7 @@ def against_limit(
     if limit.clear and scaling == "standard" and limit.amplification < 1e8:
         rank = len(limit.distance)
         yield f"rank_ {model.rank_} for {rank}", 0.0 if model.rank_ == rank else np.inf
-    if limit.exact and len(limit.distance) < sums.d <= MANY and limit.where.square.all():
+    if limit.exact and len(limit.distance) < sums.d and limit.where.square.all():
         where, nearest = limit.where, limit.theta
         c = np.array([root(int(v)) for v in where.square])[:, None]
         off = np.linalg.norm(((theta - nearest)[1:] / ONE).astype(float) * c, axis=0)
@@ -448,7 +447,8 @@ def rules(random: Random) -> Checks:
             for theta in iterates(there, settings["learning_rate"], steps, settings["momentum"], settings["nesterov"])
         ]
         ratios.append(np.max(norms, axis=1))
-    spread = ALLOWED * (np.abs(np.array(ratios) - ratios[0]).max(axis=0) + 4 * EPS * ratios[0])
+    worst = np.array([[0.0], [np.sqrt(len(rows.Z))], [1.0]])
+    spread = ALLOWED * ((worst * np.abs(np.array(ratios) - ratios[0])).max(axis=0) + 4 * EPS * ratios[0])
     yield f"n_iter_ {k}: gradient {ratios[0][0]} of tol", 0.0 if ratios[0][0] <= 1 + spread[0] else np.inf
     if k > 1:
         earlier = (ratios[0][1:] <= 1 - spread[1:]).any()
@@ -552,7 +552,7 @@ def cv(random: Random) -> Checks:
         for r, rate in enumerate(rates):
             found = descents(taken(rows, train), scaling, fit_intercept, rate, steps, test=taken(rows, test), tries=2)
             for s, reference in enumerate(found):
-                exact = np.linalg.norm(np.array(reference.losses) * scale) / np.sqrt(t)
+                exact = np.linalg.norm(reference.losses * scale) / np.sqrt(t)
                 rounding = np.linalg.norm(reference.losses_rounding * scale) / np.sqrt(t)
                 given = model.mse_path_[r, s, f]
                 error = abs(np.sqrt(given) - exact) if given >= 0 else np.inf
@@ -605,7 +605,7 @@ def early_stopping(random: Random) -> Checks:
             naive_stop(train_rows.moved(generator, by), held_rows, settings, patience, most) for by in (True, False)
         ]
         here, there = reference_of(train_rows, settings, [k, stops[0]], test=held_rows)
-        near = ratio(np.abs(np.array(here.losses) - there.losses), there.losses_rounding)
+        near = ratio(np.abs(here.losses - there.losses), there.losses_rounding)
         yield f"n_iter_ {k} for {stops[0]}", near if len(set(stops)) == 1 else min(near, 1.0)
 
 

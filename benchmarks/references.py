@@ -13,7 +13,8 @@ Every datum is known to one unit of its last place, ε = 2⁻⁵². To first ord
 
 (a change of y; a change of X times the slopes, which is also what storing them costs; a change of X that lets the
 residuals in). An iterate has no such formula: there the data (and the rate) are moved by ±ε and descended again, a few
-times at random and a few times with one sign per column. Exact dependencies are kept: a column that is a linear
+times at random, which √n times is the worst, and a few times with one sign per column. Of the slopes, those below ε of
+the largest in the coordinates of the descent are rounding. Exact dependencies are kept: a column that is a linear
 combination of others is moved with them.
 
 A direction that is itself rounding (such as the difference of seconds and days: dist_j below 64 ε rms x_j) may be
@@ -40,9 +41,6 @@ ONE = 1 << BITS
 EPS = 2.0**-52
 ALLOWED = 64
 """So many times what rounding of the data may do is still right."""
-
-MANY = 20
-"""Columns beyond which the shortest solution is not looked for."""
 
 ROUNDING_SQUARE = (ALLOWED * EPS) ** 2
 NOTHING = 2.0**-250
@@ -370,30 +368,28 @@ def least_squares(sums: Sums, scaling: str | None, fit_intercept: bool) -> Least
 
 
 def shortest(tableau: Array, held: list[int], rest: list[int], where: Coordinates) -> Array:
-    """Of all solutions the one of least norm in the coordinates x̃, as a model of shape (1 + d, t)."""
-    d, first = where.sums.d, 0 if where.fit_intercept else 1
-    theta = np.zeros((1 + d, len(tableau) - 1 - d), dtype=object)
-    theta[held] = tableau[held, 1 + d :]
-    if (
-        not rest or d > MANY or not where.square.all()
-    ):  # in unscaled units the ends of float64's range have no digits here
+    """Of all solutions the one of least norm in the coordinates x̃, as a model of shape (1 + d, t).
+
+    The rows are B·F, with B the held columns and F = [I, C] what the columns of (1, x − s) are made of. With β the
+    solution on B and c² the squared scales, the shortest θ with Fθ = β is c⁻²Fᵀ(F c⁻² Fᵀ)⁻¹ β.
+    """
+    d, intercept = where.sums.d, where.fit_intercept
+    beta, theta = tableau[held, 1 + d :], np.zeros((1 + d, len(tableau) - 1 - d), dtype=object)
+    theta[held] = beta
+    if not rest or not where.square.all():  # unscaled units have no digits here at the ends of float64's range
         return theta
-    N = np.zeros((1 + d, len(rest)), dtype=object)
-    N[held] = -tableau[np.ix_(held, rest)]
-    N[rest] = identity(len(rest))
-    s = np.concatenate([[ONE], where.shift]).astype(object)
-    Q = np.multiply.outer(s, s) >> BITS
-    Q[1:, 1:] += np.diag(where.square)
-    N, QN = N[first:], product(Q[first:, first:], N[first:])
-    A = np.block(
-        [
-            [product(N.T, QN), product(QN.T, theta[first:])],
-            [product(theta[first:].T, QN), 0 * tableau[1 + d :, 1 + d :]],
-        ]
-    )
-    for j in range(len(rest)):
+    F = np.zeros((len(held), 1 + d), dtype=object)
+    F[:, held], F[:, rest] = identity(len(held)), tableau[np.ix_(held, rest)]
+    if intercept:
+        F[0, 1:] -= where.shift
+    inverse = (ONE * ONE) // np.concatenate([[ONE], where.square])
+    G = ((F * inverse) >> BITS).T
+    A = np.block([[product(F, G), beta], [beta.T, 0 * beta.T[:, : beta.shape[1]]]])
+    for j in range(len(held)):
         _sweep(A, j)
-    theta[first:] -= product(N, A[: len(rest), len(rest) :])
+    theta = product(G, A[: len(held), len(held) :])
+    if intercept:
+        theta[0] -= product(where.shift, theta[1:])
     return theta
 
 
@@ -441,7 +437,7 @@ class Reference(NamedTuple):
     model: Array
     rounding: Array
     slopes: Array
-    losses: list[float]
+    losses: Array
     """√J on other rows, of each target."""
     losses_rounding: Array
 
@@ -465,26 +461,27 @@ def descents(
     """
     random = np.random.default_rng(0)
     test_sums = rows.sums if test is None else test.sums
-    found = []
-    for attempt in range(1 + tries):
-        moved = rows if attempt == 0 else rows.moved(random, by_column=attempt % 2 == 0)
-        nudge = 0 if attempt == 0 else int(random.choice([-1, 1]))
+
+    def models(moved: Rows, nudge: int) -> list[Array]:
         where = Coordinates(moved.sums, scaling, fit_intercept)
         begin = None if start is None else where.from_model(rows.sums.theta(*start))
-        found.append(
-            [where.to_model(theta) for theta in iterates(where, rate, steps, momentum, nesterov, begin, nudge)]
-        )
+        return [where.to_model(theta) for theta in iterates(where, rate, steps, momentum, nesterov, begin, nudge)]
+
+    exact = models(rows, 0)
+    moved = []
+    for attempt in range(tries):
+        by_column = attempt % 2 == 1
+        worst = 1.0 if by_column else math.sqrt(len(rows.Z))
+        moved.append((worst, models(rows.moved(random, by_column), int(random.choice([-1, 1])))))
+
+    unit = np.ldexp(1.0, Coordinates(rows.sums, scaling, fit_intercept).power)[:, None]
     references = []
-    for k in range(len(steps)):
-        model = found[0][k]
-        gaps = [other[k] - model for other in found[1:]]
-        losses = [root(v) for v in test_sums.losses(model)]
-        unit = np.ldexp(1.0, where.power)[:, None]
-        slopes = np.max([np.abs(gap[1:] / ONE).astype(float) for gap in gaps], axis=0) * unit
+    for k, model in enumerate(exact):
+        gaps = [(worst, other[k] - model) for worst, other in moved]
+        losses = np.array([root(v) for v in test_sums.losses(model)])
+        slopes = np.max([worst * np.abs(gap[1:] / ONE).astype(float) for worst, gap in gaps], axis=0)
         largest = np.max(np.abs(model[1:] / ONE).astype(float) * unit, axis=0, initial=0.0)
-        storing = test_sums.storing(model)
-        rounding = np.max([test_sums.rms(gap) for gap in gaps], axis=0) + storing
-        references.append(
-            Reference(model, rounding, (slopes + EPS * largest) / unit, losses, rounding + EPS * np.array(losses))
-        )
+        rounding = np.max([worst * test_sums.rms(gap) for worst, gap in gaps], axis=0) + test_sums.storing(model)
+        of_losses = rounding + EPS * (losses + test_sums.size[1 + test_sums.d :])
+        references.append(Reference(model, rounding, slopes + EPS * largest / unit, losses, of_losses))
     return references
