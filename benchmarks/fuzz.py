@@ -69,9 +69,11 @@ def verdict(some: Problem) -> Verdict:
         except DivergenceError as error:
             broke = f"DivergenceError at a stable rate: {str(error)[:150]}"
         except ValueError as error:
-            if "gdlearn" not in traceback.extract_tb(error.__traceback__)[-1].filename:
+            *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+            if frame.f_globals["__name__"].startswith("gdlearn."):
+                said = f"{type(error).__name__}: {str(error)[:150]}"
+            else:
                 broke = traceback.format_exc()
-            said = f"{type(error).__name__}: {str(error)[:150]}"
         except Exception:
             broke = traceback.format_exc()
     for warning in caught:

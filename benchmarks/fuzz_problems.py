@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -78,6 +78,12 @@ def loss_check(sums: Sums, theta: Array, loss: float, name: str = "loss_") -> tu
     return name, ratio(abs(np.ldexp(np.sqrt(loss), -unit) - total), allowed)
 
 
+def zero_columns(sums: Sums, theta: Array) -> tuple[str, float]:
+    """No gradient moves the slope of a column of zeros."""
+    slopes = theta[1:][sums.size[1 : 1 + sums.d] == 0]
+    return "slope of a column of zeros", np.inf if slopes.any() else 0.0
+
+
 def against_limit(
     sums: Sums, model: Any, scaling: Any, fit_intercept: bool, limit: LeastSquares | None = None
 ) -> Checks:
@@ -92,8 +98,9 @@ def against_limit(
         for model, held, least in zip(sums.losses(theta), limit.losses, limit.least_losses, strict=True)
     ]
     yield "fitted values", ratio(gaps, limit.rounding)
+    yield zero_columns(sums, theta)
     yield loss_check(sums, theta, model.loss_)
-    if limit.clear and scaling == "standard" and limit.amplification < 1e8:
+    if limit.clear and scaling == "standard" and fit_intercept and limit.amplification < 1e8:
         rank = len(limit.distance)
         yield f"rank_ {model.rank_} for {rank}", 0.0 if model.rank_ == rank else np.inf
     if limit.exact and len(limit.distance) < sums.d and limit.where.square.all():
@@ -397,6 +404,8 @@ def path(random: Random) -> Checks:
         yield f"fitted values of the path at {k}", ratio(rows.sums.rms(theta - reference.model), reference.rounding)
         yield loss_check(rows.sums, theta, losses[i], f"loss of the path at {k}")
         model = GradientDescentRegressor(**settings, max_iter=k).fit(*data)
+        for what, error in against_iterate(rows.sums, model, reference):
+            yield f"fit at {k}: {what}", error
         other = rows.sums.theta(model.coef_, model.intercept_)
         yield f"path beside fit at {k}", ratio(rows.sums.rms(theta - other), reference.rounding)
 
@@ -409,17 +418,17 @@ def rules(random: Random) -> Checks:
     y_rms = sums.size[1 + d :]
     if random.random() < 0.3:
         settings |= {"momentum": 0.0, "nesterov": False}
-        settings["learning_rate"] = min(settings["learning_rate"], 0.5 * stable_rate(where, 0.0, False))
+        rate = min(settings["learning_rate"], 0.5 * stable_rate(where, 0.0, False))
+        settings["learning_rate"] = rate = rate * pick(random, 1.0, 1.0, log_uniform(random, 1e-100, 1e-10))
         model = GradientDescentRegressor(**settings).fit(*data)
         limit = least_squares(sums, settings["scaling"], fit_intercept)
         yield from against_limit(sums, model, settings["scaling"], fit_intercept, limit)
         k = model.n_iter_
-        if limit.amplification > 1e4 or not limit.clear or k > 1e18:
+        if limit.amplification > 1e4 or not limit.clear or k > 1e55:
             return
-        steps = [max(int(0.99 * k) - 1, 0), int(1.01 * k) + 1]
         before, after = (
             sums.rms(where.to_model(theta) - limit.theta) / (EPS * y_rms)
-            for theta in iterates(where, settings["learning_rate"], steps)
+            for theta in iterates(where, rate, [max(int(0.99 * k) - 1, 0), int(1.01 * k) + 1])
         )
         yield f"n_iter_ {k} too late", 0.0 if k == 1 or not (before < 0.9).all() else np.inf
         yield f"n_iter_ {k} too early", 0.0 if (after < 1.1).all() else np.inf
@@ -434,8 +443,8 @@ def rules(random: Random) -> Checks:
     if k == (1000 if loop else 10**15):
         return
     steps = [k, k - 1] if k > 300 or not settings["momentum"] else [k, *range(1, k)]
-    ratios, random = [], np.random.default_rng(0)
-    for moved in (rows, rows.moved(random, False), rows.moved(random, True)):
+    ratios, signs = [], np.random.default_rng(0)
+    for moved in (rows, rows.moved(signs, False), rows.moved(signs, True)):
         there = Coordinates(moved.sums, settings["scaling"], fit_intercept)
         S = moved.sums.S
         mean = S[0, 1 + d :]
@@ -683,59 +692,63 @@ def gradient_of_fit(random: Random) -> Checks:
 
 def gradient_of_function(random: Random) -> Checks:
     """Right gradients of textbook functions pass, clearly wrong ones fail."""
+    yield from _function(random, np.float64)
+
+
+def gradient_in_float32(random: Random) -> Checks:
+    """The same for functions computed in float32."""
+    yield from _function(random, np.float32)
+
+
+FORMS: tuple[Callable[[Any, Any], tuple[Any, Any, Any, Any]], ...] = (
+    lambda x, z: (x * z, z, x, abs(x)),
+    lambda x, z: (np.log(x), 1 / x, 0.0, abs(x)),
+    lambda x, z: (x * x, 2 * x, 0.0, abs(x)),
+    lambda x, z: (np.sin(x + z), np.cos(x + z), np.cos(x + z), 1.0),
+    lambda x, z: (1 / (1 + x * x), -2 * x / (1 + x * x) ** 2, 0.0, abs(x)),
+    lambda x, z: (np.sqrt(x), 0.5 / np.sqrt(x), 0.0, abs(x)),
+    lambda x, z: (1000 * np.sin(x * x), 2000 * x * np.cos(x * x), 0.0, 0.5 / abs(x)),
+)
+"""f(x, z), ∂f/∂x, ∂f/∂z, and over what length it changes."""
+
+
+def _function(random: Random, kind: Any) -> Checks:
     d = int(random.integers(1, 5))
     terms = [
-        (int(random.integers(6)), int(random.integers(d)), int(random.integers(d)), random.standard_normal())
+        (int(random.integers(len(FORMS))), int(random.integers(d)), int(random.integers(d)), random.standard_normal())
         for _ in range(int(random.integers(1, 5)))
     ]
-    theta = random.uniform(0.5, 2.0, d) * 10.0 ** (pick(random, 0, 1, 4) * random.uniform(-1, 1, d))
-    narrow = random.random() < 0.15
-    kind = np.float32 if narrow else np.float64
+    theta = random.uniform(0.5, 2.0, d) * 10.0 ** (pick(random, 0, 1, 3) * random.uniform(-1, 1, d))
+    rapid = 1000.0 if kind is np.float64 else 10.0
+    theta[[i for form, i, _, _ in terms if form == 6]] = log_uniform(random, 1, rapid)
 
-    def parts(v: Array) -> list[tuple[float, list[tuple[int, float]]]]:
-        """Each term's value and its partials."""
-        found = []
-        for form, i, j, a in terms:
-            x, z = v[i], v[j]
-            if form == 0:
-                found.append((a * x * z, [(i, a * z), (j, a * x)]))
-            elif form == 1:
-                found.append((a * np.log(x), [(i, a / x)]))
-            elif form == 2:
-                found.append((a * x * x, [(i, 2 * a * x)]))
-            elif form == 3:
-                found.append((a * np.sin(x + z), [(i, a * np.cos(x + z)), (j, a * np.cos(x + z))]))
-            elif form == 4:
-                found.append((a / (1 + x * x), [(i, -2 * a * x / (1 + x * x) ** 2)]))
-            else:
-                found.append((a * np.sqrt(x), [(i, a / (2 * np.sqrt(x)))]))
-        return found
-
-    def value(v: Array) -> float:
+    def total(v: Array) -> float:
+        v = np.asarray(v).astype(kind)
         with np.errstate(all="ignore"):
-            return float(sum(f for f, _ in parts(np.asarray(v).astype(kind))))
+            return float(sum(kind(a) * FORMS[form](v[i], v[j])[0] for form, i, j, a in terms))
 
-    def gradient(v: Array) -> Array:
-        g = np.zeros(d)
-        for _, partials in parts(np.asarray(v, dtype=float)):
-            for i, p in partials:
-                g[i] += p
-        return g
+    constant = total(theta) if random.random() < 0.3 else 0.0  # then the value is 0, and its noise is not
 
-    right = gradient(theta)
-    size = sum(abs(f) for f, _ in parts(theta))
-    yield (
-        f"the right gradient fails: {terms} at {theta.tolist()}",
-        0.0 if check_gradient(value, gradient, theta).passed else np.inf,
-    )
-    # Resolvable: over a thousandth of the coordinate (at most of a radian) f changes by far more than its noise.
-    noise = float(np.finfo(kind).eps)
-    change = np.abs(right) * np.minimum(np.abs(theta), 1.0) * 1e-3
-    for i in np.flatnonzero(change > 1e4 * noise * size):
+    right, length, size = np.zeros(d), np.full(d, np.inf), 0.0
+    with np.errstate(all="ignore"):
+        for form, i, j, a in terms:
+            f, of_x, of_z, across = FORMS[form](theta[i], theta[j])
+            size += abs(a * f) + abs(a * of_x * theta[i]) + abs(a * of_z * theta[j])
+            right[i] += a * of_x
+            right[j] += a * of_z
+            length[[i, j]] = np.minimum(length[[i, j]], [across, abs(theta[j]) if form == 0 else across])
+
+    def check(gradient: Array) -> bool:
+        return check_gradient(lambda v: total(v) - constant, lambda v: gradient, theta).passed
+
+    where = f"({kind.__name__}): {terms} at {theta.tolist()}"
+    yield f"the right gradient fails {where}", 0.0 if check(right) else np.inf
+    # Over a thousandth of its length a resolvable partial changes f by far more than noise does.
+    change = 1e-3 * np.abs(right) * np.where(np.isfinite(length), length, 0.0)
+    for i in np.flatnonzero(change > 1e3 * float(np.finfo(kind).eps) * size):
         for factor in (-1.0, 0.0, 0.5, 1.1):
             wrong = right * np.where(np.arange(d) == i, factor, 1.0)
-            passed = check_gradient(value, lambda v, wrong=wrong: gradient(v) + (wrong - right), theta).passed
-            yield f"partial {i} times {factor} passes: {terms} at {theta.tolist()}", np.inf if passed else 0.0
+            yield f"partial {i} times {factor} passes {where}", np.inf if check(wrong) else 0.0
 
 
 KINDS = {
@@ -752,4 +765,5 @@ KINDS = {
     "merges": merges,
     "gradient_of_fit": gradient_of_fit,
     "gradient_of_function": gradient_of_function,
+    "gradient_in_float32": gradient_in_float32,
 }
