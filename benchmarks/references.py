@@ -384,7 +384,7 @@ def shortest(tableau: Array, held: list[int], rest: list[int], where: Coordinate
         F[0, 1:] -= where.shift
     inverse = (ONE * ONE) // np.concatenate([[ONE], where.square])
     G = ((F * inverse) >> BITS).T
-    A = np.block([[product(F, G), beta], [beta.T, 0 * beta.T[:, : beta.shape[1]]]])
+    A = np.block([[product(F, G), beta], [beta.T, 0 * product(beta.T, beta)]])
     for j in range(len(held)):
         _sweep(A, j)
     theta = product(G, A[: len(held), len(held) :])
