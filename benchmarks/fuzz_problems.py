@@ -1,222 +1,34 @@
-"""The problems of the fuzz, kind by kind: data, settings, the fit, and how far it is from the reference."""
+"""The kinds of problems of the fuzz: data, settings, the fit, and how far it is from the reference."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from references import (
-    ALLOWED,
-    EPS,
-    ONE,
-    Array,
-    Coordinates,
-    LeastSquares,
-    Reference,
-    Rows,
-    Sums,
-    descents,
-    exponents,
-    integer_sums,
-    iterates,
-    least_squares,
-    root,
+from fixed_point import EPS, ONE, Array, Rows, integer_sums, root
+from fuzz_checks import Checks, against_iterate, against_limit, loss_check, ratio
+from fuzz_data import (
+    SCALINGS,
+    Random,
+    base,
+    descent_problem,
+    descent_settings,
+    dummies,
+    few_flavours,
+    flavoured,
+    log_uniform,
+    pick,
+    some_steps,
+    stable_rate,
+    targets,
+    weights,
 )
+from fuzz_gradients import gradient_in_float32, gradient_of_function
+from references import ALLOWED, Coordinates, Reference, Start, descents, iterates, least_squares
 from scipy import sparse
 from sklearn.model_selection import KFold, LeaveOneGroupOut, TimeSeriesSplit, train_test_split
 
-from gdlearn import (
-    GradientDescentRegressor,
-    GradientDescentRegressorCV,
-    Moments,
-    check_gradient,
-    gradient_descent_path,
-)
-
-Random = np.random.Generator
-Checks = Iterator[tuple[str, float]]
-
-SCALINGS = ("standard", "standard", "standard", "minmax", "maxabs", None)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Comparing
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-def ratio(error: Any, rounding: Any) -> float:
-    """The largest of errors, in units of what is allowed."""
-    error, rounding = np.atleast_1d(np.asarray(error, dtype=float)), np.asarray(rounding, dtype=float)
-    if not np.isfinite(error).all():
-        return np.inf
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return float(np.where(error > 0, error / (ALLOWED * rounding), 0.0).max(initial=0.0))
-
-
-def theta_of(sums: Sums, model: Any) -> Array | None:
-    """The model's coefficients, None where they are not finite."""
-    if not (np.isfinite(model.coef_).all() and np.isfinite(model.intercept_).all()):
-        return None
-    return sums.theta(model.coef_, model.intercept_)
-
-
-def loss_check(sums: Sums, theta: Array, loss: float, name: str = "loss_") -> tuple[str, float]:
-    """How far `loss` is from J of the model."""
-    unit = int(sums.y_exponent.max())
-    scale = np.ldexp(1.0, np.maximum(sums.y_exponent - unit, -1000))
-    exact = np.array([root(v) for v in sums.losses(theta)]) * scale
-    rounding = (EPS * sums.size[1 + sums.d :] + sums.storing(theta)) * scale
-    total = float(np.linalg.norm(exact))
-    with np.errstate(over="ignore"):
-        name = f"{name} {loss:.6g} for {np.ldexp(total**2, 2 * unit):.6g}"
-    if loss == np.inf and total > 0 and np.log2(total) + unit > 511.9:
-        return name, 0.0
-    if not loss >= 0:
-        return name, np.inf
-    allowed = float(np.linalg.norm(rounding)) + 4 * EPS * total + float(np.ldexp(1.0, min(-530 - unit, 1000)))
-    return name, ratio(abs(np.ldexp(np.sqrt(loss), -unit) - total), allowed)
-
-
-def zero_columns(sums: Sums, theta: Array) -> tuple[str, float]:
-    """No gradient moves the slope of a column of zeros."""
-    slopes = theta[1:][sums.size[1 : 1 + sums.d] == 0]
-    return "slope of a column of zeros", np.inf if slopes.any() else 0.0
-
-
-def against_limit(
-    sums: Sums, model: Any, scaling: Any, fit_intercept: bool, limit: LeastSquares | None = None
-) -> Checks:
-    """A model beside least squares."""
-    limit = least_squares(sums, scaling, fit_intercept) if limit is None else limit
-    theta = theta_of(sums, model)
-    if theta is None:
-        yield "coefficients are not finite", np.inf
-        return
-    gaps = [
-        max(root(model - least) - root(held - least), 0.0)
-        for model, held, least in zip(sums.losses(theta), limit.losses, limit.least_losses, strict=True)
-    ]
-    yield "fitted values", ratio(gaps, limit.rounding)
-    yield zero_columns(sums, theta)
-    yield loss_check(sums, theta, model.loss_)
-    if limit.clear and scaling == "standard" and fit_intercept and limit.amplification < 1e8:
-        rank = len(limit.distance)
-        yield f"rank_ {model.rank_} for {rank}", 0.0 if model.rank_ == rank else np.inf
-    if limit.exact and len(limit.distance) < sums.d and limit.where.square.all():
-        where, nearest = limit.where, limit.theta
-        c = np.array([root(int(v)) for v in where.square])[:, None]
-        off = np.linalg.norm(((theta - nearest)[1:] / ONE).astype(float) * c, axis=0)
-        size = np.linalg.norm((nearest[1:] / ONE).astype(float) * c, axis=0)
-        steep = sum(c[j - 1, 0] / distance for j, distance in limit.distance.items())
-        yield "slopes", ratio(off, EPS * (1 + limit.amplification) * size + limit.rounding * steep)
-
-
-def against_iterate(sums: Sums, model: Any, reference: Reference) -> Checks:
-    """A model beside an iterate."""
-    theta = theta_of(sums, model)
-    if theta is None:
-        yield "coefficients are not finite", np.inf
-        return
-    yield "fitted values", ratio(sums.rms(theta - reference.model), reference.rounding)
-    slopes = np.abs((theta - reference.model)[1:] / ONE).astype(float)
-    yield "slopes", ratio(slopes, reference.slopes)
-    if hasattr(model, "loss_"):
-        yield loss_check(sums, theta, model.loss_)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Data
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-def pick(random: Random, *choices: Any) -> Any:
-    return choices[int(random.integers(len(choices)))]
-
-
-def log_uniform(random: Random, low: float, high: float) -> float:
-    return float(10.0 ** random.uniform(np.log10(low), np.log10(high)))
-
-
-def weights(random: Random, n: int) -> Array | None:
-    """None mostly; or integers with some zeros, uniform ones, or some that differ by powers of ten."""
-    kind = random.integers(6)
-    if kind < 3:
-        return None
-    if kind == 3:
-        w = random.integers(0, 4, n).astype(float)
-        w[:4] = 1.0
-        return w
-    return random.uniform(0.1, 2.0, n) if kind == 4 else 10.0 ** random.integers(0, 5, n)
-
-
-def targets(random: Random, X: Array, t: int, noise: float | None = None) -> Array:
-    """Linear in the columns of X brought to size 1, with noise or without, and an offset."""
-    Z = np.ldexp(X, -exponents(X))
-    Z = Z - Z.mean(axis=0)
-    spread = Z.std(axis=0)
-    Z /= np.where(spread > 0, spread, 1.0)
-    noise = pick(random, 0.0, 0.3, 0.3, 3.0) if noise is None else noise
-    y = Z @ random.standard_normal((X.shape[1], t)) + noise * random.standard_normal((len(X), t))
-    return y + pick(random, 0.0, 1.0, 100.0)
-
-
-def dummies(random: Random, n: int, levels: int | None = None) -> Array:
-    """All levels of a factor, unequally frequent; each level comes."""
-    levels = int(random.integers(2, 5)) if levels is None else levels
-    codes = random.choice(levels, n, p=random.dirichlet(np.full(levels, 2.0)))
-    codes[:levels] = np.arange(levels)
-    return np.eye(levels)[codes]
-
-
-def flavoured(random: Random, X: Array) -> Array:
-    """The columns with a peculiarity or two."""
-    n = len(X)
-    for _ in range(int(random.integers(1, 3))):
-        d = X.shape[1]
-        j = int(random.integers(d))
-        kind = int(random.integers(13))
-        if kind == 0:  # near-collinear
-            X = np.column_stack(
-                [X, X[:, j] + log_uniform(random, 1e-14, 1e-1) * X.std(axis=0)[j] * random.standard_normal(n)]
-            )
-        elif kind == 1:
-            X = np.column_stack([X, dummies(random, n)])
-        elif kind == 2:
-            X = np.column_stack([dummies(random, n), dummies(random, n)])
-        elif kind == 3:  # a copy
-            X = np.column_stack([X, X[:, j] * pick(random, 1.0, -1.0, 2.0**40)])
-        elif kind == 4:  # a copy in another unit
-            X = np.column_stack([X, X[:, j] / pick(random, 86400.0, 2.54, 3600.0, 7.0)])
-        elif kind == 5:
-            X = np.column_stack([X, X[:, j] * pick(random, 1.0, 1.8) + pick(random, 32.0, 1e6, 1e8, 273.15)])
-        elif kind == 6:
-            X = np.column_stack([X, np.full(n, pick(random, 3.7, 0.1, 1e6, 1e-9, -5e3))])
-        elif kind == 7:
-            X = np.column_stack([X, np.zeros(n)])
-        elif kind == 8:
-            X = X * 10.0 ** random.uniform(-8, 8, d)
-        elif kind == 9:
-            X = X + 10.0 ** random.uniform(0, 15, d) * pick(random, 1, -1)
-        elif kind == 10:  # a clock
-            X = np.column_stack([X, 1.7e9 + np.sort(random.uniform(0, 1e6, n)).round()])
-        elif kind == 11:
-            X[int(random.integers(n)), j] = log_uniform(random, 1e2, 1e10)
-        else:
-            X = np.rint(9 * X)
-    return X
-
-
-def base(random: Random, n: int, d: int) -> Array:
-    kind = random.integers(3)
-    if kind == 0:
-        return random.standard_normal((n, d))
-    return random.uniform(-1, 3, (n, d)) if kind == 1 else random.integers(0, 10, (n, d)).astype(float)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Kinds
-# ---------------------------------------------------------------------------------------------------------------------
+from gdlearn import GradientDescentRegressor, GradientDescentRegressorCV, Moments, gradient_descent_path
 
 
 def limits(random: Random) -> Checks:
@@ -310,60 +122,6 @@ def many_rows(random: Random) -> Checks:
     yield from against_limit(sums, model, scaling, True)
 
 
-def few_flavours(random: Random, n: int) -> Array:
-    """Columns for descents: plain, nearly collinear, far from zero, of unequal scale, or dummies."""
-    d = int(random.integers(1, 5))
-    X = base(random, n, d)
-    kind = int(random.integers(7))
-    if kind == 1:
-        x = random.standard_normal(n)
-        X = np.column_stack(
-            [x] + [x + log_uniform(random, 1e-10, 1) * random.standard_normal(n) for _ in range(pick(random, 1, 2, 2))]
-        )
-    elif kind == 2:
-        X = X + 10.0 ** random.uniform(0, 8, d)
-    elif kind == 3:
-        X = X * 10.0 ** random.uniform(-7.5, 7.5, d)
-    elif kind == 4:
-        X = np.column_stack([dummies(random, n), X[:, :2]])
-    elif kind == 5:
-        X = np.column_stack([X, X[:, 0], np.full(n, pick(random, 0.1, 3.7, 1e4))])
-    return X
-
-
-def stable_rate(where: Coordinates, momentum: float, nesterov: bool) -> float:
-    factor = (1 + momentum) / (1 + 2 * momentum) if nesterov else 1 + momentum
-    return 2.0 * factor / where.curvature if where.curvature > 0 else 1.0
-
-
-def descent_settings(random: Random, where: Coordinates) -> dict[str, Any]:
-    momentum = pick(random, 0.0, 0.0, 0.0, 0.5, 0.9, 0.99)
-    nesterov = bool(momentum and random.random() < 0.5)
-    part = pick(random, 0.5, log_uniform(random, 1e-6, 0.95), random.uniform(0.1, 0.95))
-    return {"learning_rate": part * stable_rate(where, momentum, nesterov), "momentum": momentum, "nesterov": nesterov}
-
-
-def some_steps(random: Random, most: float = 1e18) -> int:
-    return int(pick(random, log_uniform(random, 1, 1e4), log_uniform(random, 1, most)))
-
-
-def descent_problem(random: Random, most: int = 61) -> tuple[Rows, dict[str, Any], tuple[Any, Any, Any]]:
-    """Rows in fixed point, settings of a descent without an end, and the rows in float64."""
-    n = int(random.integers(4, most))
-    X = few_flavours(random, n)
-    t = pick(random, 1, 1, 1, 2)
-    y = targets(random, X, t) * pick(random, 1.0, 1e6, 1e-6) + pick(random, 0.0, 0.0, 1e8)
-    w = weights(random, n)
-    rows = Rows(X, y, w)
-    scaling, fit_intercept = (
-        pick(random, "standard", "standard", "minmax", "maxabs", None, None),
-        random.random() < 0.85,
-    )
-    where = Coordinates(rows.sums, scaling, fit_intercept)
-    settings = descent_settings(random, where) | {"scaling": scaling, "fit_intercept": fit_intercept}
-    return rows, settings, (X, y if t > 1 else y[:, 0], w)
-
-
 def reference_of(rows: Rows, settings: dict[str, Any], steps: list[int], **more: Any) -> list[Reference]:
     names = {
         "scaling": "scaling",
@@ -380,13 +138,20 @@ def iterates_(random: Random) -> Checks:
     rows, settings, data = descent_problem(random)
     k = some_steps(random)
     solver = pick(random, "auto", "spectral", "loop") if k <= 2000 else "auto"
-    start = None
     model = GradientDescentRegressor(**settings, max_iter=k, solver=solver)
-    if random.random() < 0.2:
+    start: Start = pick(random, "zero", "zero", "mean", "model", "earlier")
+    if start in ("zero", "mean"):
+        model.set_params(init=start)
+    else:
         X, y, w = data
         model.fit(X, y + y.std() * random.standard_normal(y.shape), w)
+        if start == "earlier":
+            model.set_params(warm_start=True)
+        else:
+            intercept = np.reshape(model.intercept_, (-1, 1))[:, : settings["fit_intercept"]]
+            init = np.hstack([intercept, np.atleast_2d(model.coef_)])
+            model.set_params(init=init if y.ndim > 1 else init[0])
         start = (model.coef_, model.intercept_)
-        model.set_params(warm_start=True)
     model.fit(*data)
     yield f"n_iter_ {model.n_iter_} for {k}", 0.0 if model.n_iter_ == k else np.inf
     yield from against_iterate(rows.sums, model, reference_of(rows, settings, [k], start=start)[0])
@@ -397,13 +162,16 @@ def path(random: Random) -> Checks:
     rows, settings, data = descent_problem(random)
     steps = sorted({some_steps(random, 1e15) for _ in range(3)})
     X, y, w = data
-    found, coefs, intercepts, losses = gradient_descent_path(X, y, iterations=steps, sample_weight=w, **settings)
+    start = pick(random, "zero", "zero", "mean")
+    found, coefs, intercepts, losses = gradient_descent_path(
+        X, y, iterations=steps, sample_weight=w, init=start, **settings
+    )
     yield "iterations", 0.0 if found.tolist() == steps else np.inf
-    for i, (k, reference) in enumerate(zip(steps, reference_of(rows, settings, steps), strict=True)):
+    for i, (k, reference) in enumerate(zip(steps, reference_of(rows, settings, steps, start=start), strict=True)):
         theta = rows.sums.theta(coefs[..., i], intercepts[..., i])
         yield f"fitted values of the path at {k}", ratio(rows.sums.rms(theta - reference.model), reference.rounding)
         yield loss_check(rows.sums, theta, losses[i], f"loss of the path at {k}")
-        model = GradientDescentRegressor(**settings, max_iter=k).fit(*data)
+        model = GradientDescentRegressor(**settings, init=start, max_iter=k).fit(*data)
         for what, error in against_iterate(rows.sums, model, reference):
             yield f"fit at {k}: {what}", error
         other = rows.sums.theta(model.coef_, model.intercept_)
@@ -554,12 +322,18 @@ def cv(random: Random) -> Checks:
     )
     rates = stable * np.array([0.5, log_uniform(random, 1e-3, 0.9)])[: pick(random, 1, 2)]
     steps = sorted({some_steps(random, 1e10) for _ in range(2)})
-    model = GradientDescentRegressorCV(rates, max_iters=steps, cv=splits, scaling=scaling, fit_intercept=fit_intercept)
+    init = pick(random, "auto", "auto", "zero")
+    start = "mean" if init == "auto" else init
+    model = GradientDescentRegressorCV(
+        rates, max_iters=steps, cv=splits, scaling=scaling, init=init, fit_intercept=fit_intercept
+    )
     model.fit(X, y if t > 1 else y[:, 0], w)
     scale = np.ldexp(1.0, rows.y_exponent)
     for f, (train, test) in enumerate(splits):
         for r, rate in enumerate(rates):
-            found = descents(taken(rows, train), scaling, fit_intercept, rate, steps, test=taken(rows, test), tries=2)
+            found = descents(
+                taken(rows, train), scaling, fit_intercept, rate, steps, start=start, test=taken(rows, test), tries=2
+            )
             for s, reference in enumerate(found):
                 exact = np.linalg.norm(reference.losses * scale) / np.sqrt(t)
                 rounding = np.linalg.norm(reference.losses_rounding * scale) / np.sqrt(t)
@@ -568,7 +342,7 @@ def cv(random: Random) -> Checks:
                 yield f"mse_path_[{r}, {s}, {f}] {given} for {exact**2}", ratio(error, rounding)
     means = model.mse_path_.mean(axis=-1)
     yield "best_score_", 0.0 if model.best_score_ == -means.min() else np.inf
-    reference = descents(rows, scaling, fit_intercept, model.learning_rate_, [model.max_iter_])[0]
+    reference = descents(rows, scaling, fit_intercept, model.learning_rate_, [model.max_iter_], start=start)[0]
     for what, error in against_iterate(rows.sums, model, reference):
         yield f"refitted: {what}", error
 
@@ -590,8 +364,11 @@ def early_stopping(random: Random) -> Checks:
     rows = Rows(X, y, w)
     where = Coordinates(taken(rows, train).sums, scaling, fit_intercept)
     settings |= descent_settings(random, where)
+    init = pick(random, "auto", "auto", "zero")
+    start = "mean" if init == "auto" else init
     model = GradientDescentRegressor(
         **settings,
+        init=init,
         early_stopping=True,
         max_iter=most,
         n_iter_no_change=patience,
@@ -605,28 +382,29 @@ def early_stopping(random: Random) -> Checks:
         model.fit(X, y, w)
     k = model.n_iter_
     train_rows, held_rows = taken(rows, train), taken(rows, held)
-    reference = reference_of(train_rows, settings, [k])[0]
+    reference = reference_of(train_rows, settings, [k], start=start)[0]
     yield from against_iterate(train_rows.sums, model, reference)
-    stops = [naive_stop(train_rows, held_rows, settings, patience, most)]
+
+    def stop(train: Rows) -> int:
+        return naive_stop(train, held_rows, settings, start, patience, most)
+
+    stops = [stop(train_rows)]
     if k != stops[0]:
         generator = np.random.default_rng(0)
-        stops += [
-            naive_stop(train_rows.moved(generator, by), held_rows, settings, patience, most) for by in (True, False)
-        ]
-        here, there = reference_of(train_rows, settings, [k, stops[0]], test=held_rows)
+        stops += [stop(train_rows.moved(generator, by_column)) for by_column in (True, False)]
+        here, there = reference_of(train_rows, settings, [k, stops[0]], start=start, test=held_rows)
         near = ratio(np.abs(here.losses - there.losses), there.losses_rounding)
         yield f"n_iter_ {k} for {stops[0]}", near if len(set(stops)) == 1 else min(near, 1.0)
 
 
-def naive_stop(train: Rows, held: Rows, settings: dict[str, Any], patience: int, most: int) -> int:
+def naive_stop(train: Rows, held: Rows, settings: dict[str, Any], start: Start, patience: int, most: int) -> int:
     """The step k ≥ 1 with the least error before `patience` steps without a lesser one."""
     where = Coordinates(train.sums, settings["scaling"], settings["fit_intercept"])
     scale = np.array([1 << 2 * int(e - train.y_exponent.min()) for e in train.y_exponent], dtype=object)
+    rate, momentum, nesterov = (settings[name] for name in ("learning_rate", "momentum", "nesterov"))
     best, least = 0, None
-    for k, theta in enumerate(
-        iterates(where, settings["learning_rate"], range(1, most + 1), settings["momentum"], settings["nesterov"]), 1
-    ):
-        error = sum(np.array(held.sums.losses(where.to_model(theta)), dtype=object) * scale)
+    for k, theta in enumerate(iterates(where, rate, range(1, most + 1), momentum, nesterov, where.start(start)), 1):
+        error = held.sums.losses(where.to_model(theta)) @ scale
         if least is None or error < least:
             best, least = k, error
         elif k - best >= patience:
@@ -688,67 +466,6 @@ def gradient_of_fit(random: Random) -> Checks:
         if type(error).__name__ != "GradientCheckError":
             raise
         yield f"false alarm: {error}", np.inf
-
-
-def gradient_of_function(random: Random) -> Checks:
-    """Right gradients of textbook functions pass, clearly wrong ones fail."""
-    yield from _function(random, np.float64)
-
-
-def gradient_in_float32(random: Random) -> Checks:
-    """The same for functions computed in float32."""
-    yield from _function(random, np.float32)
-
-
-FORMS: tuple[Callable[[Any, Any], tuple[Any, Any, Any, Any]], ...] = (
-    lambda x, z: (x * z, z, x, abs(x)),
-    lambda x, z: (np.log(x), 1 / x, 0.0, abs(x)),
-    lambda x, z: (x * x, 2 * x, 0.0, abs(x)),
-    lambda x, z: (np.sin(x + z), np.cos(x + z), np.cos(x + z), 1.0),
-    lambda x, z: (1 / (1 + x * x), -2 * x / (1 + x * x) ** 2, 0.0, abs(x)),
-    lambda x, z: (np.sqrt(x), 0.5 / np.sqrt(x), 0.0, abs(x)),
-    lambda x, z: (1000 * np.sin(x * x), 2000 * x * np.cos(x * x), 0.0, 0.5 / abs(x)),
-)
-"""f(x, z), ∂f/∂x, ∂f/∂z, and over what length it changes."""
-
-
-def _function(random: Random, kind: Any) -> Checks:
-    d = int(random.integers(1, 5))
-    terms = [
-        (int(random.integers(len(FORMS))), int(random.integers(d)), int(random.integers(d)), random.standard_normal())
-        for _ in range(int(random.integers(1, 5)))
-    ]
-    theta = random.uniform(0.5, 2.0, d) * 10.0 ** (pick(random, 0, 1, 3) * random.uniform(-1, 1, d))
-    rapid = 1000.0 if kind is np.float64 else 10.0
-    theta[[i for form, i, _, _ in terms if form == 6]] = log_uniform(random, 1, rapid)
-
-    def total(v: Array) -> float:
-        v = np.asarray(v).astype(kind)
-        with np.errstate(all="ignore"):
-            return float(sum(kind(a) * FORMS[form](v[i], v[j])[0] for form, i, j, a in terms))
-
-    constant = total(theta) if random.random() < 0.3 else 0.0  # then the value is 0, and its noise is not
-
-    right, length, size = np.zeros(d), np.full(d, np.inf), 0.0
-    with np.errstate(all="ignore"):
-        for form, i, j, a in terms:
-            f, of_x, of_z, across = FORMS[form](theta[i], theta[j])
-            size += abs(a * f) + abs(a * of_x * theta[i]) + abs(a * of_z * theta[j])
-            right[i] += a * of_x
-            right[j] += a * of_z
-            length[[i, j]] = np.minimum(length[[i, j]], [across, abs(theta[j]) if form == 0 else across])
-
-    def check(gradient: Array) -> bool:
-        return check_gradient(lambda v: total(v) - constant, lambda v: gradient, theta).passed
-
-    where = f"({kind.__name__}): {terms} at {theta.tolist()}"
-    yield f"the right gradient fails {where}", 0.0 if check(right) else np.inf
-    # Over a thousandth of its length a resolvable partial changes f by far more than noise does.
-    change = 1e-3 * np.abs(right) * np.where(np.isfinite(length), length, 0.0)
-    for i in np.flatnonzero(change > 1e3 * float(np.finfo(kind).eps) * size):
-        for factor in (-1.0, 0.0, 0.5, 1.1):
-            wrong = right * np.where(np.arange(d) == i, factor, 1.0)
-            yield f"partial {i} times {factor} passes {where}", np.inf if check(wrong) else 0.0
 
 
 KINDS = {

@@ -1,8 +1,4 @@
-"""Least squares and its descents in fixed point of 512 bits, and what rounding may do to them: no line of gdlearn.
-
-All that is asked of the rows is in the second moments S of z = (1, x, y), weighted and divided by the total weight. In
-512 bits they lose nothing that float64 data hold: a column is measured in units of a power of two above its largest
-entry, so even an offset of 1e15 or sizes from 1e-300 to 1e300 leave more than 300 bits.
+"""Least squares and its descents from moments in fixed point, and what rounding may do to them: no line of gdlearn.
 
 What rounding of the data may do
 --------------------------------
@@ -26,217 +22,37 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from fixed_point import (
+    BITS,
+    EPS,
+    NOTHING,
+    ONE,
+    Array,
+    Rows,
+    Sums,
+    fixed,
+    from_numbers,
+    identity,
+    nudged,
+    product,
+    root,
+    shifted,
+    sweep,
+    swept,
+)
 
-Array = NDArray[Any]
-"""Of floats, or of Python integers (dtype object): fixed-point numbers in units of 2**-BITS."""
-
-BITS = 512
-ONE = 1 << BITS
-EPS = 2.0**-52
 ALLOWED = 64
 """So many times what rounding of the data may do is still right."""
 
 ROUNDING_SQUARE = (ALLOWED * EPS) ** 2
-NOTHING = 2.0**-250
-"""The square of a relative distance that only an exact dependency has."""
 
 
-def fixed(values: Any, exponent: Any = 0) -> Array:
-    """Floats, divided by 2**exponent, in fixed point."""
-    values, exponent = np.broadcast_arrays(np.asarray(values, dtype=float), exponent)
-    mantissa, power = np.frexp(values)
-    whole, shift = np.ldexp(mantissa, 53).astype(np.int64).ravel(), (power - 53 - exponent + BITS).ravel()
-    numbers = [shifted(int(m), int(s)) for m, s in zip(whole, shift, strict=True)]
-    return _objects(numbers).reshape(values.shape)
-
-
-def _objects(numbers: Sequence[int]) -> Array:
-    array = np.empty(len(numbers), dtype=object)
-    array[:] = numbers
-    return array
-
-
-def shifted(number: int, places: int) -> int:
-    """number · 2**places."""
-    return number << places if places >= 0 else number >> -places
-
-
-def identity(n: int) -> Array:
-    return np.eye(n, dtype=int).astype(object) * ONE
-
-
-def product(a: Array, b: Array) -> Array:
-    """The matrix product of fixed-point numbers."""
-    result: Array = (a @ b) >> BITS
-    return result
-
-
-def root(number: int) -> float:
-    """The square root of a fixed-point number; of what rounding has made negative, 0."""
-    return math.sqrt(max(number, 0) / ONE)
-
-
-def exponents(values: Array) -> Array:
-    """For each column the least e with |value| < 2**e; 0 for a column of zeros."""
-    largest = np.abs(values).max(axis=0, initial=0.0)
-    return np.where(largest > 0, np.frexp(largest)[1], 0).astype(int)
-
-
-@dataclass(frozen=True, eq=False)
-class Sums:
-    """The second moments of (1, x, y), and the extremes of x, in units of 2**exponent."""
-
-    S: Array
-    low: Array
-    high: Array
-    x_exponent: Array
-    y_exponent: Array
-
-    @property
-    def d(self) -> int:
-        return len(self.x_exponent)
-
-    @cached_property
-    def size(self) -> Array:
-        """The root mean square of 1, x and y."""
-        return np.array([root(v) for v in self.S.diagonal()])
-
-    def theta(self, coef: Any, intercept: Any) -> Array:
-        """A model in original units as fixed-point numbers of shape (1 + d, t)."""
-        coef = np.atleast_2d(np.asarray(coef, dtype=float)).T
-        intercept = np.broadcast_to(np.asarray(intercept, dtype=float), coef.shape[1:])
-        return np.vstack([fixed(intercept, self.y_exponent), fixed(coef, self.y_exponent - self.x_exponent[:, None])])
-
-    def rms(self, theta: Array) -> Array:
-        """The root mean square over the rows of the values of linear models (1 + d, t)."""
-        features = self.S[: 1 + self.d, : 1 + self.d]
-        return np.array([root(int(column @ product(features, column)) >> BITS) for column in theta.T])
-
-    def losses(self, theta: Array) -> list[int]:
-        """J of each target's model, in fixed point."""
-        values = []
-        for k, column in enumerate(theta.T):
-            joint = np.zeros(len(self.S), dtype=object)
-            joint[: 1 + self.d], joint[1 + self.d + k] = -column, ONE
-            values.append(int(joint @ product(self.S, joint)) >> BITS)
-        return values
-
-    def storing(self, theta: Array) -> Array:
-        """What a rounding of every coefficient may do to the fitted values."""
-        # Below 2**-1022 a float64 has fewer digits.
-        scale = self.y_exponent - np.concatenate([[0], self.x_exponent])[:, None]
-        least = np.ldexp(1.0, np.clip(-1022 - scale, -1070, 1000))
-        size = np.maximum(np.abs(theta / ONE).astype(float), least)
-        return np.asarray(EPS * (self.size[: 1 + self.d] @ size))
-
-
-class Rows:
-    """Rows z = (1, x, y) of shape (n, 1 + d + t) and their weights, in fixed point."""
-
-    def __init__(self, X: Any, y: Any, weight: Any = None) -> None:
-        X, y = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
-        weight = np.ones(len(X)) if weight is None else np.asarray(weight, dtype=float)
-        used = weight > 0
-        X, y, weight = X[used], y[used].reshape(used.sum(), -1), weight[used]
-        self.x_exponent, self.y_exponent = exponents(X), exponents(y)
-        self.weight = fixed(weight, exponents(weight[:, None])[0])
-        ones = np.full((len(X), 1), ONE, dtype=object)
-        self.Z = np.hstack([ones, fixed(X, self.x_exponent), fixed(y, self.y_exponent)])
-
-    @cached_property
-    def sums(self) -> Sums:
-        d = len(self.x_exponent)
-        S = (((self.Z.T * self.weight) >> BITS) @ self.Z) // self.weight.sum()
-        x = self.Z[:, 1 : 1 + d]
-        return Sums(S, x.min(axis=0), x.max(axis=0), self.x_exponent, self.y_exponent)
-
-    def moved(self, random: np.random.Generator, by_column: bool) -> Rows:
-        """Every datum and weight changed by ±ε; exact dependencies between columns of x stay."""
-        d = len(self.x_exponent)
-        tableau, held = swept(self.sums, fit_intercept=True, least=NOTHING)
-        signs = random.choice([-1, 1], (1 if by_column else len(self.Z), self.Z.shape[1])).astype(object)
-        signs[:, 0] = 0
-        other = Rows.__new__(Rows)
-        other.x_exponent, other.y_exponent = self.x_exponent, self.y_exponent
-        other.Z = _nudged(self.Z, signs)
-        other.weight = self.weight if by_column else _nudged(self.weight, signs[:, -1] * signs[:, -2])
-        rest = [j for j in range(1, 1 + d) if j not in held]
-        if rest:
-            combination = tableau[np.ix_(held, rest)]
-            signs = random.choice([-1, 1], combination.shape).astype(object)
-            other.Z[:, rest] = product(other.Z[:, held], _nudged(combination, signs))
-        return other
-
-
-def _nudged(numbers: Array, signs: Array) -> Array:
-    result: Array = numbers + ((numbers * signs) >> 52)
-    return result
-
-
-def integer_sums(Z: Array, grid: Array, groups: Sequence[tuple[float, Array]]) -> Sums:
-    """From rows of integers z = (1, x, y), one target, column j in units of 2**-grid[j]; exact for any number of rows.
-
-    `groups` are pairs of a weight and the numbers of the rows that have it.
-    """
-    largest = np.abs(Z).max(axis=0)
-    bits = np.array([int(v).bit_length() for v in largest])
-    total, S = 0, np.zeros((Z.shape[1], Z.shape[1]), dtype=object)
-    for weight, rows in groups:
-        part, w = Z[rows], int(fixed(weight))
-        S += (part.T @ part).astype(object) * w
-        total += w * len(part)
-    S = np.array(
-        [
-            [shifted(int(v), -int(bits[i] + bits[j])) for j, v in enumerate(row)]
-            for i, row in enumerate((S << BITS) // total)
-        ],
-        dtype=object,
-    )
-    S[:, 0] <<= bits[0]
-    S[0, :] <<= bits[0]
-    low, high = (
-        [shifted(int(v), BITS - int(b)) for v, b in zip(extreme[1:-1], bits[1:-1], strict=True)]
-        for extreme in (Z.min(axis=0), Z.max(axis=0))
-    )
-    exponent = bits - grid
-    return Sums(S, _objects(low), _objects(high), exponent[1:-1], exponent[-1:])
-
-
-def swept(sums: Sums, fit_intercept: bool, least: float) -> tuple[Array, list[int]]:
-    """Gauss-Jordan on S, symmetrically, the column first of which the largest part is new; until all are below `least`.
-
-    Returns
-    -------
-    tableau : of the swept columns −G⁻¹; beside it their coefficients for every other column, y too; there what is left.
-    held : the columns that were swept, 0 for the intercept.
-    """
-    A, size = sums.S.copy(), sums.S.diagonal()
-    rest, held = list(range(1, 1 + sums.d)), []
-    if fit_intercept:
-        _sweep(A, 0)
-        held = [0]
-    while rest:
-        new = [A[j, j] / size[j] if size[j] else 0.0 for j in rest]
-        if max(new) <= least:
-            break
-        held.append(rest.pop(int(np.argmax(new))))
-        _sweep(A, held[-1])
-    return A, held
-
-
-def _sweep(A: Array, j: int) -> None:
-    pivot, column = A[j, j], A[:, j].copy()
-    row = (column << BITS) // pivot
-    active = np.flatnonzero(column != 0)
-    A[np.ix_(active, active)] -= np.multiply.outer(column[active], row[active]) >> BITS
-    A[j, :] = A[:, j] = row
-    A[j, j] = -(ONE * ONE) // pivot
+Start = str | tuple[Any, Any]
+"""Where a descent begins: "zero", "mean" (of y, the slopes zero), or slopes and intercept in original units."""
 
 
 class Coordinates:
@@ -262,9 +78,9 @@ class Coordinates:
         self.shift = shift if fit_intercept else zero
         unit = [shifted(ONE, -2 * int(e)) for e in sums.x_exponent]  # c = 1
         real = [scaling is not None and square[j] > NOTHING * S[1 + j, 1 + j] for j in range(d)]
-        self.square = _objects([int(square[j]) if real[j] else unit[j] for j in range(d)])
+        self.square = from_numbers([int(square[j]) if real[j] else unit[j] for j in range(d)])
         if scaling in ("standard", "minmax") and fit_intercept:  # a constant column, centred: any scale will do
-            self.square = _objects([int(square[j]) if real[j] else ONE for j in range(d)])
+            self.square = from_numbers([int(square[j]) if real[j] else ONE for j in range(d)])
         self.power = [(int(v).bit_length() - BITS) // 2 for v in self.square]
 
     @cached_property
@@ -280,7 +96,7 @@ class Coordinates:
             [[shifted(int(v), -int(p[i] + p[j])) for j, v in enumerate(row)] for i, row in enumerate(A)], dtype=object
         )
         b = np.array([[shifted(int(v), -int(p[i])) for v in row] for i, row in enumerate(b)], dtype=object)
-        P = _objects(
+        P = from_numbers(
             [ONE] + [shifted(ONE * ONE, 2 * q) // int(v) for q, v in zip(self.power, self.square, strict=True)]
         )
         first = 0 if self.fit_intercept else 1
@@ -300,6 +116,15 @@ class Coordinates:
         if not self.fit_intercept:
             return np.array(slopes, dtype=object)
         return np.vstack([model[0] + product(self.shift, model[1:]), np.array(slopes, dtype=object)])
+
+    def start(self, start: Start) -> Array:
+        """Where a descent begins."""
+        model = np.zeros((1 + self.sums.d, len(self.sums.y_exponent)), dtype=object)
+        if start == "mean" and self.fit_intercept:
+            model[0] = self.sums.S[0, 1 + self.sums.d :]
+        elif not isinstance(start, str):
+            model = self.sums.theta(*start)
+        return self.from_model(model)
 
     def gradient_norm(self, theta: Array) -> Array:
         """‖∇J‖ of each target in the coordinates x̃, in units of y."""
@@ -386,7 +211,7 @@ def shortest(tableau: Array, held: list[int], rest: list[int], where: Coordinate
     G = ((F * inverse) >> BITS).T
     A = np.block([[product(F, G), beta], [beta.T, 0 * product(beta.T, beta)]])
     for j in range(len(held)):
-        _sweep(A, j)
+        sweep(A, j)
     theta = product(G, A[: len(held), len(held) :])
     if intercept:
         theta[0] -= product(where.shift, theta[1:])
@@ -408,7 +233,7 @@ def iterates(
     """
     A, b, P = where.quadratic
     q, t = b.shape
-    eta = int(fixed(2.0 * rate)) if nudge == 0 else int(_nudged(fixed(2.0 * rate)[None], np.array([nudge]))[0])
+    eta = int(fixed(2.0 * rate)) if nudge == 0 else int(nudged(fixed(2.0 * rate)[None], np.array([nudge]))[0])
     H, h = (((eta * P)[:, None] >> BITS) * A) >> BITS, (((eta * P)[:, None] >> BITS) * b) >> BITS
     one, target = identity(q), identity(t)
     theta = np.zeros((q, t), dtype=object) if start is None else start
@@ -451,11 +276,11 @@ def descents(
     *,
     momentum: float = 0.0,
     nesterov: bool = False,
-    start: tuple[Any, Any] | None = None,
+    start: Start = "zero",
     test: Rows | None = None,
     tries: int = 4,
 ) -> list[Reference]:
-    """The iterates of descent on the rows, from a model in original units or from zero, with their roundings.
+    """The iterates of descent on the rows, with what rounding may do to them.
 
     The error is taken on the `test` rows, in the units of `rows`.
     """
@@ -464,7 +289,7 @@ def descents(
 
     def models(moved: Rows, nudge: int) -> list[Array]:
         where = Coordinates(moved.sums, scaling, fit_intercept)
-        begin = None if start is None else where.from_model(rows.sums.theta(*start))
+        begin = where.start(start)
         return [where.to_model(theta) for theta in iterates(where, rate, steps, momentum, nesterov, begin, nudge)]
 
     exact = models(rows, 0)
