@@ -148,9 +148,8 @@ def iterates_(random: Random) -> Checks:
         if start == "earlier":
             model.set_params(warm_start=True)
         else:
-            intercept = np.reshape(model.intercept_, (-1, 1))[:, : settings["fit_intercept"]]
-            init = np.hstack([intercept, np.atleast_2d(model.coef_)])
-            model.set_params(init=init if y.ndim > 1 else init[0])
+            first = [np.atleast_1d(model.intercept_)] if settings["fit_intercept"] else []
+            model.set_params(init=np.vstack([*first, np.atleast_2d(model.coef_).T]).T.reshape(*y.shape[1:], -1))
         start = (model.coef_, model.intercept_)
     model.fit(*data)
     yield f"n_iter_ {model.n_iter_} for {k}", 0.0 if model.n_iter_ == k else np.inf
@@ -442,13 +441,13 @@ def merges(random: Random) -> Checks:
     if not root_:  # second moments are the data then
         S, d = sums.S, sums.d
         spread = np.array([root(int(S[j, j]) - (int(S[0, j]) ** 2 // ONE)) for j in range(len(S))])
-        theta = np.abs(limit.theta / ONE).astype(float)
         shares = sum(spread[j] / distance for j, distance in limit.distance.items())
-        size = spread[1 + d :] + spread[1 : 1 + d] @ theta[1:]
+        size = spread[1 + d :] + spread[1 : 1 + d] @ np.abs(limit.theta[1:] / ONE).astype(float)
         limit = limit._replace(
             rounding=limit.rounding + EPS * shares * size,
+            square_rounding=EPS * size**2,
             clear=limit.clear and shares < 1e3,
-            amplification=limit.amplification + shares * shares,
+            amplification=limit.amplification + shares**2,
         )
     yield from against_limit(sums, model, scaling, True, limit)
 

@@ -8,10 +8,10 @@ Every datum is known to one unit of its last place, ε = 2⁻⁵². To first ord
     ε · (rms y + Σ_j |b_j| rms x_j + rms r · Σ_j rms x_j / dist_j),        dist_j = rms distance of x_j from the others
 
 (a change of y; a change of X times the slopes, which is also what storing them costs; a change of X that lets the
-residuals in). An iterate has no such formula: there the data (and the rate) are moved by ±ε and descended again, a few
-times at random, which √n times is the worst, and a few times with one sign per column. Of the slopes, those below ε of
-the largest in the coordinates of the descent are rounding. Exact dependencies are kept: a column that is a linear
-combination of others is moved with them.
+residuals in). An iterate has no such formula: there the data, the rate and the start are moved by ±ε and descended
+again, a few times at random, which √n times is the worst, and a few times with one sign per column. Of the slopes,
+those below ε of the largest in the coordinates of the descent are rounding. Exact dependencies are kept: a column that
+is a linear combination of others is moved with them.
 
 A direction that is itself rounding (such as the difference of seconds and days: dist_j below 64 ε rms x_j) may be
 fitted or not, or in part. What must not happen is that J of the model is larger than J without the direction: fitted
@@ -117,14 +117,14 @@ class Coordinates:
             return np.array(slopes, dtype=object)
         return np.vstack([model[0] + product(self.shift, model[1:]), np.array(slopes, dtype=object)])
 
-    def start(self, start: Start) -> Array:
-        """Where a descent begins."""
+    def start(self, start: Start, signs: Array | None = None) -> Array:
+        """Where a descent begins; with signs, of shape (1 + d, t), moved by so many units of its last place."""
         model = np.zeros((1 + self.sums.d, len(self.sums.y_exponent)), dtype=object)
         if start == "mean" and self.fit_intercept:
             model[0] = self.sums.S[0, 1 + self.sums.d :]
         elif not isinstance(start, str):
             model = self.sums.theta(*start)
-        return self.from_model(model)
+        return self.from_model(model if signs is None else nudged(model, signs))
 
     def gradient_norm(self, theta: Array) -> Array:
         """‖∇J‖ of each target in the coordinates x̃, in units of y."""
@@ -164,6 +164,8 @@ class LeastSquares(NamedTuple):
     clear: bool
     """Whether moreover no direction is near to rounding, so that the rank is not a matter of opinion."""
     where: Coordinates
+    square_rounding: Any = 0.0
+    """What rounding may do to J itself, where second moments are the data; 0 where rows are."""
 
 
 def least_squares(sums: Sums, scaling: str | None, fit_intercept: bool) -> LeastSquares:
@@ -287,9 +289,9 @@ def descents(
     random = np.random.default_rng(0)
     test_sums = rows.sums if test is None else test.sums
 
-    def models(moved: Rows, nudge: int) -> list[Array]:
+    def models(moved: Rows, nudge: int, signs: Array | None = None) -> list[Array]:
         where = Coordinates(moved.sums, scaling, fit_intercept)
-        begin = where.start(start)
+        begin = where.start(start, signs)
         return [where.to_model(theta) for theta in iterates(where, rate, steps, momentum, nesterov, begin, nudge)]
 
     exact = models(rows, 0)
@@ -297,7 +299,8 @@ def descents(
     for attempt in range(tries):
         by_column = attempt % 2 == 1
         worst = 1.0 if by_column else math.sqrt(len(rows.Z))
-        moved.append((worst, models(rows.moved(random, by_column), int(random.choice([-1, 1])))))
+        signs = random.choice([-1, 1], (1 + rows.sums.d, len(rows.y_exponent))).astype(object)
+        moved.append((worst, models(rows.moved(random, by_column), int(random.choice([-1, 1])), signs)))
 
     unit = np.ldexp(1.0, Coordinates(rows.sums, scaling, fit_intercept).power)[:, None]
     references = []
