@@ -55,10 +55,8 @@ def extremes(random: Random) -> Checks:
         y = y * 10.0 ** random.uniform(-150, 150, t)
     else:
         size = random.uniform(-300, 300)
-        X, y = (
-            X * 10.0**size,
-            y * 10.0 ** (size + random.uniform(-3, 3, t) if random.random() < 0.5 else random.uniform(-290, 290) / 4),
-        )
+        X = X * 10.0**size
+        y = y * 10.0 ** pick(random, size + random.uniform(-3, 3, t), random.uniform(-70, 70))
     if t == 2 and random.random() < 0.5:
         y = targets(random, X, t) * 10.0 ** (random.uniform(100, 250) * np.array([1, -1]))
     w = weights(random, n)
