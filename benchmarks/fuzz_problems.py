@@ -329,7 +329,7 @@ def cv(random: Random) -> Checks:
     for f, (train, test) in enumerate(splits):
         for r, rate in enumerate(rates):
             found = descents(
-                taken(rows, train), scaling, fit_intercept, rate, steps, start=start, test=taken(rows, test), tries=2
+                taken(rows, train), scaling, fit_intercept, rate, steps, start=start, test=taken(rows, test)
             )
             for s, reference in enumerate(found):
                 exact = np.linalg.norm(reference.losses * scale) / np.sqrt(t)
