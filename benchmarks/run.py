@@ -41,6 +41,7 @@ from threadpoolctl import threadpool_info
 import gdlearn
 from gdlearn import GradientDescentRegressor
 
+RESULTS = Path(__file__).parent / "results"
 MANY_STEPS_RATE = 0.01
 LARGEST_LOOP = 1_000
 MOST_DIGITS = 15
@@ -95,7 +96,8 @@ class Options:
     """How much to run, and where the results go."""
 
     quick: bool
-    out: Path
+    output: Path | None
+    """None: the tables are only printed."""
 
     @property
     def budget(self) -> float:
@@ -152,7 +154,8 @@ def growth_section(options: Options) -> Iterator[Table]:
         tables.append(table)
         yield table
     rows, features = tables
-    plot(options.out / "growth.png", [(rows, "rows", names), (features, "features", names)])
+    if options.output is not None:
+        plot(options.output / "growth.png", [(rows, "rows", names), (features, "features", names)])
 
 
 def iterations_section(options: Options) -> Iterator[Table]:
@@ -174,7 +177,8 @@ def iterations_section(options: Options) -> Iterator[Table]:
         difference = slope_difference(timings[closed], timings[plain]) if plain in timings else math.nan
         table.rows.append([n_steps, *seconds, seconds[2] / seconds[0], difference])
     yield table
-    plot(options.out / "iterations.png", [(table, "steps", [closed, loop, plain])])
+    if options.output is not None:
+        plot(options.output / "iterations.png", [(table, "steps", [closed, loop, plain])])
 
 
 def slope_difference(ours: Timing, theirs: Timing) -> float:
@@ -358,15 +362,22 @@ def chosen_sections(only: Sequence[str] | None, quick: bool) -> dict[str, Sectio
 
 
 def main() -> None:
-    """Run the sections asked for; print and write each table as soon as it is there."""
+    """Run the sections asked for; print each table as soon as it is there, and write it where that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes and few repeats")
     parser.add_argument("--only", action="append", metavar="NAME", help="a section or a size; may be given repeatedly")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results", metavar="DIR")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--output", type=Path, metavar="DIR", help="write tables and plots into this folder, too")
+    where.add_argument(
+        "--update", action="store_const", dest="output", const=RESULTS, help=f"write them into {RESULTS.name}/ here"
+    )
     arguments = parser.parse_args()
+    if arguments.quick and arguments.output == RESULTS:
+        parser.error("--update is for full runs: give --quick a folder of its own, --output DIR")
     sections = chosen_sections(arguments.only, arguments.quick)
-    options = Options(arguments.quick, arguments.out)
-    options.out.mkdir(parents=True, exist_ok=True)
+    options = Options(arguments.quick, arguments.output)
+    if options.output is not None:
+        options.output.mkdir(parents=True, exist_ok=True)
     heading = setting(options.quick)
     print(heading + "\n")
     for name, section in sections.items():
@@ -374,7 +385,8 @@ def main() -> None:
         for table in section(options):
             print(table.markdown(), flush=True)
             tables.append(table)
-            write(options.out / name, heading, tables)
+            if options.output is not None:
+                write(options.output / name, heading, tables)
 
 
 if __name__ == "__main__":

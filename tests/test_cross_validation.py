@@ -118,13 +118,15 @@ def test_rows_to_stop_by_serve_every_fold():
 
 
 def test_several_targets():
-    compare(GradientDescentRegressorCV(4, max_iters=4), X, np.column_stack([y, X[:, 2] + RNG.normal(size=len(y))]))
+    noise = np.random.default_rng(1).normal(size=len(y))
+    compare(GradientDescentRegressorCV(4, max_iters=4), X, np.column_stack([y, X[:, 2] + noise]))
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_fewer_rows_than_columns(early_stopping):
-    wide = RNG.normal(size=(60, 100))
-    target = wide[:, 0] + RNG.normal(size=60)
+    rng = np.random.default_rng(1)
+    wide = rng.normal(size=(60, 100))
+    target = wide[:, 0] + rng.normal(size=60)
     model = GradientDescentRegressorCV([1e-3, 5e-3], max_iters=[3, 40, 500], early_stopping=early_stopping, cv=4)
     compare(model.set_params(random_state=0), wide, target, weights=WEIGHTS[:60] + 1)
 
@@ -134,14 +136,15 @@ def test_leave_one_out():
 
 
 def test_a_small_test_error_keeps_its_digits():
-    target = X @ RNG.normal(size=10) + 1e-3 * RNG.normal(size=len(y))  # R² = 1 − 1e-9
+    rng = np.random.default_rng(1)
+    target = X @ rng.normal(size=10) + 1e-3 * rng.normal(size=len(y))  # R² = 1 − 1e-9
     compare(GradientDescentRegressorCV(3, max_iters=[10, 10**6]), X, target, tolerance=1e-9)
 
 
 @pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csc_array])
 @pytest.mark.parametrize("scaling", [None, "standard", "maxabs"])
 def test_sparse(kind, scaling):
-    thin = np.where(RNG.random(X.shape) < 0.3, X, 0.0)
+    thin = np.where(np.random.default_rng(1).random(X.shape) < 0.3, X, 0.0)
     options = {"max_iters": [2, 50], "cv": KFold(3, shuffle=True, random_state=0), "scaling": scaling}
     ours = GradientDescentRegressorCV(3, **options).fit(kind(thin), y)
     dense = GradientDescentRegressorCV(3, **options).fit(thin, y)
@@ -278,6 +281,7 @@ def test_groups_are_routed():
     assert outer.best_estimator_.mse_path_.shape[-1] == 2
 
 
+@pytest.mark.usefixtures("array_api")
 @parametrize_with_checks(
     [GradientDescentRegressorCV(4, max_iters=3), GradientDescentRegressorCV([0.01], max_iters=[300], cv=2)]
 )

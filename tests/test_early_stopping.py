@@ -90,6 +90,7 @@ def test_it_is_the_rule_of_the_book(seed, solver):
         assert_allclose(own.coef_, model.coef_, rtol=0, atol=1e-10 * np.abs(coef).max())
 
 
+@pytest.mark.slow  # the loop takes up to 30,000 steps
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("shape", [(80, 10), (40, 90)])
 def test_far_out_loop_and_closed_form_agree(seed, shape):

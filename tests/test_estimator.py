@@ -1,7 +1,6 @@
 """scikit-learn's own checks, and a refusal for every bad parameter."""
 
 import inspect
-import os
 import pickle
 
 import numpy as np
@@ -15,9 +14,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from gdlearn import GradientDescentRegressor, GradientDescentRegressorCV, gradient_descent_path
 
 X, y = load_diabetes(return_X_y=True)
-
-# Without it scikit-learn skips its array API check of NumPy input; SciPy reads it when it is first imported.
-os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
 BAD = {
     "learning_rate": [0, -1, np.nan, np.inf, "fast", None, True, [0.1], "0.1"],
@@ -39,10 +35,11 @@ BAD = {
 }
 
 
+@pytest.mark.usefixtures("array_api")
 @parametrize_with_checks(
     [
         GradientDescentRegressor(),
-        GradientDescentRegressor(solver="loop", max_iter=2_000),
+        GradientDescentRegressor(solver="loop", max_iter=200),
         GradientDescentRegressor(learning_rate=0.01, max_iter=300),
         GradientDescentRegressor(scaling=None),
         GradientDescentRegressor(scaling="minmax", check_gradient=True),

@@ -16,6 +16,7 @@ def test_there_are_examples():
     assert EXAMPLES
 
 
+@pytest.mark.slow  # each starts Python and draws
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs_without_warnings(path, tmp_path):
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
@@ -30,7 +31,6 @@ def test_example_runs_without_warnings(path, tmp_path):
         env=environment,
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr

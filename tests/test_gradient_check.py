@@ -74,6 +74,7 @@ def test_theta_in_the_wrong_units_does_not_matter(scale, theta_scale):
         assert not check_gradient(J.value, wrong_gradients(J, X, y, w)[mistake], theta).passed, mistake
 
 
+@pytest.mark.slow
 def test_a_thousand_features():
     X, y, w = rows(n=300, d=1000)
     for x_scale, y_scale in SCALES.values():

@@ -36,7 +36,7 @@ def test_they_are_the_weighted_mean_and_covariance(root, weighted):
         assert_allclose(moments.root.T @ moments.root, moments.covariance, rtol=1e-12, atol=1e-14)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     cuts=st.lists(st.integers(1, 199), max_size=6, unique=True),
     order=st.randoms(use_true_random=False),

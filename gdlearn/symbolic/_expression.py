@@ -90,7 +90,9 @@ def _writes_out(node: Node, children: list[Any]) -> str | None:
     if node.is_rounded or not (node.kind == "power" or is_exp):
         return None
     base, exponent = (sympy.E, children[0]) if is_exp else children
-    if not is_exp and node.children[0].value is not None and node.children[0].value <= 0 and exponent.free_symbols:
+    typed = None if is_exp else node.children[0].value
+    is_not_positive = typed <= 0 if typed is not None else base.is_Rational and base <= 0  # x - x is 0 by SymPy's count
+    if is_not_positive and exponent.free_symbols:
         return "A constant that is not positive has no power with a variable exponent"
     for term in sympy.Add.make_args(exponent):
         number, rest = term.as_coeff_Mul()

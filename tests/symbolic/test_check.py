@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from grammar import smooth_texts
+from grammar import function, smooth_texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -92,10 +92,10 @@ def test_a_right_gradient_passes_and_one_wrong_partial_fails(text, theta):
 lattice = st.sampled_from([0.0, 1.0, -1.0, 2.0, -2.0, 0.5])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(smooth_texts, st.tuples(*[lattice | st.floats(-3, 3, width=16)] * 2))
 def test_any_function_at_any_point(text, theta):
-    f = SymbolicFunction(text, ["x", "y"])
+    f = function(text, ["x", "y"])
     value, right, wrong = right_and_wrong(f, np.array(theta))
     assert check_gradient(value, lambda _: right, theta).passed
     assert not any(check_gradient(value, lambda _, mistake=mistake: mistake, theta).passed for mistake in wrong[1:])
