@@ -1,4 +1,4 @@
-r"""One mode's descent as a recurrence: its iterate k in closed form, and the first k at which all modes are near.
+r"""One mode's descent as a recurrence: its iterate k in closed form.
 
 With a constant η each mode moves alone. The error :math:`z_i(k) - z_i^*` is :math:`e_i(k)` times what it was at the
 start, and plain descent has
@@ -10,16 +10,15 @@ Momentum makes of each mode a 2×2 linear recurrence, and :math:`e_i(k)` an entr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._blocks import Array
 from ._descent import LARGEST_FLOAT
-from ._early_stopping import first_in
 from ._modes import EPS
 
 FAR = 2**200
@@ -86,46 +85,71 @@ class Recurrence:
         with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
             if not self.beta:
                 return self.h * self._scalar_powers(steps)[0]
-            a, _, v, _ = self._states(steps)
-            look = 1.0 + a + self.beta * v if self.nesterov else 1.0 + a
-            return self.h * look - self.beta * v
+            e, v = self._states(steps).whole[:, 0]
+            return np.asarray(self.h * (e + self.beta * v if self.nesterov else e) - self.beta * v)
+
+    def falls(self, start: int, spans: Sequence[int]) -> Array:
+        """e(start) − e(start + s) for each s of `spans`, of shape (len(spans), m), without cancellation."""
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
+            if not self.beta:
+                return self._scalar_powers([start])[0] * self._scalar_powers(spans)[1]
+            return np.asarray(-_product(self._states([start]).whole, self._states(spans).change)[0, 0])
 
     def _matrix_powers(self, steps: Sequence[int]) -> tuple[Array, Array]:
-        a = self._states(steps)[0]
-        return 1.0 + a, -a
+        power = self._states(steps)
+        return power.whole[0, 0], -power.change[0, 0]
 
-    def _states(self, steps: Sequence[int]) -> tuple[Array, Array, Array, Array]:
-        """The entries of M^k − I by repeated squaring, (I + P)(I + Q) = I + P + Q + PQ: a tiny h keeps its digits."""
-        pull = self.h * self.beta if self.nesterov else np.zeros_like(self.h)
-        doubling = (-self.h, self.beta - pull, -self.h, (self.beta - 1.0) - pull)
-        shape = (len(steps), len(self.h))
-        total = tuple(np.zeros(shape) for _ in range(4))
+    def _states(self, steps: Sequence[int]) -> Power:
+        """M^k for each k of `steps`, with entries of shape (len(steps), m)."""
+        if self.nesterov:
+            return self._squared(self.h, steps)
+        swapped = self.h > 1.0 + self.beta  # the roots are nearer to −1 than to 1: digits are kept in those of −M
+        power = self._squared(np.where(swapped, self.opposite, self.h), steps)
+        if not swapped.any():
+            return power
+        sign = np.array([1.0 - 2.0 * (step & 1) for step in steps])[:, None]
+        change, whole = (sign * _swapped(part) for part in power)
+        change += (sign - 1.0) * IDENTITY
+        return Power(np.where(swapped, change, power.change), np.where(swapped, whole, power.whole))
+
+    def _squared(self, h: Array, steps: Sequence[int]) -> Power:
+        """The same by repeated squaring."""
+        pull = h * self.beta if self.nesterov else 0.0 * h
+        step = np.array([[-h, self.beta - pull], [-h, (self.beta - 1.0) - pull]])[:, :, None]
+        power, none = Power(step, step + IDENTITY), np.zeros((2, 2, 1, len(h)))
+        total = Power(none, none + IDENTITY)
+        if isinstance(steps, range) and steps.step == 1 and len(steps) > 1:
+            while total.whole.shape[2] < len(steps):
+                further = power.times(total)
+                total = Power(*(np.concatenate(both, axis=2) for both in zip(total, further, strict=True)))
+                power = power.times(power)
+            return self._squared(h, [steps.start]).times(total.at(slice(len(steps))))
+        total = total.at(np.zeros(len(steps), dtype=np.intp))
         for bit in range(max(steps, default=0).bit_length()):
-            chosen = np.array([step >> bit & 1 for step in steps], dtype=bool)[:, None]
-            product = _product(total, doubling)
-            total = tuple(np.where(chosen, t + q + r, t) for t, q, r in zip(total, doubling, product, strict=True))
-            doubling = tuple(2 * q + r for q, r in zip(doubling, _product(doubling, doubling), strict=True))  # type: ignore[assignment]
-        return total  # type: ignore[return-value]
+            chosen = np.flatnonzero([step >> bit & 1 for step in steps])
+            for entries, new in zip(total, power.times(total.at(chosen)), strict=True):
+                entries[:, :, chosen] = new
+            power = power.times(power)
+        return total
 
-    def errors_from(self, start: int) -> Iterator[tuple[int, Array]]:
-        """Yield k and e(k) for k = start, start + 1, ..."""
-        a, _, c, _ = (entry[0] for entry in self._states([start]))
-        e, v = 1.0 + a, c
-        for k in count(start):
-            yield k, e
-            look = e + self.beta * v if self.nesterov else e
-            v = self.beta * v - self.h * look
-            e = e + v
+    @property
+    def opposite(self) -> Array:
+        """The h of heavy-ball momentum whose roots are the negatives of these: 2(1 + β) − h, without cancellation."""
+        return (4.0 - self.h) - 2.0 * (1.0 - self.beta)
+
+    @property
+    def last_monotone(self) -> float:
+        """The largest h with positive roots of x² − px + q, where p = 1 + β − h(1 + γβ) and q = β(1 − γh)."""
+        return ((1.0 - self.beta) / (1.0 + (self.beta if self.nesterov else self.beta**0.5))) ** 2
 
     def monotone(self) -> NDArray[np.bool_]:
         """Which modes approach their optimum without overshooting: their e(k) only falls."""
-        # Both roots of x² − px + q are real and positive: p = 1 + β − h and q = β, or with Nesterov's momentum
-        # p = (1 + β)(1 − h) and q = β(1 − h).
-        if self.nesterov:
-            bound = ((1.0 - self.beta) / (1.0 + self.beta)) ** 2
-        else:
-            bound = (1.0 - self.beta**0.5) ** 2
-        return self.h <= bound
+        return self.h <= self.last_monotone
+
+    def oscillating(self) -> NDArray[np.bool_]:
+        """Which modes have complex roots."""
+        before = self.h < 1.0 if self.nesterov else self.opposite > self.last_monotone
+        return np.asarray(before & ~self.monotone())
 
     @property
     def roots(self) -> tuple[Array, NDArray[np.complex128]]:
@@ -151,76 +175,38 @@ def _as_floats(steps: Sequence[int]) -> Array:
     return np.array(steps, dtype=np.float64)
 
 
-Entries = tuple[Array, ...]
+class Power(NamedTuple):
+    """M^k of each mode, M the matrix of a step on (e, v), with entries of shape (number of k, m).
 
-
-def _product(P: Entries, Q: Entries) -> Entries:
-    a, b, c, d = P
-    e, f, g, h = Q
-    return a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
-
-
-def first_step(weight: Array, bound: Array, recurrence: Recurrence, most: int) -> int:
-    r"""The first k in 1, ..., most with :math:`\sqrt{\sum_i w_{ij} e_i(k)^2} \le b_j` for every target; else most + 1.
-
-    Parameters
-    ----------
-    weight : ndarray of shape (m, t)
-    bound : ndarray of shape (t,)
+    Both parts have their digits: the change where h is tiny, and M^k itself where little of it is left.
     """
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
-        search = _first_step_with_momentum if recurrence.beta else _first_plain_step
-        return search(weight, bound, recurrence, most)
+
+    change: Array
+    """M^k − I."""
+    whole: Array
+    """M^k."""
+
+    def times(self, other: Power) -> Power:
+        """The product; one of the two may be of a single k."""
+        change = self.change + other.change + _product(self.change, other.change)
+        whole = _product(self.whole, other.whole)
+        small = np.abs(whole).max(axis=(0, 1)) < 0.5
+        return Power(np.where(small, whole - IDENTITY, change), np.where(small, whole, change + IDENTITY))
+
+    def at(self, place: slice | NDArray[np.intp]) -> Power:
+        """The same for some of the k."""
+        return Power(self.change[:, :, place], self.whole[:, :, place])
 
 
-def _first_plain_step(weight: Array, bound: Array, recurrence: Recurrence, most: int) -> int:
-    r"""By Newton's method on :math:`\log\sqrt{\sum_i w_i \rho_i^{2k}} - \log b`, which is convex in k.
-
-    From the left it never passes the zero, and rounding k up never passes the answer.
-    """
-    log_rho = recurrence.log_rho
-    falls = log_rho < 0
-    alone = (0.5 * np.log(weight[falls]) - np.log(bound)) / -log_rho[falls, None]  # needed for each mode by itself
-    k = max(np.ceil(np.max(alone, initial=1.0, where=~np.isnan(alone))), 1.0)
-    while k <= most:
-        square = np.exp((2.0 * k) * log_rho)
-        total = square @ weight
-        norm = np.sqrt(total)
-        above = norm > bound
-        if not above.any():
-            return int(k)
-        slope = np.where(square > 0, square * log_rho, 0.0) @ weight / total
-        step = np.max(np.where(above, np.log(norm / bound) / -slope, 0.0))
-        if not 0 < step < np.inf:
-            break  # it grows, or never falls that far
-        k = max(np.ceil(k + step), np.nextafter(k, np.inf))
-    return most + 1
+def _swapped(A: Array) -> Array:
+    """The matrix on (e, v) of what A is on (e, 2e − v)."""
+    (a, b), (c, d) = A
+    return np.array([[a + 2.0 * b, -b], [2.0 * (a + 2.0 * b) - (c + 2.0 * d), d - 2.0 * b]])
 
 
-def _first_step_with_momentum(weight: Array, bound: Array, recurrence: Recurrence, most: int) -> int:
-    """Some modes oscillate: no step comes before those that do not are small enough, found by section of k.
+IDENTITY = np.eye(2)[:, :, None, None]
 
-    From there on the steps are tried one by one.
-    """
-    oscillating = ~recurrence.monotone()
-    settling = np.where(oscillating[:, None], 0.0, weight)
 
-    def small(square: Array, weight: Array) -> NDArray[np.bool_]:
-        verdict: NDArray[np.bool_] = np.all(np.sqrt(square @ weight) <= bound, axis=1)
-        return verdict
-
-    def settled(steps: Sequence[int]) -> NDArray[np.bool_]:
-        return small(recurrence.squares(steps), settling)
-
-    candidates = [1 << j for j in range(0, (most - 1).bit_length(), 2)] + [most]
-    verdict: list[bool] = settled(candidates).tolist()
-    if not any(verdict):
-        return most + 1
-    place = verdict.index(True)
-    high = first_in(settled, candidates[place - 1] if place else 0, candidates[place])
-    if not oscillating.any():
-        return high
-    for k, e in recurrence.errors_from(high):
-        if k > most or small((e * e)[None], weight)[0]:
-            return k
-    raise AssertionError("unreachable: errors_from is endless")
+def _product(A: Array, B: Array) -> Array:
+    """AB, of 2×2 matrices whose entries are arrays."""
+    return np.asarray(A[:, :1] * B[:1] + A[:, 1:] * B[1:])

@@ -15,10 +15,11 @@ from sklearn.exceptions import ConvergenceWarning
 from ._blocks import Array, Rows
 from ._descent import Descent, Observer, Status, descend
 from ._early_stopping import HeldOut
+from ._first_step import first_step
 from ._modes import EPS
 from ._moments import moments_of
 from ._problem import LARGEST_MATRIX, MomentProblem, Problem, RowProblem, WideProblem
-from ._recurrence import FAR, Recurrence, first_step
+from ._recurrence import FAR, Recurrence
 from ._scaling import Model, ScalingName
 from ._spectral import descend_spectrally, first_stop, gradient_square
 from ._step_size import (

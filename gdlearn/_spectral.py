@@ -13,10 +13,11 @@ import numpy as np
 from ._blocks import Array
 from ._descent import Descent, Observer, Status, recorded_steps
 from ._early_stopping import HeldOut
+from ._first_step import first_step
 from ._held_out import HeldOutInModes
 from ._modes import EPS, ModalSpace
 from ._objective import Iterate
-from ._recurrence import FAR, Recurrence, first_step
+from ._recurrence import FAR, Recurrence
 
 
 def gradient_square(modes: ModalSpace, gap: Array) -> Array:

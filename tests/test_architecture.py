@@ -12,6 +12,7 @@ import gdlearn
 PACKAGE = Path(gdlearn.__file__).parent
 ORDER = [
     "_validation",
+    "_threads",
     "_blocks",
     "_moments",
     "_scaling",
@@ -25,6 +26,7 @@ ORDER = [
     "_wide",
     "_limit",
     "_recurrence",
+    "_first_step",
     "_held_out",
     "_spectral",
     "_problem",

@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from .._blocks import Array, Rows
+from .._first_step import first_step
 from .._modes import EPS
 from .._problem import refuse_overflow
-from .._recurrence import FAR, Recurrence, first_step
+from .._recurrence import FAR, Recurrence
 from .._regressor import GradientDescentRegressor
 from .._scaling import ScalingName
 from .._solve import Plan, Settings, pose
