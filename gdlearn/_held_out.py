@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._blocks import Array
-from ._early_stopping import DENSE, Watch, watch_changes
+from ._early_stopping import DENSE, Watch, watch_curve
 from ._modes import ModalSpace
 from ._objective import QuadraticObjective
 from ._recurrence import Recurrence
@@ -78,6 +78,12 @@ class HeldOutInModes:
         middle = self.displacement(recurrence, steps) + 0.5 * advance
         return _products(advance, self.gradient + self._times_hessian(middle))
 
+    def differences(self, recurrence: Recurrence, start: int, steps: Sequence[int]) -> Array:
+        """v(θ_k) − v(θ_start) for each k of `steps`, none of them before `start`."""
+        advance = recurrence.falls(start, [step - start for step in steps])[:, :, None] * self.gap
+        middle = self.displacement(recurrence, [start]) + 0.5 * advance
+        return _products(advance, self.gradient + self._times_hessian(middle))
+
     def _times_hessian(self, u: Array) -> Array:
         """Hu for each u, in one product."""
         n, m, t = u.shape
@@ -86,8 +92,23 @@ class HeldOutInModes:
 
     def watch(self, recurrence: Recurrence, patience: int, last: int) -> Watch:
         """Where early stopping ends, and its best step."""
-        dense = max(DENSE, recurrence.oscillation)
-        return watch_changes(lambda steps: self.changes(recurrence, steps), patience, last, dense)
+        return watch_curve(Curve(self, recurrence), patience, last, max(DENSE, recurrence.oscillation))
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """The error along one descent."""
+
+    held_out: HeldOutInModes
+    recurrence: Recurrence
+
+    def changes(self, steps: Sequence[int]) -> Array:
+        """v(θ_{k+1}) − v(θ_k) for each k."""
+        return self.held_out.changes(self.recurrence, steps)
+
+    def differences(self, start: int, steps: Sequence[int]) -> Array:
+        """v(θ_k) − v(θ_start) for each k >= start."""
+        return self.held_out.differences(self.recurrence, start, steps)
 
 
 def _products(u: Array, v: Array) -> Array:
