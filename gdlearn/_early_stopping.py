@@ -28,7 +28,7 @@ DENSE = 1_000
 """Up to this step the closed form looks at every one; beyond, where it changes slowly, at points between."""
 
 CHUNK = 256
-"""Steps looked at together."""
+"""Steps looked at together, unless there are many to be looked at one by one."""
 
 RATIO = 1.015
 """Of a point far out to the one before: a mode still alive at step k changes over k/40 steps."""
@@ -98,6 +98,10 @@ class Watch:
 class ErrorCurve(Protocol):
     """The error v on held-out rows along a descent, asked at any steps k."""
 
+    @property
+    def at_once(self) -> int:
+        """How many steps to ask for at once, at most."""
+
     def changes(self, steps: Sequence[int]) -> Array:
         """v(θ_{k+1}) − v(θ_k) for each k."""
 
@@ -117,7 +121,8 @@ def watch_curve(curve: ErrorCurve, patience: int, last: int, dense: int) -> Watc
     """
     watch = Watch(patience)
     while watch.now < min(dense, last) and not watch.is_over:
-        watch.see_all(curve.changes(range(watch.now, min(watch.now + CHUNK, dense, last))))
+        size = max(CHUNK, min(watch.now, curve.at_once))
+        watch.see_all(curve.changes(range(watch.now, min(watch.now + size, dense, last))))
     while watch.now < last and not watch.is_over:
         if watch.best == watch.now:
             watch.go_to(_first_change(curve, True, watch.now, last))

@@ -9,13 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._blocks import Array
-from ._early_stopping import DENSE, Watch, watch_curve
+from ._early_stopping import CHUNK, DENSE, Watch, watch_curve
 from ._modes import ModalSpace
 from ._objective import QuadraticObjective
 from ._recurrence import Recurrence
 
 WEAK = 1e-6
 """λ/λ_max below which a mode is taken for weak: one that few descents bring to its optimum."""
+
+ELEMENTS = 2**18
+"""Elements in the arrays of steps looked at together: 2 MB, which cache holds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +68,9 @@ class HeldOutInModes:
 
     def displacement(self, recurrence: Recurrence, steps: Sequence[int]) -> Array:
         """u at each step, of shape (len(steps), m, t)."""
-        left, done = recurrence.powers(steps)
+        return self._displacement(*recurrence.powers(steps))
+
+    def _displacement(self, left: Array, done: Array) -> Array:
         return np.where(self.strong[:, 0], -left, done)[:, :, None] * self.gap
 
     def values(self, u: Array) -> Array:
@@ -74,15 +79,18 @@ class HeldOutInModes:
 
     def changes(self, recurrence: Recurrence, steps: Sequence[int]) -> Array:
         """v(θ_{k+1}) − v(θ_k) for each k of `steps`."""
-        advance = recurrence.decrements(steps)[:, :, None] * self.gap
-        middle = self.displacement(recurrence, steps) + 0.5 * advance
-        return _products(advance, self.gradient + self._times_hessian(middle))
+        left, done, advance = recurrence.advances(steps)
+        step = advance[:, :, None] * self.gap
+        return self._difference(self._displacement(left, done), step)
 
     def differences(self, recurrence: Recurrence, start: int, steps: Sequence[int]) -> Array:
         """v(θ_k) − v(θ_start) for each k of `steps`, none of them before `start`."""
-        advance = recurrence.falls(start, [step - start for step in steps])[:, :, None] * self.gap
-        middle = self.displacement(recurrence, [start]) + 0.5 * advance
-        return _products(advance, self.gradient + self._times_hessian(middle))
+        step = recurrence.falls(start, [k - start for k in steps])[:, :, None] * self.gap
+        return self._difference(self.displacement(recurrence, [start]), step)
+
+    def _difference(self, u: Array, step: Array) -> Array:
+        """v(u + step) − v(u)."""
+        return _products(step, self.gradient + self._times_hessian(u + 0.5 * step))
 
     def _times_hessian(self, u: Array) -> Array:
         """Hu for each u, in one product."""
@@ -101,6 +109,11 @@ class Curve:
 
     held_out: HeldOutInModes
     recurrence: Recurrence
+
+    @property
+    def at_once(self) -> int:
+        """How many steps to ask for at once, at most."""
+        return max(CHUNK, min(ELEMENTS // max(self.held_out.gap.size, 1), 16 * CHUNK))
 
     def changes(self, steps: Sequence[int]) -> Array:
         """v(θ_{k+1}) − v(θ_k) for each k."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,9 @@ from ._modes import EPS
 
 FAR = 2**200
 """No descent whose modes float64 can tell from zero takes more steps than this."""
+
+TABLE_LENGTH = 256
+"""Steps in a row whose powers are kept."""
 
 LONGEST_OSCILLATION = 1_000_000
 """Steps after which early stopping takes an oscillation for slow, whatever is left of it."""
@@ -80,57 +84,81 @@ class Recurrence:
         exponent[k == 0] = 0.0  # also for a mode that is done in one step, log ρ = −∞
         return exponent
 
-    def decrements(self, steps: Sequence[int]) -> Array:
-        """e(k) − e(k + 1) for each k of `steps`, of shape (len(steps), m), without cancellation."""
+    def advances(self, steps: Sequence[int]) -> tuple[Array, Array, Array]:
+        """e(k), 1 − e(k) and e(k) − e(k + 1) for each k of `steps`, without cancellation in any."""
         with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
             if not self.beta:
-                return self.h * self._scalar_powers(steps)[0]
-            e, v = self._states(steps).whole[:, 0]
-            return np.asarray(self.h * (e + self.beta * v if self.nesterov else e) - self.beta * v)
+                left, done = self._scalar_powers(steps)
+                return left, done, self.h * left
+            change, (e, v) = (part[:, 0] for part in self._states(steps))
+            look = e + self.beta * v if self.nesterov else e
+            return e, -change[0], self.h * look - self.beta * v
 
     def falls(self, start: int, spans: Sequence[int]) -> Array:
         """e(start) − e(start + s) for each s of `spans`, of shape (len(spans), m), without cancellation."""
         with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
             if not self.beta:
                 return self._scalar_powers([start])[0] * self._scalar_powers(spans)[1]
-            return np.asarray(-_product(self._states([start]).whole, self._states(spans).change)[0, 0])
+            return np.asarray(-_product(self._states(spans, columns=2).change, self._states([start]).whole)[0, 0])
 
     def _matrix_powers(self, steps: Sequence[int]) -> tuple[Array, Array]:
         power = self._states(steps)
         return power.whole[0, 0], -power.change[0, 0]
 
-    def _states(self, steps: Sequence[int]) -> Power:
-        """M^k for each k of `steps`, with entries of shape (len(steps), m)."""
-        if self.nesterov:
-            return self._squared(self.h, steps)
-        swapped = self.h > 1.0 + self.beta  # the roots are nearer to −1 than to 1: digits are kept in those of −M
-        power = self._squared(np.where(swapped, self.opposite, self.h), steps)
-        if not swapped.any():
-            return power
+    def _states(self, steps: Sequence[int], columns: int = 1) -> Power:
+        """M^k for each k of `steps`: its first column, which is (e(k), v(k)), or both."""
+        if not self._swapped.any():
+            return self._powers(steps, columns)
+        power = self._powers(steps, 2)
         sign = np.array([1.0 - 2.0 * (step & 1) for step in steps])[:, None]
-        change, whole = (sign * _swapped(part) for part in power)
-        change += (sign - 1.0) * IDENTITY
-        return Power(np.where(swapped, change, power.change), np.where(swapped, whole, power.whole))
+        change, whole = (np.where(self._swapped, sign * _swapped(part), part) for part in power)
+        change += np.where(self._swapped, sign - 1.0, 0.0) * IDENTITY
+        return Power(change[:, :columns], whole[:, :columns])
 
-    def _squared(self, h: Array, steps: Sequence[int]) -> Power:
-        """The same by repeated squaring."""
-        pull = h * self.beta if self.nesterov else 0.0 * h
-        step = np.array([[-h, self.beta - pull], [-h, (self.beta - 1.0) - pull]])[:, :, None]
-        power, none = Power(step, step + IDENTITY), np.zeros((2, 2, 1, len(h)))
-        total = Power(none, none + IDENTITY)
+    def _powers(self, steps: Sequence[int], columns: int) -> Power:
+        """The same of the matrix whose digits are kept, by repeated squaring."""
         if isinstance(steps, range) and steps.step == 1 and len(steps) > 1:
-            while total.whole.shape[2] < len(steps):
-                further = power.times(total)
-                total = Power(*(np.concatenate(both, axis=2) for both in zip(total, further, strict=True)))
-                power = power.times(power)
-            return self._squared(h, [steps.start]).times(total.at(slice(len(steps))))
-        total = total.at(np.zeros(len(steps), dtype=np.intp))
+            starts = self._powers(range(steps.start, steps.stop, TABLE_LENGTH), columns)
+            pieces = [
+                self._table.at(slice(steps.stop - start)).times(starts.at(slice(i, i + 1)))
+                for i, start in enumerate(range(steps.start, steps.stop, TABLE_LENGTH))
+            ]
+            return pieces[0] if len(pieces) == 1 else _stacked(pieces)
+        none = np.zeros((2, columns, len(steps), len(self.h)))
+        total = Power(none, none + IDENTITY[:, :columns])
         for bit in range(max(steps, default=0).bit_length()):
             chosen = np.flatnonzero([step >> bit & 1 for step in steps])
-            for entries, new in zip(total, power.times(total.at(chosen)), strict=True):
+            for entries, new in zip(total, self._doubled(bit).times(total.at(chosen)), strict=True):
                 entries[:, :, chosen] = new
-            power = power.times(power)
         return total
+
+    @cached_property
+    def _swapped(self) -> NDArray[np.bool_]:
+        """The modes whose roots are nearer to −1 than to 1: digits are kept in the powers of −M."""
+        return np.asarray(self.h > 1.0 + self.beta) & (not self.nesterov)
+
+    @cached_property
+    def _doublings(self) -> list[Power]:
+        """M, M², M⁴, ..., as far as they have been asked for."""
+        h = np.where(self._swapped, self.opposite, self.h)
+        pull = h * self.beta if self.nesterov else 0.0 * h
+        step = np.array([[-h, self.beta - pull], [-h, (self.beta - 1.0) - pull]])[:, :, None]
+        return [Power(step, step + IDENTITY)]
+
+    def _doubled(self, bit: int) -> Power:
+        powers = self._doublings
+        while len(powers) <= bit:
+            powers.append(powers[-1].times(powers[-1]))
+        return powers[bit]
+
+    @cached_property
+    def _table(self) -> Power:
+        """M^k for all k < `TABLE_LENGTH`."""
+        none = np.zeros((2, 2, 1, len(self.h)))
+        table = Power(none, none + IDENTITY)
+        for bit in range(TABLE_LENGTH.bit_length() - 1):
+            table = _stacked([table, self._doubled(bit).times(table)])
+        return table
 
     @property
     def opposite(self) -> Array:
@@ -187,15 +215,22 @@ class Power(NamedTuple):
     """M^k."""
 
     def times(self, other: Power) -> Power:
-        """The product; one of the two may be of a single k."""
-        change = self.change + other.change + _product(self.change, other.change)
+        """The product; one of the two may be of a single k, and the other of first columns only."""
+        columns = other.whole.shape[1]
+        identity = IDENTITY[:, :columns]
+        change = self.change[:, :columns] + other.change + _product(self.change, other.change)
         whole = _product(self.whole, other.whole)
         small = np.abs(whole).max(axis=(0, 1)) < 0.5
-        return Power(np.where(small, whole - IDENTITY, change), np.where(small, whole, change + IDENTITY))
+        return Power(np.where(small, whole - identity, change), np.where(small, whole, change + identity))
 
     def at(self, place: slice | NDArray[np.intp]) -> Power:
         """The same for some of the k."""
         return Power(self.change[:, :, place], self.whole[:, :, place])
+
+
+def _stacked(powers: list[Power]) -> Power:
+    """Of several sets of k those of all together."""
+    return Power(*(np.concatenate(parts, axis=2) for parts in zip(*powers, strict=True)))
 
 
 def _swapped(A: Array) -> Array:
