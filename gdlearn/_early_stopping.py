@@ -132,7 +132,7 @@ def watch_curve(curve: ErrorCurve, patience: int, last: int, dense: int) -> Watc
 
 def _look_on(curve: ErrorCurve, watch: Watch, end: int) -> None:
     """Go on from where the error rises to the first step that is better than the best, or to the end of patience."""
-    if end - watch.now <= CHUNK:
+    if watch.now < end <= watch.now + CHUNK:
         for change in curve.changes(range(watch.now, end)).tolist():
             watch.see(change)
             if watch.best == watch.now:

@@ -63,7 +63,7 @@ class Recurrence:
         left, done = np.exp(exponent), -np.expm1(exponent)
         gentle = self.h <= 1.0
         if not gentle.all():
-            odd = np.array([step % 2 == 1 for step in steps])[:, None]
+            odd = np.array([step % 2 == 1 for step in steps], dtype=bool)[:, None]
             left = np.where(~gentle & odd, -left, left)
             done = np.where(gentle, done, 1.0 - left)
         return left, done
