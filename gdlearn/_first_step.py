@@ -76,7 +76,7 @@ def _first_plain_step(weight: Array, bound: Array, recurrence: Recurrence, most:
         square = np.exp((2.0 * k) * log_rho)
         total = square @ weight
         norm = np.sqrt(total)
-        above = norm > bound
+        above = ~(norm <= bound)
         if not above.any():
             return int(k)
         slope = np.where(square > 0, square * log_rho, 0.0) @ weight / total

@@ -91,8 +91,7 @@ class Recurrence:
                 left, done = self._scalar_powers(steps)
                 return left, done, self.h * left
             change, (e, v) = (part[:, 0] for part in self._states(steps))
-            look = e + self.beta * v if self.nesterov else e
-            return e, -change[0], self.h * look - self.beta * v
+            return e, -change[0], self.h * e - (self.beta * (1.0 - self.h) if self.nesterov else self.beta) * v
 
     def falls(self, start: int, spans: Sequence[int]) -> Array:
         """e(start) − e(start + s) for each s of `spans`, of shape (len(spans), m), without cancellation."""
@@ -142,8 +141,9 @@ class Recurrence:
         """M, M², M⁴, ..., as far as they have been asked for."""
         h = np.where(self._swapped, self.opposite, self.h)
         pull = h * self.beta if self.nesterov else 0.0 * h
-        step = np.array([[-h, self.beta - pull], [-h, (self.beta - 1.0) - pull]])[:, :, None]
-        return [Power(step, step + IDENTITY)]
+        look = self.beta * (1.0 - h) if self.nesterov else self.beta + pull
+        change = np.array([[-h, look], [-h, (self.beta - 1.0) - pull]])[:, :, None]
+        return [Power(change, np.array([[1.0 - h, look], [-h, look]])[:, :, None])]
 
     def _doubled(self, bit: int) -> Power:
         powers = self._doublings

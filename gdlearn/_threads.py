@@ -152,8 +152,8 @@ def factorised(function: Callable[..., T], A: Any, **options: Any) -> T:
 def interruptible(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a function that is deaf to Ctrl-C as long as it runs, such that KeyboardInterrupt comes at once.
 
-    It runs on a thread of its own, which an interrupt leaves behind: there it comes to its end, its result unused. That
-    costs about 0.1 ms, and the function must let other threads run (LAPACK does).
+    It runs on a thread of its own, which an interrupt leaves behind: there it comes to its end, for which nobody waits
+    but the interpreter, before it exits. This costs 0.1 ms. The function must let other threads run, as LAPACK does.
     """
     future: Future[T] = Future()
     context = copy_context()
@@ -168,7 +168,8 @@ def interruptible(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -
         except BaseException as error:
             future.set_exception(error)
 
-    Thread(target=work, name="gdlearn", daemon=True).start()  # a daemon, for the interpreter's end need not wait for it
+    # Not a daemon: at its end the interpreter takes BLAS down, which a call still running does not survive.
+    Thread(target=work, name="gdlearn", daemon=False).start()
     while not wait([future], PATIENCE).done:
         pass
     return future.result()
