@@ -132,9 +132,8 @@ def test_a_long_oscillation_takes_few_evaluations(monkeypatch, beta, nesterov):
     h = np.sort(rng.uniform(1e-9 if nesterov else 0.01, 1.0, 8))
     weight = rng.uniform(0.1, 1.0, (8, 2))
     bound = EPS * np.sqrt(weight.sum(axis=0))
-    asked = []
     squares = Recurrence.squares
-    monkeypatch.setattr(Recurrence, "squares", lambda self, steps: asked.append(len(steps)) or squares(self, steps))
+    asked = counting_evaluations(monkeypatch)
     tracemalloc.start()
     k = first_step(weight, bound, Recurrence(h, beta, nesterov), FAR)
     assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
@@ -160,16 +159,39 @@ def test_an_endless_oscillation_ends(beta, nesterov):
         assert k == pytest.approx(np.log(1e-9) / (0.5 * np.log1p(beta - 1)), rel=0.2, abs=LONGEST_SEARCH)
 
 
-@pytest.mark.parametrize("nesterov", [False, True])
-@pytest.mark.parametrize("factor", [1.0 + 1e-9, 1.01, 5.0])
-def test_an_unstable_rate_is_told_at_once(monkeypatch, nesterov, factor):
+def counting_evaluations(monkeypatch):
     asked = []
     squares = Recurrence.squares
     monkeypatch.setattr(Recurrence, "squares", lambda self, steps: asked.append(len(steps)) or squares(self, steps))
-    h = np.array([factor * edges(0.9, nesterov)[2], 0.3, 1e-5])
+    return asked
+
+
+@pytest.mark.parametrize("beta", [0.9, 0.9999])
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize("factor", [1.0 + 1e-9, 1.01, 5.0])
+def test_an_unstable_rate_is_told_at_once(monkeypatch, beta, nesterov, factor):
+    asked = counting_evaluations(monkeypatch)
+    h = np.array([factor * edges(beta, nesterov)[2], 0.3, 1e-5])
     most = 10**12
-    assert first_step(np.ones((3, 1)), np.array([1e-6]), Recurrence(h, 0.9, nesterov), most) == most + 1
-    assert sum(asked) < 2_000
+    assert first_step(np.ones((3, 1)), np.array([1e-6]), Recurrence(h, beta, nesterov), most) == most + 1
+    assert sum(asked) < 3_000
+
+
+@pytest.mark.parametrize("beta", [0.5, 0.9, 0.9999])
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize("gap", [1e-4, 1e-9, 1e-12])
+def test_just_below_the_largest_stable_rate_few_evaluations_find_the_step(monkeypatch, beta, nesterov, gap):
+    asked = counting_evaluations(monkeypatch)
+    h = np.array(
+        [*[(1 - gap) * edges(beta, nesterov)[2]] * 3, 0.3, 1e-3]
+    )  # three modes that change sign, and two others
+    weight, bound, recurrence = np.ones((5, 1)), np.array([1e-6]), Recurrence(h, beta, nesterov)
+    k = first_step(weight, bound, recurrence, FAR)
+    assert sum(asked) < 3_000
+    assert 0.1 * (1 - beta) / gap < k < 100 / (gap * (1 - beta))
+    before, after = np.sqrt(recurrence.squares([k - 1, k]) @ weight)[:, 0] <= bound
+    assert after
+    assert not before
 
 
 @pytest.mark.parametrize(
