@@ -194,6 +194,19 @@ def test_just_below_the_largest_stable_rate_few_evaluations_find_the_step(monkey
     assert not before
 
 
+@pytest.mark.parametrize("beta", [0.99, 0.9999])
+@pytest.mark.parametrize("part", [0.9, 0.5, 0.1, 1e-3])
+def test_modes_that_change_sign_and_fall_hardly_more_slowly_than_others_oscillate(monkeypatch, beta, part):
+    asked = counting_evaluations(monkeypatch)
+    size = 1 - part * (1 - beta**0.5)  # of the larger root, −size
+    h = np.array([*[1 + beta + size + beta / size] * 3, 0.3])
+    weight, bound, recurrence = np.ones((4, 1)), np.array([1e-6]), Recurrence(h, beta, False)
+    k = first_step(weight, bound, recurrence, FAR)
+    assert sum(asked) < 3_000
+    assert (np.sqrt(recurrence.squares([k]) @ weight) <= bound).all()
+    assert (np.sqrt(recurrence.squares(range(max(k - 40_000, 1), k)) @ weight) > bound).all()
+
+
 @pytest.mark.parametrize(
     ("weight", "bound", "k"),
     [(1.0, 0.0, 1001), (np.inf, 1.0, 1001), (np.nan, 1.0, 1001), (0.0, 0.0, 1), (1e-300, 1.0, 1)],
