@@ -15,8 +15,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ._blocks import EPS, Array, beyond_float64, in_units
 from ._descent import Descent
+from ._first_step import first_step
 from ._problem import MomentProblem, Problem
-from ._recurrence import FAR, Recurrence, first_step
+from ._recurrence import FAR, Recurrence
 from ._scaling import ScalingName
 from ._step_size import automatic_rate, largest_stable_rate
 from ._warnings import caller, warn_where_called

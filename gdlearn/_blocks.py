@@ -10,16 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from threadpoolctl import ThreadpoolController
 
 from ._columns import Columns
+from ._threads import n_threads_allowed, one_blas_thread
 
 T = TypeVar("T")
 Array = NDArray[np.float64]
@@ -41,12 +40,6 @@ WORTH_THREADS = 10**7
 
 STRIDED_BLOCK_SIZE = 2**22
 """Elements in one block (32 MB) where a slice costs a search of the whole matrix: rows of CSC, columns of CSR."""
-
-
-@cache
-def blas() -> Any:
-    """The BLAS libraries in this process; finding them takes milliseconds, so it is done once."""
-    return ThreadpoolController().select(user_api="blas")
 
 
 def slices(length: int, width: int, *, strided: bool = False) -> Iterator[slice]:
@@ -264,11 +257,15 @@ class Rows:
             return
         step = rows * min(PART_BLOCKS, max(1, n // (8 * rows)))
         parts = [slice(start, min(start + step, n)) for start in range(0, n, step)]
-        controller = blas()
-        n_threads = min([library["num_threads"] for library in controller.info()] or [1])
-        with controller.limit(limits=1):
+        n_threads = n_threads_allowed()
+        with one_blas_thread():
             if n_threads == 1:
                 yield from map(work, parts)
                 return
+
+            def work_alone(part: slice) -> T:
+                with one_blas_thread():  # once more, for some libraries count each thread by itself
+                    return work(part)
+
             with ThreadPoolExecutor(n_threads) as pool:
-                yield from pool.map(work, parts)
+                yield from pool.map(work_alone, parts)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ DENSE = 1_000
 """Up to this step the closed form looks at every one; beyond, where it changes slowly, at points between."""
 
 CHUNK = 256
-"""Steps looked at together."""
+"""Steps looked at together, unless there are many to be looked at one by one."""
 
 RATIO = 1.015
 """Of a point far out to the one before: a mode still alive at step k changes over k/40 steps."""
@@ -94,9 +94,20 @@ class Watch:
         if self._rise < 0:
             self.best, self._rise = self.now, 0.0
 
+    def see_all(self, changes: Array) -> None:
+        """The next steps, up to the end of patience."""
+        for change in changes.tolist():
+            self.see(change)
+            if self.is_over:
+                return
+
     def go_to(self, step: int) -> None:
-        """A step up to which the error falls."""
-        self.best = self.now = step
+        """A step that is the best so far."""
+        self.best, self.now, self._rise = step, step, 0.0
+
+    def pass_to(self, step: int) -> None:
+        """A step up to which none is better than the best."""
+        self.now = step
 
     @property
     def is_over(self) -> bool:
@@ -104,47 +115,79 @@ class Watch:
         return self.now - self.best >= self.patience
 
 
-def watch_changes(changes: Callable[[Sequence[int]], Array], patience: int, last: int, dense: int) -> Watch:
+class ErrorCurve(Protocol):
+    """The error v on held-out rows along a descent, asked at any steps k."""
+
+    @property
+    def at_once(self) -> int:
+        """How many steps to ask for at once, at most."""
+
+    def changes(self, steps: Sequence[int]) -> Array:
+        """v(θ_{k+1}) − v(θ_k) for each k."""
+
+    def differences(self, start: int, steps: Sequence[int]) -> Array:
+        """v(θ_k) − v(θ_start) for each k >= start."""
+
+
+def watch_curve(curve: ErrorCurve, patience: int, last: int, dense: int) -> Watch:
     """Follow the rule over the steps 1, ..., last.
 
     Parameters
     ----------
-    changes : callable
-        From numbers of steps k to v(θ_{k+1}) − v(θ_k).
+    curve : ErrorCurve
     patience, last : int
     dense : int
         The step from which on the error changes slowly.
     """
     watch = Watch(patience)
+    while watch.now < min(dense, last) and not watch.is_over:
+        size = max(CHUNK, min(watch.now, curve.at_once))
+        watch.see_all(curve.changes(range(watch.now, min(watch.now + size, dense, last))))
     while watch.now < last and not watch.is_over:
-        k = watch.now
-        far = k >= dense
-        if far and watch.best == k:
-            k = _first_rise(changes, k, last)
-            watch.go_to(k)
-            if k == last:
-                break
-        for change in changes(range(k, min(k + (patience if far else CHUNK), last))).tolist():
-            watch.see(change)
-            if watch.is_over or (far and watch.best == watch.now):
-                break
+        if watch.best == watch.now:
+            watch.go_to(_first_change(curve, True, watch.now, last))
+        _look_on(curve, watch, min(watch.best + patience, last))
     return watch
 
 
-def _first_rise(changes: Callable[[Sequence[int]], Array], k: int, last: int) -> int:
-    """The first step from k on after which the error does not fall; `last` where there is none before."""
-    while True:
+def _look_on(curve: ErrorCurve, watch: Watch, end: int) -> None:
+    """Go on from where the error rises to the first step that is better than the best, or to the end of patience."""
+    if watch.now < end <= watch.now + CHUNK:
+        for change in curve.changes(range(watch.now, end)).tolist():
+            watch.see(change)
+            if watch.best == watch.now:
+                return
+    best = watch.best
+
+    def are_better(steps: Sequence[int]) -> NDArray[np.bool_]:
+        return curve.differences(best, steps) < 0
+
+    while watch.now < end:
+        top = _first_change(curve, False, watch.now, end)
+        bottom = _first_change(curve, True, top, end)
+        if top < bottom and are_better([bottom])[0]:
+            watch.go_to(first_in(are_better, top, bottom))
+            return
+        watch.pass_to(bottom)
+
+
+def _first_change(curve: ErrorCurve, rises: bool, k: int, last: int) -> int:
+    """The first step from k on after which the error does not fall, or falls; `last` where there is none before."""
+
+    def holds(steps: Sequence[int]) -> NDArray[np.bool_]:
+        return np.asarray((curve.changes(steps) < 0) != rises)
+
+    while k < last:
         # In integers: numbers of steps may be beyond float64.
         points = sorted({min(k * int(RATIO**j * 2**40) >> 40, last - 1) for j in range(CHUNK)})
-        rises: list[bool] = (~(changes(points) < 0)).tolist()
-        if any(rises):
-            place = rises.index(True)
-            if place == 0:
-                return points[0]
-            return first_in(lambda steps: ~(changes(steps) < 0), points[place - 1], points[place])
+        found = holds(points)
+        if found.any():
+            place = int(np.argmax(found))
+            return first_in(holds, points[place - 1], points[place]) if place else points[0]
         if points[-1] == last - 1:
-            return last
+            break
         k = points[-1]
+    return last
 
 
 def first_in(holds: Callable[[Sequence[int]], NDArray[np.bool_]], low: int, high: int) -> int:

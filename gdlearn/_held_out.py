@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._blocks import EPS, Array, beyond_float64
-from ._early_stopping import DENSE, HeldOut, Watch, watch_changes
+from ._early_stopping import CHUNK, DENSE, HeldOut, Watch, watch_curve
 from ._objective import ModalSpace, Quadratic, QuadraticObjective
 from ._recurrence import Recurrence
 
@@ -18,6 +18,9 @@ WEAK = 1e-6
 
 RELIABLE = 1e-13
 """The relative rounding that an error found in the modes may have; where it may be larger, the rows are asked."""
+
+ELEMENTS = 2**18
+"""Elements in the arrays of steps looked at together: 2 MB, which cache holds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +82,9 @@ class HeldOutInModes:
 
     def displacement(self, recurrence: Recurrence, steps: Sequence[int]) -> Array:
         """u at each step, of shape (len(steps), m, t)."""
-        left, done = recurrence.powers(steps)
+        return self._displacement(*recurrence.powers(steps))
+
+    def _displacement(self, left: Array, done: Array) -> Array:
         with beyond_float64():
             return np.where(self.strong[:, 0], -left, done)[:, :, None] * self.gap
 
@@ -101,9 +106,19 @@ class HeldOutInModes:
 
     def changes(self, recurrence: Recurrence, steps: Sequence[int]) -> Array:
         """v(θ_{k+1}) − v(θ_k) for each k of `steps`."""
-        advance = recurrence.decrements(steps)[:, :, None] * self.gap
-        middle = self.displacement(recurrence, steps) + 0.5 * advance
-        return self._products(advance, self.gradient + self._times(self.hessian, middle))
+        left, done, advance = recurrence.advances(steps)
+        step = advance[:, :, None] * self.gap
+        return self._difference(self._displacement(left, done), step)
+
+    def differences(self, recurrence: Recurrence, start: int, steps: Sequence[int]) -> Array:
+        """v(θ_k) − v(θ_start) for each k of `steps`, none of them before `start`."""
+        step = recurrence.falls(start, [k - start for k in steps])[:, :, None] * self.gap
+        return self._difference(self.displacement(recurrence, [start]), step)
+
+    def _difference(self, u: Array, step: Array) -> Array:
+        """v(u + step) − v(u)."""
+        with beyond_float64():
+            return self._products(step, self.gradient + self._times(self.hessian, u + 0.5 * step))
 
     def _times(self, H: Array, u: Array) -> Array:
         """Hu for each u, times each target's share, in one product."""
@@ -116,5 +131,25 @@ class HeldOutInModes:
 
     def watch(self, recurrence: Recurrence, patience: int, last: int) -> Watch:
         """Where early stopping ends, and its best step."""
-        dense = max(DENSE, recurrence.oscillation)
-        return watch_changes(lambda steps: self.changes(recurrence, steps), patience, last, dense)
+        return watch_curve(Curve(self, recurrence), patience, last, max(DENSE, recurrence.oscillation))
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """The error along one descent."""
+
+    held_out: HeldOutInModes
+    recurrence: Recurrence
+
+    @property
+    def at_once(self) -> int:
+        """How many steps to ask for at once, at most."""
+        return max(CHUNK, min(ELEMENTS // max(self.held_out.gap.size, 1), 16 * CHUNK))
+
+    def changes(self, steps: Sequence[int]) -> Array:
+        """v(θ_{k+1}) − v(θ_k) for each k."""
+        return self.held_out.changes(self.recurrence, steps)
+
+    def differences(self, start: int, steps: Sequence[int]) -> Array:
+        """v(θ_k) − v(θ_start) for each k >= start."""
+        return self.held_out.differences(self.recurrence, start, steps)

@@ -28,6 +28,7 @@ from scipy import linalg
 from ._blocks import EPS, Array
 from ._objective import Quadratic
 from ._scaling import Scaling
+from ._threads import factorised
 
 TOO_LOSSY = 1e-8
 """λ/λ_max below which the squares in A have lost half the digits of a mode."""
@@ -161,7 +162,7 @@ def modes_of_matrix(quadratic: Quadratic, n_samples: int) -> Modes:
             b = -quadratic.gradient(np.zeros((len(A), len(y_mean)))) / 2.0
     if not np.isfinite(A).all():
         raise ValueError(OVERFLOW)
-    eigenvalues, vectors = np.linalg.eigh(A) if len(A) else (np.zeros(0), A)
+    eigenvalues, vectors = factorised(np.linalg.eigh, A) if len(A) else (np.zeros(0), A)
     eigenvalues, vectors = eigenvalues[::-1], vectors[:, ::-1]
     # Sums over the rows round at random, products of matrices along their sides.
     noise = EPS * (8 * max(len(A), 4) + 2 * np.sqrt(n_samples))
@@ -192,7 +193,7 @@ def modes_of_root(M: Array, q: Array, sizes: Array, n_samples: int) -> Modes:
     """The modes of J(θ) = ‖Mθ − q‖² by singular values; the columns of M are features of root mean square `sizes`."""
     if not np.isfinite(M).all():
         raise ValueError(OVERFLOW)
-    U, s, Vt = linalg.svd(M, full_matrices=False, check_finite=False, lapack_driver="gesvd")
+    U, s, Vt = factorised(linalg.svd, M, full_matrices=False, check_finite=False, lapack_driver="gesvd")
     largest = float(s[0]) if len(s) else 0.0
     factorisation = EPS * (20 * np.sqrt(min(M.shape)) + 4 * np.sqrt(n_samples)) * largest
     noise = factorisation + EPS * np.linalg.norm(Vt * sizes, axis=1)

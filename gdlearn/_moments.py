@@ -18,6 +18,7 @@ from scipy import linalg
 
 from ._blocks import Array, Exponents, Rows, in_units
 from ._extended import two_sum
+from ._threads import factorised
 from ._validation import validate_rows
 
 FAR_FROM_SHIFT, GROUP_FAR_FROM_SHIFT = 16.0, 100.0
@@ -424,4 +425,4 @@ def _weights(rows: Rows, n_groups: int) -> tuple[Array, NDArray[np.intp]]:
 
 def triangle(A: Array) -> Array:
     """The R of a QR factorisation of A, of at most as many rows as columns."""
-    return np.asarray(linalg.qr(A, mode="r", overwrite_a=True, check_finite=False)[0][: A.shape[1]])
+    return np.asarray(factorised(linalg.qr, A, mode="r", overwrite_a=True, check_finite=False)[0][: A.shape[1]])

@@ -13,6 +13,7 @@ from ._descent import iterates
 from ._problem import Problem, first_point, starting_point
 from ._scaling import Model, ScalingName
 from ._solve import Plan, Settings, pose, resolved
+from ._threads import blas_for
 from ._validation import (
     InvalidParameterError,
     boolean,
@@ -95,7 +96,8 @@ def gradient_descent_path(
     rows = Rows.of(X, target, weight)
     most = int(wanted.max())
     settings = Settings(learning_rate, momentum, nesterov, max_iter=max(most, 1), solver=solver)
-    problem = pose(rows, scaling, fit_intercept, settings)
+    with blas_for(*X.shape):
+        problem = pose(rows, scaling, fit_intercept, settings)
     plan = Plan.of(problem, settings)
     given = "zero" if isinstance(init, str) and init == "auto" else init
     first = first_point(owner, given, rows.n_features, rows.y.shape[1], fit_intercept)

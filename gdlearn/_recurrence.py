@@ -1,4 +1,4 @@
-r"""One mode's descent as a recurrence: its iterate k in closed form, and the first k at which all modes are near.
+r"""One mode's descent as a recurrence: its iterate k in closed form.
 
 With a constant η each mode moves alone. The error :math:`z_i(k) - z_i^*` is :math:`e_i(k)` times what it was at the
 start, and plain descent has
@@ -10,19 +10,22 @@ Momentum makes of each mode a 2×2 linear recurrence, and :math:`e_i(k)` an entr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._blocks import EPS, Array, beyond_float64
 from ._descent import LARGEST_FLOAT
-from ._early_stopping import first_in
 
-FAR = 2**200
-"""No descent whose modes float64 can tell from zero takes more steps than this."""
+FAR = LARGEST_FLOAT
+"""So many steps at most are counted to the limit: float64 holds no larger numbers of them."""
+
+TABLE_LENGTH = 256
+"""Steps in a row whose powers are kept."""
 
 LONGEST_OSCILLATION = 1_000_000
 """Steps after which early stopping takes an oscillation for slow, whatever is left of it."""
@@ -59,7 +62,7 @@ class Recurrence:
         left, done = np.exp(exponent), -np.expm1(exponent)
         gentle = self.h <= 1.0
         if not gentle.all():
-            odd = np.array([step % 2 == 1 for step in steps])[:, None]
+            odd = np.array([step % 2 == 1 for step in steps], dtype=bool)[:, None]
             left = np.where(~gentle & odd, -left, left)
             done = np.where(gentle, done, 1.0 - left)
         return left, done
@@ -82,51 +85,100 @@ class Recurrence:
         exponent[k == 0] = 0.0  # also for a mode that is done in one step, log ρ = −∞
         return exponent
 
-    def decrements(self, steps: Sequence[int]) -> Array:
-        """e(k) − e(k + 1) for each k of `steps`, of shape (len(steps), m), without cancellation."""
+    def advances(self, steps: Sequence[int]) -> tuple[Array, Array, Array]:
+        """e(k), 1 − e(k) and e(k) − e(k + 1) for each k of `steps`, without cancellation in any."""
         with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
             if not self.beta:
-                return self.h * self._scalar_powers(steps)[0]
-            a, _, v, _ = self._states(steps)
-            look = 1.0 + a + self.beta * v if self.nesterov else 1.0 + a
-            return self.h * look - self.beta * v
+                left, done = self._scalar_powers(steps)
+                return left, done, self.h * left
+            change, (e, v) = (part[:, 0] for part in self._states(steps))
+            return e, -change[0], self.h * e - (self.beta * (1.0 - self.h) if self.nesterov else self.beta) * v
+
+    def falls(self, start: int, spans: Sequence[int]) -> Array:
+        """e(start) − e(start + s) for each s of `spans`, of shape (len(spans), m), without cancellation."""
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
+            if not self.beta:
+                return self._scalar_powers([start])[0] * self._scalar_powers(spans)[1]
+            return np.asarray(-_product(self._states(spans, columns=2).change, self._states([start]).whole)[0, 0])
 
     def _matrix_powers(self, steps: Sequence[int]) -> tuple[Array, Array]:
-        a = self._states(steps)[0]
-        return 1.0 + a, -a
+        power = self._states(steps)
+        return power.whole[0, 0], -power.change[0, 0]
 
-    def _states(self, steps: Sequence[int]) -> tuple[Array, Array, Array, Array]:
-        """The entries of M^k − I by repeated squaring, (I + P)(I + Q) = I + P + Q + PQ: a tiny h keeps its digits."""
-        pull = self.h * self.beta if self.nesterov else np.zeros_like(self.h)
-        doubling = (-self.h, self.beta - pull, -self.h, (self.beta - 1.0) - pull)
-        shape = (len(steps), len(self.h))
-        total = tuple(np.zeros(shape) for _ in range(4))
+    def _states(self, steps: Sequence[int], columns: int = 1) -> Power:
+        """M^k for each k of `steps`: its first column, which is (e(k), v(k)), or both."""
+        if not self._swapped.any():
+            return self._powers(steps, columns)
+        power = self._powers(steps, 2)
+        sign = np.array([1.0 - 2.0 * (step & 1) for step in steps])[:, None]
+        change, whole = (np.where(self._swapped, sign * _swapped(part), part) for part in power)
+        change += np.where(self._swapped, sign - 1.0, 0.0) * IDENTITY
+        return Power(change[:, :columns], whole[:, :columns])
+
+    def _powers(self, steps: Sequence[int], columns: int) -> Power:
+        """The same of the matrix whose digits are kept, by repeated squaring."""
+        if isinstance(steps, range) and steps.step == 1 and len(steps) > 1:
+            starts = self._powers(range(steps.start, steps.stop, TABLE_LENGTH), columns)
+            pieces = [
+                self._table.at(slice(steps.stop - start)).times(starts.at(slice(i, i + 1)))
+                for i, start in enumerate(range(steps.start, steps.stop, TABLE_LENGTH))
+            ]
+            return pieces[0] if len(pieces) == 1 else _stacked(pieces)
+        none = np.zeros((2, columns, len(steps), len(self.h)))
+        total = Power(none, none + IDENTITY[:, :columns])
         for bit in range(max(steps, default=0).bit_length()):
-            chosen = np.array([step >> bit & 1 for step in steps], dtype=bool)[:, None]
-            product = _product(total, doubling)
-            total = tuple(np.where(chosen, t + q + r, t) for t, q, r in zip(total, doubling, product, strict=True))
-            doubling = tuple(2 * q + r for q, r in zip(doubling, _product(doubling, doubling), strict=True))  # type: ignore[assignment]
-        return total  # type: ignore[return-value]
+            chosen = np.flatnonzero([step >> bit & 1 for step in steps])
+            for entries, new in zip(total, self._doubled(bit).times(total.at(chosen)), strict=True):
+                entries[:, :, chosen] = new
+        return total
 
-    def errors_from(self, start: int) -> Iterator[tuple[int, Array]]:
-        """Yield k and e(k) for k = start, start + 1, ..."""
-        a, _, c, _ = (entry[0] for entry in self._states([start]))
-        e, v = 1.0 + a, c
-        for k in count(start):
-            yield k, e
-            look = e + self.beta * v if self.nesterov else e
-            v = self.beta * v - self.h * look
-            e = e + v
+    @cached_property
+    def _swapped(self) -> NDArray[np.bool_]:
+        """The modes whose roots are nearer to −1 than to 1: digits are kept in the powers of −M."""
+        return np.asarray(self.h > 1.0 + self.beta) & (not self.nesterov)
+
+    @cached_property
+    def _doublings(self) -> list[Power]:
+        """M, M², M⁴, ..., as far as they have been asked for."""
+        h = np.where(self._swapped, self.opposite, self.h)
+        pull = h * self.beta if self.nesterov else 0.0 * h
+        look = self.beta * (1.0 - h) if self.nesterov else self.beta + pull
+        change = np.array([[-h, look], [-h, (self.beta - 1.0) - pull]])[:, :, None]
+        return [Power(change, np.array([[1.0 - h, look], [-h, look]])[:, :, None])]
+
+    def _doubled(self, bit: int) -> Power:
+        powers = self._doublings
+        while len(powers) <= bit:
+            powers.append(powers[-1].times(powers[-1]))
+        return powers[bit]
+
+    @cached_property
+    def _table(self) -> Power:
+        """M^k for all k < `TABLE_LENGTH`."""
+        none = np.zeros((2, 2, 1, len(self.h)))
+        table = Power(none, none + IDENTITY)
+        for bit in range(TABLE_LENGTH.bit_length() - 1):
+            table = _stacked([table, self._doubled(bit).times(table)])
+        return table
+
+    @property
+    def opposite(self) -> Array:
+        """The h of heavy-ball momentum whose roots are the negatives of these: 2(1 + β) − h, without cancellation."""
+        return (4.0 - self.h) - 2.0 * (1.0 - self.beta)
+
+    @property
+    def last_monotone(self) -> float:
+        """The largest h with positive roots of x² − px + q, where p = 1 + β − h(1 + γβ) and q = β(1 − γh)."""
+        return ((1.0 - self.beta) / (1.0 + (self.beta if self.nesterov else self.beta**0.5))) ** 2
 
     def monotone(self) -> NDArray[np.bool_]:
         """Which modes approach their optimum without overshooting: their e(k) only falls."""
-        # Both roots of x² − px + q are real and positive: p = 1 + β − h and q = β, or with Nesterov's momentum
-        # p = (1 + β)(1 − h) and q = β(1 − h).
-        if self.nesterov:
-            bound = ((1.0 - self.beta) / (1.0 + self.beta)) ** 2
-        else:
-            bound = (1.0 - self.beta**0.5) ** 2
-        return self.h <= bound
+        return self.h <= self.last_monotone
+
+    def oscillating(self) -> NDArray[np.bool_]:
+        """Which modes have complex roots."""
+        before = self.h < 1.0 if self.nesterov else self.opposite > self.last_monotone
+        return np.asarray(before & ~self.monotone())
 
     @property
     def roots(self) -> tuple[Array, NDArray[np.complex128]]:
@@ -156,77 +208,45 @@ def _as_floats(steps: Sequence[int]) -> tuple[Array, NDArray[np.int64]]:
     return np.array(k, dtype=np.float64), np.array(excess)
 
 
-Entries = tuple[Array, ...]
+class Power(NamedTuple):
+    """M^k of each mode, M the matrix of a step on (e, v), with entries of shape (number of k, m).
 
-
-def _product(P: Entries, Q: Entries) -> Entries:
-    a, b, c, d = P
-    e, f, g, h = Q
-    return a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
-
-
-def first_step(weight: Array, bound: Array, recurrence: Recurrence, most: int) -> int:
-    r"""The first k in 1, ..., most with :math:`\sqrt{\sum_i w_{ij} e_i(k)^2} \le b_j` for every target; else most + 1.
-
-    Parameters
-    ----------
-    weight : ndarray of shape (m, t)
-    bound : ndarray of shape (t,)
+    Both parts have their digits: the change where h is tiny, and M^k itself where little of it is left.
     """
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
-        search = _first_step_with_momentum if recurrence.beta else _first_plain_step
-        return search(weight, bound, recurrence, most)
+
+    change: Array
+    """M^k − I."""
+    whole: Array
+    """M^k."""
+
+    def times(self, other: Power) -> Power:
+        """The product; one of the two may be of a single k, and the other of first columns only."""
+        columns = other.whole.shape[1]
+        identity = IDENTITY[:, :columns]
+        change = self.change[:, :columns] + other.change + _product(self.change, other.change)
+        whole = _product(self.whole, other.whole)
+        small = np.abs(whole).max(axis=(0, 1)) < 0.5
+        return Power(np.where(small, whole - identity, change), np.where(small, whole, change + identity))
+
+    def at(self, place: slice | NDArray[np.intp]) -> Power:
+        """The same for some of the k."""
+        return Power(self.change[:, :, place], self.whole[:, :, place])
 
 
-def _first_plain_step(weight: Array, bound: Array, recurrence: Recurrence, most: int) -> int:
-    r"""By Newton's method on :math:`\log\sqrt{\sum_i w_i \rho_i^{2k}} - \log b`, which is convex in k.
-
-    From the left it never passes the zero, and rounding k up never passes the answer.
-    """
-    log_rho = recurrence.log_rho
-    falls = log_rho < 0
-    alone = (0.5 * np.log(weight[falls]) - np.log(bound)) / -log_rho[falls, None]  # needed for each mode by itself
-    k = max(np.ceil(np.max(alone, initial=1.0, where=~np.isnan(alone))), 1.0)
-    last = float(min(most, LARGEST_FLOAT))
-    while k <= last:
-        square = np.exp((2.0 * k) * log_rho)
-        total = square @ weight
-        norm = np.sqrt(total)
-        above = norm > bound
-        if not above.any():
-            return int(k)
-        slope = np.where(square > 0, square * log_rho, 0.0) @ weight / total
-        step = np.max(np.where(above, np.log(norm / bound) / -slope, 0.0))
-        if not 0 < step < np.inf:
-            break  # it grows, or never falls that far
-        k = max(np.ceil(k + step), np.nextafter(k, np.inf))
-    return most + 1
+def _stacked(powers: list[Power]) -> Power:
+    """Of several sets of k those of all together."""
+    return Power(*(np.concatenate(parts, axis=2) for parts in zip(*powers, strict=True)))
 
 
-def _first_step_with_momentum(weight: Array, bound: Array, recurrence: Recurrence, most: int) -> int:
-    """Some modes oscillate: no step comes before those that do not are small enough, found by section of k.
+def _swapped(A: Array) -> Array:
+    """The matrix on (e, v) of what A is on (e, 2e − v)."""
+    (a, b), (c, d) = A
+    return np.array([[a + 2.0 * b, -b], [2.0 * (a + 2.0 * b) - (c + 2.0 * d), d - 2.0 * b]])
 
-    From there on the steps are tried one by one.
-    """
-    oscillating = ~recurrence.monotone()
-    settling = np.where(oscillating[:, None], 0.0, weight)
 
-    def small(square: Array, weight: Array) -> NDArray[np.bool_]:
-        verdict: NDArray[np.bool_] = np.all(np.sqrt(square @ weight) <= bound, axis=1)
-        return verdict
+IDENTITY = np.eye(2)[:, :, None, None]
 
-    def settled(steps: Sequence[int]) -> NDArray[np.bool_]:
-        return small(recurrence.squares(steps), settling)
 
-    candidates = [1 << j for j in range(0, (most - 1).bit_length(), 2)] + [most]
-    verdict: list[bool] = settled(candidates).tolist()
-    if not any(verdict):
-        return most + 1
-    place = verdict.index(True)
-    high = first_in(settled, candidates[place - 1] if place else 0, candidates[place])
-    if not oscillating.any():
-        return high
-    for k, e in recurrence.errors_from(high):
-        if k > most or small((e * e)[None], weight)[0]:
-            return k
-    raise AssertionError("unreachable: errors_from is endless")
+def _product(A: Array, B: Array) -> Array:
+    """AB, of 2×2 matrices whose entries are arrays."""
+    return np.asarray(A[:, :1] * B[:1] + A[:, 1:] * B[1:])

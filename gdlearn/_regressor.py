@@ -19,6 +19,7 @@ from ._observers import with_callbacks
 from ._problem import MomentProblem, Problem, row_objective, starting_point
 from ._scaling import Model
 from ._solve import Plan, Settings, pose
+from ._threads import blas_for
 from ._validation import (
     boolean,
     check_init,
@@ -254,8 +255,9 @@ class GradientDescentRegressor(DescendedModel):
             X, y, weight, later = validate_fit(self, X, y, sample_weight)
             rows = Rows.of(X, y, weight, unchecked=type(self).__name__ if later else None)
             rows, held_out = self._hold_out(rows, X_val, y_val, sample_weight_val)
-            problem = pose(rows, self.scaling, self.fit_intercept, self._settings)
-            self._descend(problem, rows, held_out, Data.of(X, y, weight))
+            with blas_for(*rows.X.shape):
+                problem = pose(rows, self.scaling, self.fit_intercept, self._settings)
+                self._descend(problem, rows, held_out, Data.of(X, y, weight))
         return self
 
     @with_callbacks

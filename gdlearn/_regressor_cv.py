@@ -19,6 +19,7 @@ from ._observers import with_callbacks
 from ._problem import FirstPoint, MomentProblem, WideProblem, starting_point
 from ._solve import Plan, Settings, pose
 from ._step_size import largest_stable_rate
+from ._threads import blas_for
 from ._validation import (
     boolean,
     check_init,
@@ -232,14 +233,15 @@ class GradientDescentRegressorCV(DescendedModel):
                 stopping = Stopping(self.validation_fraction, self.random_state)
             splits = splits_of(cv.split(X, y, **split_params), X.shape[0], stopping, weight)
             given = None if stopping is not None else held_out
-            first = self._first_point(rows.n_features, rows.y.shape[1])
-            whole = self._search(folds(rows, splits, self.scaling, self.fit_intercept, given), first)
+            with blas_for(*rows.X.shape):
+                first = self._first_point(rows.n_features, rows.y.shape[1])
+                whole = self._search(folds(rows, splits, self.scaling, self.fit_intercept, given), first)
 
-            settings = Settings(
-                self.learning_rate_, self.momentum, self.nesterov, self.max_iter_, solver="spectral", of_grid=True
-            )
-            problem = whole if train is rows else pose(train, self.scaling, self.fit_intercept, settings)
-            self._run(problem, settings, starting_point(problem, first), Data.of(X, y, weight), held_out)
+                settings = Settings(
+                    self.learning_rate_, self.momentum, self.nesterov, self.max_iter_, solver="spectral", of_grid=True
+                )
+                problem = whole if train is rows else pose(train, self.scaling, self.fit_intercept, settings)
+                self._run(problem, settings, starting_point(problem, first), Data.of(X, y, weight), held_out)
         return self
 
     def get_metadata_routing(self) -> MetadataRouter:

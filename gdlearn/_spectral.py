@@ -15,10 +15,11 @@ import numpy as np
 from ._blocks import EPS, Array
 from ._descent import Descent, Observer, Status, recorded_steps
 from ._early_stopping import HeldOut
+from ._first_step import first_step
 from ._held_out import HeldOutInModes
 from ._limit import Limit
 from ._objective import Iterate, ModalSpace
-from ._recurrence import FAR, Recurrence, first_step
+from ._recurrence import FAR, Recurrence
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,7 @@ from ._blocks import EPS, Array, Rows, dense, slices
 from ._modes import TOO_LOSSY
 from ._moments import safe_exponents, triangle
 from ._scaling import Scaling, ScalingName, shift_and_scale
+from ._threads import factorised
 
 ROOT_RESOLUTION = 1e-7
 """σ relative to the largest below which the vectors ZᵀUσ⁻¹, left as products with X, lose their digits."""
@@ -197,10 +198,10 @@ class KernelModes:
                 total = total + block @ block.T
         noise = ROOT_RESOLUTION if root else EPS * (8 * n + 2 * np.sqrt(columns.rows.n_features))
         if root:
-            _, s, Ut = linalg.svd(total, full_matrices=False, check_finite=False, lapack_driver="gesvd")
+            _, s, Ut = factorised(linalg.svd, total, full_matrices=False, check_finite=False, lapack_driver="gesvd")
             values, U = s, Ut.T
         else:
-            values, U = (part[..., ::-1] for part in np.linalg.eigh(total))
+            values, U = (part[..., ::-1] for part in factorised(np.linalg.eigh, total))
         known_zero = int(columns.centred and len(values) == n)  # centred rows sum to zero
         values, U = values[: len(values) - known_zero], U[:, : U.shape[1] - known_zero]
         largest = float(values[0]) if len(values) else 0.0

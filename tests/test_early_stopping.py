@@ -1,5 +1,6 @@
 """Early stopping: loop and closed form follow the rule written out in plain NumPy, and nothing leaks."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -14,6 +15,9 @@ from sklearn.preprocessing import StandardScaler
 from textbook import original_units, scaled
 
 from gdlearn import GradientDescentRegressor, GradientDescentRegressorCV, Moments, gradient_descent_path
+from gdlearn._early_stopping import DENSE, HeldOut, Watch
+from gdlearn._held_out import HeldOutInModes
+from gdlearn._recurrence import Recurrence
 
 
 def noisy(n=60, d=12, t=1, seed=0):
@@ -123,6 +127,94 @@ def test_a_thousand_million_steps():
     assert best <= errors.min() * (1 + 1e-14)
     before = errors[steps <= k]
     assert (np.diff(before) < 1e-13 * before[1:]).all()  # it falls all the way
+
+
+def in_modes(gap, **quadratic):
+    """A quadratic of which the changes alone are asked, which need no rows."""
+    rows = HeldOut(objective=None, on_rows=None, target_share=np.ones(gap.shape[1]))
+    return HeldOutInModes(held_out=rows, modes=None, start=None, gap=gap, **quadratic)
+
+
+def random_curve(rng):
+    """The error along a descent: fast modes and slow ones, of which some make it rise for a time."""
+    m, t = int(rng.integers(2, 7)), int(rng.integers(1, 3))
+    beta, nesterov = [(0.0, False), (0.0, False), (0.5, False), (0.9, True)][rng.integers(4)]
+    A = rng.standard_normal((m, m))
+    held_out = in_modes(
+        gap=rng.standard_normal((m, t)),
+        strong=(rng.random(m) < 0.5)[:, None],
+        value=1.0,
+        gradient=rng.standard_normal((m, t)) * rng.choice([0.1, 1.0, 10.0]),
+        hessian=A @ A.T + 0.01 * np.eye(m),
+    )
+    return held_out, Recurrence(10 ** -rng.uniform(0, rng.choice([3, 6, 7]), m), beta, nesterov)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_patience_follows_the_rule_step_by_step(seed):
+    rng = np.random.default_rng(seed)
+    far = 0
+    for _ in range(100):
+        held_out, recurrence = random_curve(rng)
+        patience = int(10 ** rng.uniform(0, 5))
+        last = min(int(10 ** rng.uniform(2, 5.3)), int(600 / recurrence.h.min()))  # then nothing is left to change
+        expected = Watch(patience)
+        changes = (held_out.changes(recurrence, range(k, min(k + 4096, last))) for k in range(1, last, 4096))
+        for change in np.concatenate([np.zeros(0), *changes]).tolist():
+            if expected.is_over:
+                break
+            expected.see(change)
+        watch = held_out.watch(recurrence, patience, last)
+        assert (watch.best, watch.now, watch.is_over) == (expected.best, expected.now, expected.is_over)
+        far += watch.best > DENSE
+    assert far > 10
+
+
+@pytest.mark.parametrize("patience", [100, 3_000, 50_000, 69_000, 70_000, 10**6, 10**9])
+def test_a_patience_that_lasts_over_a_hill_finds_the_valley_behind(patience):
+    # v = 2e₂ − e₁ + 3e₃, of which e₃ is gone after some steps, e₁ after thousands and e₂ after a hundred thousand
+    held_out = in_modes(
+        gap=np.ones((3, 1)),
+        strong=np.ones((3, 1), dtype=bool),
+        value=0.0,
+        gradient=np.array([[1.0], [-2.0], [-3.0]]),
+        hessian=np.zeros((3, 3)),
+    )
+    recurrence, last = Recurrence(np.array([1e-3, 1e-5, 0.3])), 10**6
+    steps = np.arange(1, last + 1)
+    e = (1.0 - recurrence.h) ** steps[:, None]
+    v = e @ [-1.0, 2.0, 3.0]
+    first = 1 + int(np.argmin(v[:1000]))
+    behind = 1 + first + int(np.argmax(v[first:] < v[first - 1]))
+    assert 10 < first < 100 < 60_000 < behind < 70_000
+    watch = held_out.watch(recurrence, patience, last)
+    if behind - first <= patience:
+        assert watch.best > behind
+        assert v[watch.best - 1] <= v.min() + 1e-15
+    else:
+        assert (watch.best, watch.now, watch.is_over) == (first, first + patience, True)
+
+
+@pytest.mark.parametrize(("momentum", "patience"), [(0.0, 10**6), (0.0, 10**9), (0.9, 10**8), (0.99, 10**30)])
+@pytest.mark.parametrize("rate", ["auto", 1e-6])
+def test_an_endless_patience_takes_few_evaluations_and_little_memory(monkeypatch, momentum, patience, rate):
+    X, y = noisy(200, 60)
+    asked = []
+    changes = HeldOutInModes.changes
+    monkeypatch.setattr(
+        HeldOutInModes, "changes", lambda self, recurrence, k: asked.append(len(k)) or changes(self, recurrence, k)
+    )
+    model = GradientDescentRegressor(
+        rate, momentum=momentum, early_stopping=True, n_iter_no_change=patience, random_state=0
+    )
+    tracemalloc.start()
+    model.fit(X, y)
+    assert tracemalloc.get_traced_memory()[1] < 32 * 2**20
+    tracemalloc.stop()
+    assert sum(asked) < 30_000
+    held = train_test_split(np.arange(len(y)), test_size=0.1, random_state=0)[1]
+    least = np.mean((y[held] - model.predict(X[held])) ** 2)
+    assert least <= min(model.validation_loss_curve_[1:]) * (1 + 1e-12)
 
 
 def test_where_the_error_never_rises_it_descends_to_the_limit():

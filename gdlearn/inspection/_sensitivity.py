@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from .._blocks import EPS, Array, Rows, beyond_float64, in_units
+from .._first_step import first_step
 from .._problem import refuse_overflow, starting_point
-from .._recurrence import FAR, Recurrence, first_step
+from .._recurrence import FAR, Recurrence
 from .._regressor import GradientDescentRegressor
 from .._scaling import ScalingName
 from .._solve import Plan, Settings, pose
