@@ -169,11 +169,17 @@ class KernelModes:
         if columns.fit_intercept and not columns.centred:
             start = share[None].copy() if root else np.outer(share, share)
         total = start
-        for _, block in columns.blocks():
-            if root:
-                total = triangle(np.vstack([total, block.T]))
-            else:
-                total = total + block @ block.T
+        with beyond_float64():
+            for _, block in columns.blocks():
+                if root:
+                    total = triangle(np.vstack([total, block.T]))
+                else:
+                    total = total + block @ block.T
+        if not np.isfinite(total).all():
+            raise ValueError(
+                "The squares of the features overflow float64 in the coordinates of scaling=None: use "
+                'scaling="standard".'
+            )
         noise = 4 * EPS * n
         if root:
             noise = RANK_TOLERANCE * np.sqrt(n)
