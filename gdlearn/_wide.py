@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from ._blocks import EPS, Array, Rows, dense, slices
-from ._modes import TOO_LOSSY
+from ._blocks import EPS, Array, Rows, beyond_float64, dense, slices
+from ._modes import OVERFLOW, TOO_LOSSY
 from ._moments import safe_exponents, triangle
 from ._scaling import Scaling, ScalingName, shift_and_scale
 from ._threads import factorised
@@ -191,11 +191,14 @@ class KernelModes:
         if columns.fit_intercept and not columns.centred:
             start = share[None].copy() if root else np.outer(share, share)
         total = start
-        for _, block in columns.blocks():
-            if root:
-                total = triangle(np.vstack([total, block.T]))
-            else:
-                total = total + block @ block.T
+        with beyond_float64():
+            for _, block in columns.blocks():
+                if root:
+                    total = triangle(np.vstack([total, block.T]))
+                else:
+                    total = total + block @ block.T
+        if not np.isfinite(total).all():
+            raise ValueError(OVERFLOW)
         noise = ROOT_RESOLUTION if root else EPS * (8 * n + 2 * np.sqrt(columns.rows.n_features))
         if root:
             _, s, Ut = factorised(linalg.svd, total, full_matrices=False, check_finite=False, lapack_driver="gesvd")

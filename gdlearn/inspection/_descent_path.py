@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._blocks import beyond_float64
 from .._validation import InvalidParameterError
 from ._estimator_surface import estimator_surface
 from ._function_surface import function_surface
@@ -170,7 +171,7 @@ class DescentPathDisplay:
         x, y, values = np.asarray(self.x), np.asarray(self.y), np.asarray(self.values, dtype=np.float64)
         path, gradient = np.asarray(self.paths[i], dtype=np.float64), np.asarray(self.gradients[i])
         low = float(np.nanmin(values)) if self.minimum is None else self.minimum
-        with np.errstate(over="ignore"):
+        with beyond_float64():
             root = np.ma.masked_invalid(np.sqrt(np.maximum(values - low, 0.0)))
             heights = np.asarray(self.path_values[i], dtype=np.float64) - low
 

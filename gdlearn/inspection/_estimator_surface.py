@@ -84,7 +84,7 @@ def estimator_surface(
         heights = _half_square(delta, S)
         path_values = [limit.loss_ + _half_square(path - optimum, S) for path in paths]
         gradients = [(path - optimum) @ S for path in paths]
-    _refuse_beyond_float64(owner, heights.max(), 1.0 / heights.max() if heights.any() else np.inf)
+    _refuse_beyond_float64(owner, limit.loss_, heights.max(), 1.0 / heights.max() if heights.any() else np.inf)
     return {
         "x": x,
         "y": y,

@@ -309,6 +309,8 @@ def _edges(centres: Array) -> Array:
     if len(centres) == 1:
         return np.array([centres[0] / 2, centres[0] * 2])
     between = np.sqrt(centres[1:]) * np.sqrt(centres[:-1])  # the product itself may overflow
-    first, last = centres[0] * (centres[0] / between[0]), centres[-1] * (centres[-1] / between[-1])
-    tiny = np.finfo(np.float64).tiny  # an axis cannot start at a first cell that has underflowed to 0
-    return np.concatenate([[max(first, tiny)], between, [last]])
+    with beyond_float64():
+        first, last = centres[0] * (centres[0] / between[0]), centres[-1] * (centres[-1] / between[-1])
+    edges = np.concatenate([[first], between, [last]])
+    held = np.finfo(np.float64)
+    return np.asarray(np.clip(edges, held.tiny, held.max))  # a logarithmic axis has no 0 and no infinity

@@ -468,3 +468,52 @@ def test_other_parameters():
         DescentPathDisplay.from_estimator(
             GradientDescentRegressor(fit_intercept=False), plain, Y, features=("intercept", 0)
         )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Numbers that float64 or int64 barely hold, or not
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def drawn(axes):
+    """Draw, as savefig does; a warning is an error here."""
+    axes.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("max_iter", [10**18, 2**63, 10**20, 10**60, 10**400])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_curve_has_any_number_of_steps(max_iter, early_stopping):
+    model = GradientDescentRegressor(0.1, max_iter=max_iter, early_stopping=early_stopping, random_state=0)
+    display = LossCurveDisplay.from_estimator(model.fit(X, Y), ax=plt.figure().subplots())
+    place = display.lines_[0].get_xdata()[-1]
+    assert place == (model.loss_curve_iterations_[-1] if place < 1e300 else 1e300)
+    assert display.lines_[0].get_ydata()[-1] == model.loss_curve_[-1]
+    drawn(display.ax_)
+
+
+def test_a_curve_of_nearly_collinear_features_is_drawn():
+    x = np.random.default_rng(0).standard_normal(30)
+    near = np.column_stack([x, x + 1e-10 * np.random.default_rng(1).standard_normal(30)])
+    model = GradientDescentRegressor().fit(near, x)
+    assert model.n_iter_ > 2**63
+    drawn(LossCurveDisplay.from_estimator(model, ax=plt.figure().subplots()).ax_)
+
+
+@pytest.mark.parametrize("max_iters", [[3, 2**63], [10**30, 10**31], [5, 10**400]])
+@pytest.mark.parametrize("rates", [[0.01, 0.1], [1e-320, 0.1], [1e-3, 1e200]])
+def test_a_map_has_any_rates_and_numbers_of_steps(rates, max_iters):
+    search = GradientDescentRegressorCV(rates, max_iters=max_iters).fit(X, Y)
+    display = LearningRateDisplay.from_estimator(search, ax=plt.figure().subplots())
+    assert display.best_.get_xdata()[0] == search.learning_rate_
+    drawn(display.ax_)
+
+
+@pytest.mark.parametrize("exponent", [500, 532, 900, -500, -900])
+def test_pictures_beyond_float64_are_refused_in_words(exponent):
+    target = np.ldexp(Y.to_numpy(), exponent)
+    search = GradientDescentRegressorCV([0.01, 0.1], max_iters=[3, 9]).fit(X, target)
+    if exponent > 512:
+        with pytest.raises(ValueError, match=r"no finite error to draw.*divide y by a constant"):
+            LearningRateDisplay.from_estimator(search, ax=plt.figure().subplots())
+    with pytest.raises(ValueError, match=r"cannot draw J.*Multiply X or y by a constant"):
+        DescentPathDisplay.from_estimator(GradientDescentRegressor(), X, target, ax=plt.figure().subplots())
