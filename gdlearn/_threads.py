@@ -8,7 +8,7 @@ from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import copy_context
 from functools import cache
-from threading import Lock, Thread, get_ident
+from threading import RLock, Thread, get_ident
 from typing import Any, ParamSpec, TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -52,10 +52,10 @@ def _set(library: Any, n_threads: int) -> None:
 class _Limit:
     """A library held to one thread: the number to go back to, and by whom it is held (from which thread)."""
 
-    def __init__(self, library: Any) -> None:
+    def __init__(self, library: Any, holder: object) -> None:
         self.library = library
         self.before = library.num_threads
-        self.holders: dict[object, int] = {}
+        self.holders = {holder: get_ident()}
         if self.before != 1:
             _set(library, 1)
 
@@ -66,7 +66,8 @@ class _Limit:
 
 
 # The number of threads is the process's and not ours, so who holds it must be known to the whole process too.
-_lock = Lock()
+# A lock that its own thread may take once more, for the collector of garbage may end a `with` inside another.
+_lock = RLock()
 _limits: dict[tuple[int, int | None], _Limit] = {}
 
 
@@ -82,9 +83,11 @@ def one_blas_thread() -> Iterator[None]:
     try:
         with _lock:
             for key, library in zip(keys, _libraries(), strict=True):
-                if key not in _limits:
-                    _limits[key] = _Limit(library)
-                _limits[key].holders[holder] = get_ident()
+                limit = _limits.get(key)
+                if limit is None:
+                    _limits[key] = _Limit(library, holder)
+                else:
+                    limit.holders[holder] = get_ident()
         yield
     finally:
         with _lock:
@@ -116,7 +119,7 @@ def n_threads_allowed() -> int:
 def _after_fork() -> None:
     """In a child process only the thread that forked lives on: what others held is released."""
     global _lock
-    _lock = Lock()
+    _lock = RLock()
     for key, limit in list(_limits.items()):
         _drop(key, *(holder for holder, thread in limit.holders.items() if thread != get_ident()))
 

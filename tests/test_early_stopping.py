@@ -217,6 +217,16 @@ def test_an_endless_patience_takes_few_evaluations_and_little_memory(monkeypatch
     assert least <= min(model.validation_loss_curve_[1:]) * (1 + 1e-12)
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_patience_and_steps_beyond_float64(momentum):
+    X, y = noisy(100, 5)
+    options = {"momentum": momentum, "early_stopping": True, "random_state": 0}
+    model = GradientDescentRegressor(0.01, max_iter=10**400, n_iter_no_change=10**350, **options).fit(X, y)
+    least = GradientDescentRegressor(0.01, n_iter_no_change=10**6, **options).fit(X, y)
+    assert model.n_iter_ == least.n_iter_
+    assert model.loss_curve_iterations_[-1] == model.n_iter_ + 10**350
+
+
 def test_where_the_error_never_rises_it_descends_to_the_limit():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(2_000, 3))
