@@ -7,6 +7,7 @@ number smaller, a number of steps only if so many are enough, a tolerance only i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ._blocks import EPS, Array, beyond_float64, in_units
 from ._descent import Descent
 from ._first_step import first_step
+from ._moments import Moments
 from ._problem import MomentProblem, Problem
 from ._recurrence import FAR, Recurrence
 from ._scaling import ScalingName
@@ -314,8 +316,12 @@ def _in_steps(n_steps: int | None, before: str = " (") -> str:
 
 def warn_if_unresolved(problem: MomentProblem) -> None:
     """Warn where moments alone, without the rows and without a root, are too coarse for the features."""
-    modes = problem.finder.modes
-    if problem.rows is not None or problem.moments.root is not None or not modes.is_lossy:
+    moments = problem.moments
+    if problem.rows is not None or moments.root is not None or not problem.finder.modes.is_lossy:
+        return
+    varying = _varying(moments, problem.fit_intercept)
+    modes = MomentProblem.of(varying, None, problem.name, problem.fit_intercept).finder.modes
+    if not modes.is_lossy:
         return
     warn(
         "Features are so nearly collinear that second moments hold few or no digits of some of them",
@@ -324,6 +330,25 @@ def warn_if_unresolved(problem: MomentProblem) -> None:
             "features are fitted right, nearly collinear ones may not be. Make the moments with "
             "Moments.from_data(..., root=True), or fit the rows themselves."
         ),
+    )
+
+
+def _varying(moments: Moments, fit_intercept: bool) -> Moments:
+    """Without constant features, which are exactly collinear with the intercept; without one, all but one of them."""
+    d = moments.n_features
+    constant = moments.covariance.diagonal()[:d] == 0
+    if not fit_intercept:
+        constant[np.flatnonzero(constant & (moments.mean[:d] != 0))[:1]] = False
+    kept = np.flatnonzero(np.append(~constant, np.ones(moments.n_targets, dtype=bool)))
+    features = kept[: len(kept) - moments.n_targets]
+    return replace(
+        moments,
+        exponent=moments.exponent[kept],
+        mean=moments.mean[kept],
+        mean_rest=None if moments.mean_rest is None else moments.mean_rest[kept],
+        covariance=moments.covariance[np.ix_(kept, kept)],
+        minimum=None if moments.minimum is None else moments.minimum[features],
+        maximum=None if moments.maximum is None else moments.maximum[features],
     )
 
 

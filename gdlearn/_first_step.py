@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._blocks import EPS, Array
+from ._blocks import EPS, Array, beyond_float64
 from ._descent import LARGEST_FLOAT
 from ._early_stopping import first_in
 from ._recurrence import Recurrence
@@ -55,7 +55,7 @@ def first_step(weight: Array, bound: Array, recurrence: Recurrence, most: int) -
     weight : ndarray of shape (m, t)
     bound : ndarray of shape (t,)
     """
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
+    with beyond_float64():
         if not recurrence.beta:
             return _first_plain_step(weight, bound, recurrence, most)
         moves = weight.any(axis=1)

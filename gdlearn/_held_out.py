@@ -69,16 +69,17 @@ class HeldOutInModes:
             if rounding > RELIABLE * objective.value(point):
                 objective = held_out.on_rows()
         vectors = modes.combine(np.eye(len(gap)))
-        return cls(
-            held_out=held_out,
-            modes=modes,
-            start=start,
-            gap=gap,
-            strong=strong,
-            value=objective.value(point),
-            gradient=modes.coordinates(objective.gradient(point)) * held_out.target_share,
-            hessian=modes.coordinates(held_out.objective.hessian_product(vectors)),
-        )
+        with beyond_float64():
+            return cls(
+                held_out=held_out,
+                modes=modes,
+                start=start,
+                gap=gap,
+                strong=strong,
+                value=objective.value(point),
+                gradient=modes.coordinates(objective.gradient(point)) * held_out.target_share,
+                hessian=modes.coordinates(held_out.objective.hessian_product(vectors)),
+            )
 
     def displacement(self, recurrence: Recurrence, steps: Sequence[int]) -> Array:
         """u at each step, of shape (len(steps), m, t)."""
@@ -90,7 +91,7 @@ class HeldOutInModes:
 
     def errors(self, candidates: Sequence[tuple[Recurrence, Sequence[int]]]) -> Array:
         """v at the steps of each descent, one after another; from the rows where the terms in the modes cancel."""
-        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        with beyond_float64():
             u = np.concatenate([self.displacement(*candidate) for candidate in candidates])
             values = self.value + self._products(u, self.gradient + 0.5 * self._times(self.hessian, u))
             size = np.abs(u)
@@ -99,7 +100,7 @@ class HeldOutInModes:
             if len(lost):
                 done = np.concatenate([recurrence.powers(steps)[1] for recurrence, steps in candidates])[lost]
                 z = done.T[:, :, None] * self.gap[:, None, :]
-                moved = self.modes.combine(z.reshape(len(z), -1)).reshape(-1, *z.shape[1:])
+                moved = self.modes.combine(z.reshape(len(z), -1)).reshape(len(self.start), *z.shape[1:])
                 on_rows = self.held_out.on_rows().errors(self.start[:, None, :] + moved)
                 values[lost] = on_rows @ self.held_out.target_share
         return np.asarray(values)
@@ -107,17 +108,17 @@ class HeldOutInModes:
     def changes(self, recurrence: Recurrence, steps: Sequence[int]) -> Array:
         """v(θ_{k+1}) − v(θ_k) for each k of `steps`."""
         left, done, advance = recurrence.advances(steps)
-        step = advance[:, :, None] * self.gap
-        return self._difference(self._displacement(left, done), step)
+        return self._difference(self._displacement(left, done), advance)
 
     def differences(self, recurrence: Recurrence, start: int, steps: Sequence[int]) -> Array:
         """v(θ_k) − v(θ_start) for each k of `steps`, none of them before `start`."""
-        step = recurrence.falls(start, [k - start for k in steps])[:, :, None] * self.gap
-        return self._difference(self.displacement(recurrence, [start]), step)
+        fall = recurrence.falls(start, [k - start for k in steps])
+        return self._difference(self.displacement(recurrence, [start]), fall)
 
-    def _difference(self, u: Array, step: Array) -> Array:
-        """v(u + step) − v(u)."""
+    def _difference(self, u: Array, fall: Array) -> Array:
+        """v(u + step) − v(u), where the error of each mode falls by so much of what it was at the start."""
         with beyond_float64():
+            step = fall[:, :, None] * self.gap
             return self._products(step, self.gradient + self._times(self.hessian, u + 0.5 * step))
 
     def _times(self, H: Array, u: Array) -> Array:

@@ -129,8 +129,9 @@ class LimitFinder:
         """The limit as the modes have it."""
         modes, best = self.modes, self.scaling
         limit = Limit(best.model(modes.combine(modes.optimum), self.fit_intercept), modes.minimum)
-        same = np.array_equal(best.shift, own.shift) and np.array_equal(best.scale, own.scale)
-        if modes.complete or len(modes.eigenvalues) == 0 or (same and not start.any()):
+        if modes.complete or len(modes.eigenvalues) == 0:
+            return limit
+        if not start.any() and np.array_equal(best.shift, own.shift) and np.array_equal(best.scale, own.scale):
             return limit
         theta = nearest_solution(start, modes, best, own, self.fit_intercept)
         return Limit(own.model(theta, self.fit_intercept), limit.minimum)

@@ -222,11 +222,12 @@ def with_intercept(features: Modes, target_mean: Array) -> Modes:
     vectors = np.zeros((d + 1, m + 1))
     vectors[1:, :place], vectors[1:, place + 1 :] = features.vectors[:, :place], features.vectors[:, place:]
     vectors[0, place] = 1.0
+    optimum = features.optimum
     return replace(
         features,
-        eigenvalues=np.insert(features.eigenvalues, place, 1.0),
+        eigenvalues=np.concatenate([features.eigenvalues[:place], [1.0], features.eigenvalues[place:]]),
         vectors=vectors,
-        optimum=np.insert(features.optimum, place, target_mean, axis=0),
-        doubt=np.insert(features.doubt, place, 0.0),
-        given_up=np.vstack([np.zeros((1, features.given_up.shape[1])), features.given_up]),
+        optimum=np.concatenate([optimum[:place], target_mean[None], optimum[place:]]),
+        doubt=np.concatenate([features.doubt[:place], [0.0], features.doubt[place:]]),
+        given_up=np.concatenate([np.zeros((1, features.given_up.shape[1])), features.given_up]),
     )

@@ -146,7 +146,9 @@ class MomentProblem:
             return self.judged
         moments, d = self.moments, self.moments.n_features
         mean, variance = moments.mean[:d], moments.covariance.diagonal()
-        best = equilibrated(mean, variance[:d], self.scaling, self.fit_intercept)
+        best = self.scaling
+        if not self._is_equilibrated:
+            best = equilibrated(mean, variance[:d], self.scaling, self.fit_intercept)
         if moments.root is None:
             modes = modes_of_matrix(self._quadratic(best), moments.n_samples)
         else:
@@ -173,8 +175,13 @@ class MomentProblem:
         on_rows = row_objective(self.rows, self.scaling, self.fit_intercept)
         return replace(modes, minimum=on_rows.errors(modes.combine(modes.optimum)[:, None])[0])
 
+    @property
+    def _is_equilibrated(self) -> bool:
+        """Whether the coordinates of the descent are those in which the problem is best conditioned."""
+        return self.name == "standard" and self.fit_intercept
+
     def _own_modes(self) -> Modes:
-        if self.name == "standard" and self.fit_intercept:
+        if self._is_equilibrated:
             return self.finder.modes
         if self.moments.root is None and self.judged is None:
             modes = modes_of_matrix(self._quadratic(self.scaling), self.moments.n_samples)
@@ -218,7 +225,10 @@ class MomentProblem:
     def feature_square(self) -> Array:
         """Mean square of each feature in these coordinates."""
         with beyond_float64():
-            square: Array = self.objective.covariance.diagonal() + self.objective.mean**2
+            d, scale = self.moments.n_features, self.scaling.scale
+        mean = self.moments.mean[:d] - self.scaling.shift
+        with beyond_float64():
+            square: Array = self.moments.covariance.diagonal()[:d] / scale**2 + (mean / scale) ** 2
         return square
 
     @property

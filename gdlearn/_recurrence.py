@@ -46,7 +46,7 @@ class Recurrence:
 
     def powers(self, steps: Sequence[int]) -> tuple[Array, Array]:
         """e(k) and 1 − e(k) for each k of `steps`, both of shape (len(steps), m), without cancellation in either."""
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
+        with beyond_float64():
             return self._matrix_powers(steps) if self.beta else self._scalar_powers(steps)
 
     @property
@@ -69,7 +69,7 @@ class Recurrence:
 
     def squares(self, steps: Sequence[int]) -> Array:
         """e(k)² for each k of `steps`, of shape (len(steps), m)."""
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
+        with beyond_float64():
             if self.beta:
                 return np.asarray(self._matrix_powers(steps)[0] ** 2)
             exponent = self._log_power(steps)
@@ -87,7 +87,7 @@ class Recurrence:
 
     def advances(self, steps: Sequence[int]) -> tuple[Array, Array, Array]:
         """e(k), 1 − e(k) and e(k) − e(k + 1) for each k of `steps`, without cancellation in any."""
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
+        with beyond_float64():
             if not self.beta:
                 left, done = self._scalar_powers(steps)
                 return left, done, self.h * left
@@ -96,7 +96,7 @@ class Recurrence:
 
     def falls(self, start: int, spans: Sequence[int]) -> Array:
         """e(start) − e(start + s) for each s of `spans`, of shape (len(spans), m), without cancellation."""
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore"):
+        with beyond_float64():
             if not self.beta:
                 return self._scalar_powers([start])[0] * self._scalar_powers(spans)[1]
             return np.asarray(-_product(self._states(spans, columns=2).change, self._states([start]).whole)[0, 0])

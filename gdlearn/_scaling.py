@@ -57,14 +57,13 @@ class Scaling:
 
     def gradient_norm(self, gradient: Array) -> float:
         """‖∇J‖₂ over all targets, in units of J's square root; beyond float64 it is infinite."""
-        with np.errstate(over="ignore", under="ignore"):
+        with beyond_float64():
             norm = np.linalg.norm(gradient * np.ldexp(1.0, self.target_exponent - self.unit))
             return float(np.ldexp(norm, self.unit))
 
     def loss(self, value: Any) -> Any:
         """J in units of y squared; beyond float64 it is infinite."""
-        with np.errstate(over="ignore", under="ignore"):
-            return np.ldexp(value, 2 * self.unit)
+        return in_units(value, 2 * self.unit)
 
     def model(self, theta: Array, fit_intercept: bool) -> Model:
         """The linear model with parameters theta of shape (p, t); not finite where theta has diverged."""
@@ -74,8 +73,9 @@ class Scaling:
 
     def theta(self, model: Model, fit_intercept: bool) -> Array:
         """The inverse of `model`."""
-        slopes = model.coef * self.scale[:, None]
-        return np.vstack([model.intercept + self.shift @ model.coef, slopes]) if fit_intercept else slopes
+        with beyond_float64():
+            slopes = model.coef * self.scale[:, None]
+            return np.vstack([model.intercept + self.shift @ model.coef, slopes]) if fit_intercept else slopes
 
     def in_original_units(self, model: Model) -> Model:
         """The model of X and y as given."""
@@ -84,25 +84,16 @@ class Scaling:
 
     def from_original_units(self, model: Model) -> Model:
         """The inverse of `in_original_units`."""
-        with np.errstate(over="ignore", under="ignore"):
-            coef = np.ldexp(model.coef, self.exponent[:, None] - self.target_exponent)
-            return Model(coef, np.ldexp(model.intercept, -self.target_exponent))
+        coef = in_units(model.coef, self.exponent[:, None] - self.target_exponent)
+        return Model(coef, in_units(model.intercept, -self.target_exponent))
 
     def of_functional(self, M: Array, other: Scaling, fit_intercept: bool) -> Array:
         """The matrix that takes theta in the coordinates of `other` to what M makes of it in these."""
-        with np.errstate(over="ignore", invalid="ignore"):
+        with beyond_float64():
             if not fit_intercept:
                 return M * (self.scale / other.scale)
             offset = M[:, :1] * ((self.shift - other.shift) / other.scale)
             return np.hstack([M[:, :1], M[:, 1:] * (self.scale / other.scale) + offset])
-
-    def to_coordinates_of(self, other: Scaling, theta: Array, fit_intercept: bool) -> Array:
-        """The same model in the coordinates of another scaling of the same features."""
-        slopes = theta[1:] if fit_intercept else theta
-        there = slopes * (other.scale / self.scale)[:, None]
-        if not fit_intercept:
-            return there
-        return np.vstack([theta[0] + ((other.shift - self.shift) / self.scale) @ slopes, there])
 
 
 def shift_and_scale(

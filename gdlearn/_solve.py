@@ -308,10 +308,11 @@ def _closed_form(
         problem = problem.for_limit()
     closed = plan.closed_form(problem, start)
     descent = run(closed, settings.max_iter)
-    sharper = resolved(problem, plan, start, descent.last.n_steps)
-    if sharper is not problem:
-        problem, closed = sharper, plan.closed_form(sharper, start)
-        descent = run(closed, settings.max_iter)
+    if not (settings.to_limit and held_out is None):
+        sharper = resolved(problem, plan, start, descent.last.n_steps)
+        if sharper is not problem:
+            problem, closed = sharper, plan.closed_form(sharper, start)
+            descent = run(closed, settings.max_iter)
     if observe is not None:
         stopped = first_stop(closed, plan.rate, descent.steps[1:], observe)
         if stopped is not None:

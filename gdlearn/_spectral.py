@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ._blocks import EPS, Array
+from ._blocks import EPS, Array, beyond_float64
 from ._descent import Descent, Observer, Status, recorded_steps
 from ._early_stopping import HeldOut
 from ._first_step import first_step
@@ -53,7 +53,7 @@ class ClosedForm:
         gap: Array = self.modes.optimum - self.modes.coordinates(self.start)
         return gap
 
-    @property
+    @cached_property
     def fit_square(self) -> Array:
         """The weights of e² in what J is above its least, of shape (m, t)."""
         weight: Array = (np.sqrt(self.modes.eigenvalues)[:, None] * self.gap) ** 2
@@ -70,27 +70,27 @@ class ClosedForm:
 
     def has_arrived(self, n_steps: int) -> bool:
         """Whether the fit differs from the limit by less than rounding after so many steps."""
-        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        with beyond_float64():
             left = self.recurrence.squares([n_steps])[0]
             return bool((np.sqrt(left @ self.fit_square) <= EPS * self.target_scale).all())
 
     def values(self, steps: Sequence[int]) -> Array:
         """J after each of these numbers of steps; a sum of positive terms, so nothing cancels."""
-        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        with beyond_float64():
             least = float(self.target_share @ self.modes.minimum)
             return least + self.recurrence.squares(steps) @ (self.fit_square @ self.target_share)
 
     def thetas(self, steps: Sequence[int]) -> Array:
         """The iterates, of shape (p, len(steps), t)."""
-        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        with beyond_float64():
             done = self.recurrence.powers(steps)[1]
             z = done.T[:, :, None] * self.gap[:, None, :]
             moved = self.modes.combine(z.reshape(len(z), -1))
-            return self.start[:, None, :] + moved.reshape(-1, *z.shape[1:])
+            return self.start[:, None, :] + moved.reshape(len(self.start), *z.shape[1:])
 
     def iterate(self, k: int, *, at_limit: bool = False) -> Iterate:
         """Iterate k; its gradient is in the coordinates of the modes, where its norm is the same."""
-        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        with beyond_float64():
             left = self.recurrence.powers([k])[0][0]
             gradient = -2.0 * self.modes.eigenvalues[:, None] * self.gap * left[:, None]
             if at_limit or self.has_arrived(k):

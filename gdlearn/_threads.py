@@ -19,8 +19,14 @@ T = TypeVar("T")
 FEW_ELEMENTS = 2**20
 """Elements of an X whose products are done before threads have met: 8 MB, about what caches hold."""
 
+TOO_FEW_ELEMENTS = 2**13
+"""Elements of an X for whose products BLAS wakes no other thread."""
+
 SMALL_SIDE = 512
 """Side below which one thread factorises a matrix about as soon as several do, and much sooner where cores are busy."""
+
+ALONE = 32
+"""Side up to which BLAS takes one thread by itself."""
 
 LONG_SIDE = 256
 """Side from which a factorisation may last longer than anybody who has pressed Ctrl-C should wait (tens of ms)."""
@@ -134,7 +140,8 @@ def blas_for(n: int, p: int) -> AbstractContextManager[None]:
     The threads of BLAS wait for each other by spinning: what takes one of them a tenth of a millisecond takes two a
     time slice of the system, 10 ms and more, where another process keeps a core busy.
     """
-    return one_blas_thread() if n * p <= FEW_ELEMENTS and min(n, p) < SMALL_SIDE else nullcontext()
+    alone = n * p <= TOO_FEW_ELEMENTS and p <= ALONE  # BLAS takes one thread by itself
+    return one_blas_thread() if not alone and n * p <= FEW_ELEMENTS and min(n, p) < SMALL_SIDE else nullcontext()
 
 
 def factorised(function: Callable[..., T], A: Any, **options: Any) -> T:
@@ -148,7 +155,7 @@ def factorised(function: Callable[..., T], A: Any, **options: Any) -> T:
     array([1., 3.])
     """
     side = min(A.shape)
-    with one_blas_thread() if side < SMALL_SIDE else nullcontext():
+    with one_blas_thread() if ALONE < side < SMALL_SIDE else nullcontext():
         return function(A, **options) if side < LONG_SIDE else interruptible(function, A, **options)
 
 

@@ -91,7 +91,7 @@ class Columns:
     @property
     def feature_square(self) -> Array:
         """Mean square of each feature in scaled coordinates."""
-        with np.errstate(over="ignore"):
+        with beyond_float64():
             square: Array = (self.variance + (self.mean - self.scaling.shift) ** 2) / self.scaling.scale**2
         return square
 

@@ -309,7 +309,7 @@ def _features(case: Case, vectors: Array) -> dict[str, list[Any]]:
         "feature": [INTERCEPT] * problem.fit_intercept + case.names,
         "scale": np.sqrt(square).tolist(),
         "original_scale": _with_intercept(problem, original).tolist(),
-        "partial": partial(np.ldexp(gradient, chart.target_exponent), axis=1).tolist(),
+        "partial": partial(in_units(gradient, chart.target_exponent), axis=1).tolist(),
         "curvature": (2.0 * square).tolist(),
         "share": shares(modes.eigenvalues, vectors, square).tolist(),
     }
