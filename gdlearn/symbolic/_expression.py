@@ -90,10 +90,10 @@ def _writes_out(node: Node, children: list[Any]) -> str | None:
     if node.is_rounded or not (node.kind == "power" or is_exp):
         return None
     base, exponent = (sympy.E, children[0]) if is_exp else children
-    typed = None if is_exp else node.children[0].value
-    is_not_positive = typed <= 0 if typed is not None else base.is_Rational and base <= 0  # x - x is 0 by SymPy's count
-    if is_not_positive and exponent.free_symbols:
-        return "A constant that is not positive has no power with a variable exponent"
+    if exponent.free_symbols and base.is_number:
+        typed = None if is_exp else node.children[0].value
+        if (float(base) if typed is None else typed) <= 0:  # of x - x SymPy finds that it is 0, the parser does not
+            return "A constant that is not positive has no power with a variable exponent"
     for term in sympy.Add.make_args(exponent):
         number, rest = term.as_coeff_Mul()
         logs = rest.atoms(sympy.log)

@@ -52,7 +52,9 @@ class log10(sympy.Function):  # type: ignore[misc] # noqa: N801
 
     @classmethod
     def eval(cls, x: Any) -> Any:
-        """Powers of ten have whole logarithms."""
+        """Powers of ten have whole logarithms, and 0 has none."""
+        if x.is_zero:
+            return sympy.zoo
         exponent = sympy.log(x, 10) if x.is_Rational and x.is_positive else None
         return exponent if exponent is not None and exponent.is_Integer else None
 

@@ -42,8 +42,10 @@ def no_hang(seconds=30):
         signal.signal(signal.SIGPROF, before)
 
 
-numbers = st.sampled_from(["2", "3", "0.5", "1.25", "7", "1e-1", "2.5e0", "10", ".75", "pi", "e"])
 NAMES = ["x", "y", "lambda", "E", "beta", "x_1"]
+rng = random.Random(0)
+SOME_POINTS = [{name: mpmath.mpf(rng.uniform(-3, 3)) for name in NAMES} for _ in range(30)]
+numbers = st.sampled_from(["2", "3", "0.5", "1.25", "7", "1e-1", "2.5e0", "10", ".75", "pi", "e"])
 names = st.sampled_from(NAMES)
 functions = st.sampled_from(sorted(set(FUNCTIONS) - {"min", "max"}))
 several = st.sampled_from(["min", "max"])
@@ -124,6 +126,8 @@ APPLY = {
     "max": max,
     "min": min,
 }
+LARGEST = mpmath.mpf(10) ** 1000
+"""A text with larger values is no example: mpmath would write out the exponents of a tower of powers."""
 HAVE_POLES = ("tan", "cot", "sec", "csc")
 NEVER_CANCEL = (ast.USub, ast.Mult, ast.Div, ast.Pow, "exp", "sech", "csch")
 
@@ -153,9 +157,12 @@ def by_mpmath(node, point, finish=rounded):
         result = applied(head(node), values)
     except (ZeroDivisionError, ValueError):
         return None
+    if not mpmath.isfinite(result) or mpmath.im(result) != 0:
+        return None
+    if abs(result) > LARGEST:
+        return reject()
     size = max(map(abs, values))
-    is_pole = head(node) in HAVE_POLES and abs(result) * size > 1e25  # cot(pi), for pi is not met to the last digit
-    if is_pole or not mpmath.isfinite(result) or mpmath.im(result) != 0:
+    if head(node) in HAVE_POLES and abs(result) * size > 1e25:  # cot(pi), for pi is not met to the last digit
         return None
     return finish(result, 0 if head(node) in NEVER_CANCEL else size)
 
@@ -227,7 +234,9 @@ def constants(text, finish):
         if is_constant(part):
             yield by_mpmath(part, {}, finish)
         of_product = [(sign, by_mpmath(factor, {}, finish)) for sign, factor in factors(part) if is_constant(factor)]
-        if all(number for _, number in of_product):
+        if (ast.Div, 0) in of_product:
+            yield None
+        elif all(number for _, number in of_product):
             yield from accumulate((n if sign is ast.Mult else 1 / n for sign, n in of_product), operator.mul)
 
 
@@ -239,26 +248,22 @@ def has_a_product_without_sign_after_a_slash_or_power(text):
     return bool(re.search(r"(/|\*\*|\^)2\(", text.replace(" ", "")))
 
 
-def some_points(text):
-    rng = random.Random(text)
-    return [{name: mpmath.mpf(rng.uniform(-3, 3)) for name in NAMES} for _ in range(30)]
-
-
 def has_a_constant_not_positive_to_a_variable_power(text):
     powers = [node for node in all_parts(syntax(text)) if inner(node) and head(node) == ast.Pow]
     bases = [power.left for power in powers if not is_constant(power.right)]
 
-    def has_one(finish):
-        values = [{by_mpmath(base, point, finish) for point in some_points(text)} for base in bases]
-        return any(len(found) == 1 and None not in found and max(found) <= 0 for found in values)
+    def is_one(base, finish):
+        values = [by_mpmath(base, point, finish) for point in SOME_POINTS]
+        found = [value for value in values if value is not None]
+        return found and max(found) <= 0 and max(found) - min(found) <= 1e-20 * abs(max(found))
 
-    return any(in_each_arithmetic(has_one))
+    return any(in_each_arithmetic(lambda finish: any(is_one(base, finish) for base in bases)))
 
 
 def has_a_part_without_value_anywhere(text):
     with mpmath.workdps(40):
-        parts, points = all_parts(syntax(text)), some_points(text)
-        return any(all(by_mpmath(part, point, exact) is None for point in points) for part in parts)
+        parts = all_parts(syntax(text))
+        return any(all(by_mpmath(part, point, exact) is None for point in SOME_POINTS) for part in parts)
 
 
 def digits(node):
@@ -268,8 +273,8 @@ def digits(node):
     of_all = sum(digits(part) for part in inner(node))
     if head(node) not in (ast.Pow, "exp"):
         return of_all
-    exponents = [by_mpmath(part, {}) for part in all_parts(inner(node)[-1]) if is_constant(part)]
-    return of_all * max([1, *map(abs, exponents)])
+    exponents = [by_mpmath(part, SOME_POINTS[0]) for part in all_parts(inner(node)[-1])]
+    return of_all * max([1, *(abs(exponent) for exponent in exponents if exponent is not None)])
 
 
 def is_long(text):
