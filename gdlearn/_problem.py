@@ -137,7 +137,7 @@ class MomentProblem:
         scaling = Scaling(shift, scale, moments.exponent[:d], moments.exponent[d:])
         problem = cls(moments, rows, name, scaling, fit_intercept)
         refuse_overflow(np.append(problem.feature_square, problem.curvature))
-        return problem._rooted if problem.modes.is_lossy else problem
+        return problem._sharpest if problem.modes.is_lossy else problem
 
     @cached_property
     def finder(self) -> LimitFinder:
@@ -253,29 +253,36 @@ class MomentProblem:
 
     def sharper(self, amplification: float) -> MomentProblem:
         """With moments from a QR of the rows."""
-        return self if amplification * EPS < TOO_LOSSY else self._rooted
+        return self if amplification * EPS < TOO_LOSSY else self._sharpest
 
     def for_limit(self) -> MomentProblem:
         """The same where the limit calls for it, without the directions that do not lower J."""
-        return self._for_limit
+        return self._for_limit or self
 
     @cached_property
-    def _for_limit(self) -> MomentProblem:
+    def _for_limit(self) -> MomentProblem | None:
+        """None stands for the problem itself, which would otherwise hold itself in memory."""
         if self.judged is not None:
-            return self
-        problem = self._rooted if self.finder.modes.is_lossy else self
+            return None
+        problem = self._sharpest if self.finder.modes.is_lossy else self
         judged = problem.finder.judged()
-        return problem if judged is problem.finder else replace(problem, judged=judged)
+        if judged is not problem.finder:
+            return replace(problem, judged=judged)
+        return None if problem is self else problem
 
     @property
     def given_up(self) -> NDArray[np.intp]:
         """The features of the directions that were given up."""
         return features_of(self.finder.modes.given_up, self.fit_intercept)
 
+    @property
+    def _sharpest(self) -> MomentProblem:
+        """With modes from the root, where the rows are at hand."""
+        return self if self.rows is None or self.moments.root is not None else self._rooted
+
     @cached_property
     def _rooted(self) -> MomentProblem:
-        if self.rows is None or self.moments.root is not None:
-            return self
+        assert self.rows is not None
         return replace(self, moments=with_root(self.moments, self.rows))
 
     def limit(self, start: Array) -> tuple[Array, Limit]:
@@ -312,7 +319,7 @@ class WideProblem:
         refuse_overflow(columns.feature_square)
         modes = KernelModes.of(columns)
         problem = cls(columns, modes)
-        return problem._rooted if modes.is_lossy else problem
+        return problem._sharpest if modes.is_lossy else problem
 
     @property
     def scaling(self) -> Scaling:
@@ -381,26 +388,31 @@ class WideProblem:
 
     def sharper(self, amplification: float) -> WideProblem:
         """With modes from a factorisation of the rows."""
-        return self if amplification * EPS < TOO_LOSSY else self._rooted
+        return self if amplification * EPS < TOO_LOSSY else self._sharpest
 
     def for_limit(self) -> WideProblem:
         """The same where the limit calls for it, without the directions that do not lower J."""
-        return self._for_limit
+        return self._for_limit or self
 
     @cached_property
-    def _for_limit(self) -> WideProblem:
+    def _for_limit(self) -> WideProblem | None:
+        """None stands for the problem itself."""
         if self.judged:
-            return self
-        problem = self._rooted if self.modes.is_lossy else self
-        if problem.finder is None:
-            return problem
-        judged = problem.finder.judged()
-        return problem if judged is problem.finder else replace(problem._found_by(judged), judged=True)
+            return None
+        problem = self._sharpest if self.modes.is_lossy else self
+        if problem.finder is not None:
+            judged = problem.finder.judged()
+            if judged is not problem.finder:
+                return replace(problem._found_by(judged), judged=True)
+        return None if problem is self else problem
+
+    @property
+    def _sharpest(self) -> WideProblem:
+        """With modes from a factorisation of the rows."""
+        return self if self.from_root else self._rooted
 
     @cached_property
     def _rooted(self) -> WideProblem:
-        if self.from_root:
-            return self
         columns = self.columns
         d = columns.rows.n_features
         if len(columns.y) * d > LARGEST_FACTOR:
