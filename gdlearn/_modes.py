@@ -168,10 +168,11 @@ def modes_of_matrix(quadratic: Quadratic, n_samples: int) -> Modes:
     noise = EPS * (8 * max(len(A), 4) + 2 * np.sqrt(n_samples))
     zero = A.diagonal() == 0
     largest = float(eigenvalues[0]) if len(eigenvalues) else 0.0
-    held = eigenvalues > noise * largest
+    held = slice(0, int(np.count_nonzero(eigenvalues > noise * largest)))
     possible = min(len(A) - int(np.count_nonzero(zero)), n_samples - int(quadratic.fit_intercept and centred))
     values, V = eigenvalues[held], np.ascontiguousarray(vectors[:, held])
-    V[zero] = 0.0  # a constant feature: no rounding may move its coefficient
+    if zero.any():
+        V[zero] = 0.0  # a constant feature: no rounding may move its coefficient
     projection = V.T @ b
     optimum = projection / values[:, None]
     smallest = max(float(eigenvalues[-1]) / largest, 0.0) if largest > 0 else 1.0

@@ -198,7 +198,7 @@ class MomentProblem:
         """J."""
         return replace(self._quadratic(self.scaling), modes=self.modes)
 
-    @property
+    @cached_property
     def target_scale(self) -> Array:
         """Root mean square of each target."""
         d = self.moments.n_features

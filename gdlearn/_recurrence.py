@@ -49,7 +49,7 @@ class Recurrence:
         with beyond_float64():
             return self._matrix_powers(steps) if self.beta else self._scalar_powers(steps)
 
-    @property
+    @cached_property
     def log_rho(self) -> Array:
         """log|1 − h|; by log1p where h is small."""
         gentle = self.h <= 1.0
@@ -80,7 +80,7 @@ class Recurrence:
         """log|ρ^k|, of shape (len(steps), m)."""
         k, excess = _as_floats(steps)
         exponent: Array = k[:, None] * self.log_rho
-        if excess.any():
+        if excess is not None:
             exponent = np.ldexp(exponent, excess[:, None])
         exponent[k == 0] = 0.0  # also for a mode that is done in one step, log ρ = −∞
         return exponent
@@ -199,10 +199,10 @@ class Recurrence:
         return int(min(np.log(EPS) / np.log(radius), LONGEST_OSCILLATION)) if radius < 1 else LONGEST_OSCILLATION
 
 
-def _as_floats(steps: Sequence[int]) -> tuple[Array, NDArray[np.int64]]:
+def _as_floats(steps: Sequence[int]) -> tuple[Array, NDArray[np.int64] | None]:
     """Numbers of steps as k·2**excess, for they may be beyond float64 where their product with log ρ is not."""
     if max(steps, default=0) <= LARGEST_FLOAT:
-        return np.array(steps, dtype=np.float64), np.zeros(len(steps), dtype=np.int64)
+        return np.array(steps, dtype=np.float64), None
     excess = [max(step.bit_length() - 1000, 0) for step in steps]
     k = [step >> bits for step, bits in zip(steps, excess, strict=True)]
     return np.array(k, dtype=np.float64), np.array(excess)

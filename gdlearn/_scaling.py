@@ -8,6 +8,7 @@ undone on the coefficients.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -44,12 +45,17 @@ class Scaling:
     exponent: Exponents
     target_exponent: Exponents
 
-    @property
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether X and y are measured in their own units, as nearly always."""
+        return not (self.exponent.any() or self.target_exponent.any())
+
+    @cached_property
     def unit(self) -> int:
         """J, which sums over the targets, is measured in units of 2**(2·unit)."""
         return int(self.target_exponent.max())
 
-    @property
+    @cached_property
     def target_share(self) -> Array:
         """What the mean squared error of each target, in the target's units, comes to in units of J."""
         share: Array = np.ldexp(1.0, 2 * (self.target_exponent - self.unit))
@@ -63,7 +69,7 @@ class Scaling:
 
     def loss(self, value: Any) -> Any:
         """J in units of y squared; beyond float64 it is infinite."""
-        return in_units(value, 2 * self.unit)
+        return np.asarray(value) if self.is_plain else in_units(value, 2 * self.unit)
 
     def model(self, theta: Array, fit_intercept: bool) -> Model:
         """The linear model with parameters theta of shape (p, t); not finite where theta has diverged."""
@@ -79,6 +85,8 @@ class Scaling:
 
     def in_original_units(self, model: Model) -> Model:
         """The model of X and y as given."""
+        if self.is_plain:
+            return model
         coef = in_units(model.coef, self.target_exponent - self.exponent[:, None])
         return Model(coef, in_units(model.intercept, self.target_exponent))
 
