@@ -348,7 +348,7 @@ class GradientDescentRegressor(DescendedModel):
         points = [start] + [start + spread * random.standard_normal(start.shape) for _ in range(2)]
         checks = [check_gradient(objective.value, problem.objective.gradient, point) for point in points]
         worst = max(checks, key=lambda check: check.relative_error - check.tolerance)
-        if not worst.passed:
+        if worst.passed is False:
             raise GradientCheckError(
                 f"The gradient check failed: error {worst.relative_error:.3g}, tolerance {worst.tolerance:.3g}."
                 f" Worst at coordinate {worst.worst_coordinate} of theta: analytic {worst.analytic:.6g}, finite "

@@ -29,6 +29,7 @@ ORDER = [
     "_spectral",
     "_problem",
     "_solve",
+    "_finite_differences",
     "_gradient_check",
     "_path",
     "_observers",
