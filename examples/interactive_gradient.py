@@ -216,7 +216,7 @@ def at_point(f, theta):
 | value | {f(theta):.8g} |
 | gradient | {numbers(f.gradient_at(theta))} |
 | steepest ascent | along {numbers(direction)}, at the rate {slope:.6g} |
-| finite differences | {"agree" if check.passed else "**differ**"}: relative error {check.relative_error:.1e} |
+| finite differences | {check.in_words(f"∂f/∂{f.variables[check.worst_coordinate]}")} |
 """)
 
 

@@ -142,8 +142,7 @@ def _numbers(f: SymbolicFunction, assignments: Sequence[str]) -> Iterator[str]:
         yield f"df/d{name} = {partial:.10g}"
     along = f"along ({', '.join(f'{part:.4f}' for part in direction)})" if rate > 0 else "in no direction"
     yield f"steepest ascent: {along}, at a rate of {rate:.10g}"
-    found = "agree" if check.passed else "DISAGREE"
-    yield f"finite differences {found}: relative error {check.relative_error:.1e}, {check.tolerance:.1e} allowed"
+    yield f"finite differences {check.in_words(f'df/d{f.variables[check.worst_coordinate]}')}"
 
 
 def _point(f: SymbolicFunction, assignments: Sequence[str]) -> dict[str, Any]:

@@ -34,6 +34,7 @@ ORDER = [
     "_problem",
     "_advice",
     "_solve",
+    "_finite_differences",
     "_gradient_check",
     "_path",
     "_observers",

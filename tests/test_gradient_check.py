@@ -1,6 +1,9 @@
 """The gradient check passes what is right and fails what is wrong, at every scale of the data."""
 
 import dataclasses
+import math
+import re
+import warnings
 
 import numpy as np
 import pytest
@@ -139,6 +142,8 @@ def test_what_cannot_be_checked_is_refused():
         check_gradient(np.sum, lambda v: np.ones(3), np.zeros(2))
     with pytest.raises(ValueError, match="finite"):
         check_gradient(lambda v: np.nan, np.ones_like, np.zeros(2))
+    with pytest.raises(ValueError, match=r"value returned shape \(2,\): it must be one number"):
+        check_gradient(lambda v: v, np.ones_like, np.zeros(2))
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -274,6 +279,93 @@ def test_differences_stay_where_the_function_is_defined():
         return np.array([0.5 / np.sqrt(v[0]), -1 / (1 - v[1])])
 
     for theta in ([1e-8, 0.999999], [1e200, -1e100], [1.0, 0.0]):
-        assert check_gradient(f, g, theta).passed
+        found = check_gradient(f, g, theta)
+        if theta[0] == 1e200:  # beside 1e100, log(1e100) is lost; its partial of 1e-100 cannot be seen
+            assert found.passed is None
+            assert found.worst_coordinate == 1
+        else:
+            assert found.passed
         assert not check_gradient(f, lambda v: g(v) * [1.001, 1], theta).passed
         assert not check_gradient(f, lambda v: np.append(g(v)[0], 1.0), theta).passed
+
+
+def test_beyond_its_domain_a_function_may_raise():
+    found = check_gradient(lambda v: math.log(v[0]) + math.exp(v[0]), lambda v: 1 / v + np.exp(v), [1e-3])
+    assert found.passed
+    with pytest.raises(ValueError, match=r"math domain error|positive"):  # at theta itself it may not
+        check_gradient(lambda v: math.log(v[0]), lambda v: 1 / v, [-1.0])
+
+
+def test_nothing_is_changed_and_no_warning_leaks():
+    theta = np.array([0.5, 1000.0])
+
+    def f(v):
+        warnings.warn("a step too far", RuntimeWarning, stacklevel=2)
+        result = np.log(v[0]) + 1 / (1 + np.exp(v[1]))  # overflows
+        v[:] = 0.0
+        return result
+
+    def g(v):
+        partials = np.array([1 / v[0], -np.exp(v[1]) / (1 + np.exp(v[1])) ** 2])
+        v[:] = 0.0
+        return np.where(np.isnan(partials), 0.0, partials)
+
+    found = check_gradient(f, g, theta)
+    assert found.passed
+    assert theta.tolist() == [0.5, 1000.0]
+
+
+@pytest.mark.parametrize(
+    ("f", "right", "theta"),
+    [
+        (lambda v: v[0], [1.0, 0.0], [2.0, 3.0]),
+        (lambda v: 1e6 * v[0] + 0 * v[1], [1e6, 0.0], [2.0, 3.0]),
+        (lambda v: (v[0] - 1) ** 2 + (v[1] + 3) ** 4 - 5, [0.0, 0.0], [1.0, -3.0]),
+        (lambda v: np.cos(v[0]) * np.cosh(v[1]), [0.0, 0.0], [0.0, 0.0]),
+        (lambda v: max(v[0], 0.0) + max(v[1], 0.0) ** 2, [0.0, 0.0], [-1.0, -0.5]),
+        (lambda v: np.float32(np.sin(np.float32(v[0]))), [np.cos(0.5), 0.0], [0.5, 3.0]),
+        (lambda v: (v[0] + 1) ** 2 - v[0] ** 2 - 2 * v[0] + v[1], [0.0, 1.0], [1.3, 0.4]),
+    ],
+)
+def test_a_partial_of_zero_passes_where_f_is_level(f, right, theta):
+    found = check_gradient(f, lambda v: np.array(right), theta)
+    assert found.passed is True, found
+    for i in range(2):
+        wrong = np.array(right)
+        wrong[i] += 1e-3 * (abs(right[i]) + 1.0)
+        assert check_gradient(f, lambda v, wrong=wrong: wrong, theta).passed is False
+
+
+@pytest.mark.parametrize("partial", [1.0, -1.0, 0.0, 2.0])
+@pytest.mark.parametrize("height", [1e-3, 1.0, 1e6])
+def test_no_gradient_passes_where_f_has_none(height, partial):
+    def jump(v):
+        return v[0] + height * (v[0] > 0.3)
+
+    def kink(v):
+        return v[0] + height * abs(v[0] - 0.3)
+
+    for f in (jump, kink):
+        assert check_gradient(f, lambda v: np.full(1, partial), [0.3]).passed is not True
+
+
+def test_a_jump_next_to_theta_is_seen_as_one():
+    for away in (1e-2, 1e-4, 1e-6):
+
+        def f(v, away=away):
+            return np.sin(v[0]) + 3.0 * (v[0] > 0.3 + away)
+
+        assert check_gradient(f, np.cos, [0.3]).passed is True
+        assert check_gradient(f, lambda v: 1.001 * np.cos(v), [0.3]).passed is False
+
+
+def test_the_verdict_in_words():
+    def in_words(f, partial, theta):
+        return check_gradient(f, lambda v: np.full(1, partial), theta).in_words("df/dx")
+
+    assert in_words(lambda v: v[0] ** 2, 2.0, [1.0]).startswith("agree: relative error ")
+    assert in_words(lambda v: v[0] ** 2, 3.0, [1.0]) == "DISAGREE with df/dx: relative error 3.3e-01, 1.6e-07 allowed"
+    sigmoid = in_words(lambda v: 1 / (1 + np.exp(-v[0])), np.exp(-40.0), [40.0])
+    assert re.fullmatch(r"cannot measure df/dx here: rounding or noise in f moves them by \d\.\de\+\d\d of it", sigmoid)
+    assert in_words(np.sign, 1.0, [0.0]) == "cannot measure df/dx here: they settle over no step"
+    assert "partial 0" in check_gradient(lambda v: v[0] ** 2, lambda v: 3 * v, [1.0]).in_words()

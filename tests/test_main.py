@@ -145,3 +145,9 @@ def test_without_sympy_the_extra_is_named():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == 'python -m gdlearn: gdlearn.symbolic needs SymPy: pip install "gdlearn[symbolic]"\n'
+
+
+def test_what_finite_differences_cannot_measure_is_said(capsys):
+    main(["1/(1 + exp(-x)) + y^2", "--at", "x=40", "y=3"])
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("finite differences cannot measure df/dx here: rounding or noise in f moves them by ")

@@ -214,6 +214,20 @@ class SymbolicFunction(Descendable):
         """The symbolic gradient against finite differences at one point: see `gdlearn.check_gradient`.
 
         The differences are those of the smooth piece on which theta lies: beyond its kink |u| goes on as u, or −u.
+
+        Returns
+        -------
+        GradientCheck
+            ``passed`` is True, False, or None where finite differences cannot measure a partial, such as next to a
+            removable singularity, where f has few digits left; ``in_words()`` says which and why.
+
+        Examples
+        --------
+        >>> from gdlearn.symbolic import SymbolicFunction
+        >>> print(SymbolicFunction("1/(1 + exp(-x))").check([2.0]).passed)
+        True
+        >>> print(SymbolicFunction("1/(1 + exp(-x))").check([40.0]).passed)
+        None
         """
         point = one_point(OWNER, "theta", self.variables, theta)
         piece = self._value_program.smooth_piece(point.tolist())

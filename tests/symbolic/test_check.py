@@ -97,5 +97,39 @@ lattice = st.sampled_from([0.0, 1.0, -1.0, 2.0, -2.0, 0.5])
 def test_any_function_at_any_point(text, theta):
     f = function(text, ["x", "y"])
     value, right, wrong = right_and_wrong(f, np.array(theta))
-    assert check_gradient(value, lambda _: right, theta).passed
-    assert not any(check_gradient(value, lambda _, mistake=mistake: mistake, theta).passed for mistake in wrong[1:])
+    found = check_gradient(value, lambda _: right, theta)
+    assert found.passed is not False, found
+    for mistake in wrong[1:]:
+        verdict = check_gradient(value, lambda _, mistake=mistake: mistake, theta).passed
+        assert verdict is False if found.passed else verdict is not True, mistake
+
+
+CANCELLING = [
+    *(("1 - cos(x)", x) for x in (1e-5, 1e-4, 1e-2)),
+    *(("cosh(x) - 1", x) for x in (1e-6, 1e-3)),
+    *(("(x**2 - 1)/(x - 1)", x) for x in (1.05, 1.0001, 0.999)),
+    *(("ln(1 + exp(x))", x) for x in (-10.0, -20.0, 3.0)),
+    *(("1/(1 + exp(-x))", x) for x in (-40.0, 0.0, 10.0)),
+    *(("sqrt(x + 1) - sqrt(x)", x) for x in (1e2, 1e4)),
+    *(("ln(x) + ln(100*x)", x) for x in (0.1, 0.10001)),
+]
+
+
+@pytest.mark.parametrize(("text", "x"), CANCELLING)
+def test_a_difference_of_large_parts_is_judged_by_their_noise(text, x):
+    f = SymbolicFunction(text)
+    right = f.gradient_at([x])
+    piece = f._value_program.smooth_piece([x])
+    assert f.check([x]).passed is True
+    for factor in (-1.0, 0.0, 0.5, 1.1, 1.002):
+        found = check_gradient(lambda t: piece(list(t))[0], lambda _, factor=factor: factor * right, [x])
+        assert found.passed is False, (factor, found)
+
+
+@pytest.mark.parametrize("x", [40.0, 38.5, 60.0])
+def test_a_partial_below_the_rounding_of_f_cannot_be_measured(x):
+    f = SymbolicFunction("1/(1 + exp(-x))")
+    right = f.gradient_at([x])
+    for factor in (-1.0, 0.5, 1.0, 2.0):
+        assert check_gradient(lambda t: f(t), lambda _, factor=factor: factor * right, [x]).passed is None
+    assert check_gradient(lambda t: f(t), lambda _: np.full(1, 0.25), [x]).passed is False
