@@ -65,7 +65,7 @@ def _function(random: Random, kind: Any) -> Checks:
         return check_gradient(lambda v: total(v) - constant, lambda v: gradient, theta).passed
 
     where = f"({kind.__name__}): {terms} at {theta.tolist()}"
-    yield f"the right gradient fails {where}", 0.0 if check(right) else np.inf
+    yield f"the right gradient fails {where}", np.inf if check(right) is False else 0.0
     # Over a thousandth of its length a resolvable partial changes f by far more than noise does.
     change = 1e-3 * np.abs(right) * np.where(np.isfinite(length), length, 0.0)
     for i in np.flatnonzero(change > 1e3 * float(np.finfo(kind).eps) * size):
