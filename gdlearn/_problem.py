@@ -90,6 +90,10 @@ class Problem(Protocol):
     def shift_rest(self) -> Array:
         """What rounding took from the shift of each feature, of shape (d,)."""
 
+    @property
+    def is_centred(self) -> bool:
+        """Whether the intercept is a mode by itself."""
+
     def on(self, rows: Rows) -> QuadraticObjective:
         """J on other rows, in the same coordinates."""
 
@@ -147,7 +151,7 @@ class MomentProblem:
         moments, d = self.moments, self.moments.n_features
         mean, variance = moments.mean[:d], moments.covariance.diagonal()
         best = self.scaling
-        if not self._is_equilibrated:
+        if not self.is_centred:
             best = equilibrated(mean, variance[:d], self.scaling, self.fit_intercept)
         if moments.root is None:
             modes = modes_of_matrix(self._quadratic(best), moments.n_samples)
@@ -176,12 +180,12 @@ class MomentProblem:
         return replace(modes, minimum=on_rows.errors(modes.combine(modes.optimum)[:, None])[0])
 
     @property
-    def _is_equilibrated(self) -> bool:
-        """Whether the coordinates of the descent are those in which the problem is best conditioned."""
+    def is_centred(self) -> bool:
+        """Whether the intercept is a mode by itself; then the coordinates are the best conditioned ones."""
         return self.name == "standard" and self.fit_intercept
 
     def _own_modes(self) -> Modes:
-        if self._is_equilibrated:
+        if self.is_centred:
             return self.finder.modes
         if self.moments.root is None and self.judged is None:
             modes = modes_of_matrix(self._quadratic(self.scaling), self.moments.n_samples)
@@ -332,6 +336,11 @@ class WideProblem:
         return self.columns.fit_intercept
 
     @property
+    def is_centred(self) -> bool:
+        """Whether the intercept is a mode by itself."""
+        return self.columns.centred
+
+    @property
     def target_scale(self) -> Array:
         """Root mean square of each target."""
         return np.sqrt((self.columns.share**2) @ self.columns.y**2)
@@ -466,6 +475,7 @@ class RowProblem:
     feature_square: Array
     curvature: float
     rows: Rows
+    is_centred: bool = False
     modes: None = None
     otherwise: Callable[[], Problem] | None = None
 

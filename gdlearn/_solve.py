@@ -21,11 +21,10 @@ from ._advice import (
 from ._blocks import EPS, Array, Rows, beyond_float64
 from ._descent import Descent, Observer, Status, descend
 from ._early_stopping import HeldOut
-from ._limit import SMALL_LOSS, loss_of
-from ._modes import TOO_LOSSY
+from ._limit import loss_of
 from ._moments import moments_of
 from ._objective import Iterate
-from ._problem import LARGEST_MATRIX, MomentProblem, Problem, RowProblem, WideProblem
+from ._problem import LARGEST_MATRIX, TOO_LOSSY, MomentProblem, Problem, RowProblem, WideProblem
 from ._recurrence import Recurrence
 from ._scaling import Model, ScalingName
 from ._spectral import ClosedForm, descend_spectrally, first_stop
@@ -58,6 +57,9 @@ STEP_OVERHEAD = 20_000
 
 PLAIN_SPEED = 4
 """How many times faster products of matrices multiply than the vector operations of a step."""
+
+LARGE_LOSS = 1e-2
+"""J relative to the mean square of y above which squares that cancel leave J its digits."""
 
 WORTH_A_LOOP = 10**10
 """Multiplications from which on a matrix takes so long that a sparse X is first descended by the loop."""
@@ -319,7 +321,7 @@ def _closed_form(
             descent = replace(run(closed, stopped), status=Status.STOPPED)
     if descent.status is Status.DIVERGED:
         return problem, descent, _model_at(problem, descent)
-    at_limit = descent.status is Status.LIMIT and held_out is None
+    at_limit = descent.status is Status.LIMIT and descent.last.n_steps == descent.steps[-1]
     model, value = model_at(problem, closed, descent.last, at_limit=at_limit)
     if descent.last.n_steps == descent.steps[-1]:
         descent.values[-1] = value
@@ -351,8 +353,10 @@ def model_at(problem: Problem, closed: ClosedForm, iterate: Iterate, *, at_limit
     if at_limit or closed.has_arrived(iterate.n_steps):
         return closed.limit()[1].model, iterate.value
     model = problem.scaling.model(iterate.theta, problem.fit_intercept)
+    # Where the modes are not of centred features, J is a difference of squares as large as those of y.
     size = float(problem.scaling.target_share @ problem.target_scale**2)
-    exact = problem.modes.smallest > TOO_LOSSY and not iterate.value < SMALL_LOSS * size
+    cancels = not problem.is_centred and iterate.value < LARGE_LOSS * size
+    exact = TOO_LOSSY * problem.modes.smallest > EPS and not cancels
     if problem.rows is None or exact:
         return model, iterate.value
     return model, float(problem.scaling.target_share @ loss_of(model, problem.rows, problem.scaling))
