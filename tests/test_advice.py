@@ -94,6 +94,7 @@ def diverging():
 @pytest.mark.parametrize("factor", [1.5, 1e6])
 @pytest.mark.parametrize("scaling", SCALINGS)
 @pytest.mark.parametrize(("X", "y", "settings"), list(diverging()))
+@pytest.mark.slow
 def test_every_remedy_of_a_divergence_is_stable(X, y, settings, scaling, factor):
     settings = settings | {"max_iter": 4}
     stable = GradientDescentRegressor(1e-30, scaling=scaling, **settings).fit(X, y).max_stable_learning_rate_
@@ -200,6 +201,7 @@ def follow(message, model, X, y):
 
 
 @pytest.mark.parametrize(("X", "y", "scaling", "fit_intercept", "fraction"), list(slow()))
+@pytest.mark.slow
 def test_every_remedy_of_slowness_gets_there(X, y, scaling, fit_intercept, fraction):
     options = {"scaling": scaling, "fit_intercept": fit_intercept, "solver": "spectral"}
     stable = GradientDescentRegressor(1e-30, max_iter=1, **options).fit(X, y).max_stable_learning_rate_
@@ -390,6 +392,7 @@ def quietly(call, *arguments, **options):
 
 @pytest.mark.parametrize("y_size", [5e-324, 1e-170, 1.0, 1e170, LARGEST])
 @pytest.mark.parametrize("x_size", SIZES)
+@pytest.mark.slow
 def test_no_size_lets_another_warning_out(x_size, y_size):
     rng = np.random.default_rng(0)
     for shape in ((12, 3), (9, 80)):

@@ -114,6 +114,7 @@ def test_where_every_step_is_seen_the_callback_stops_where_the_estimator_does():
 
 @new
 @pytest.mark.parametrize("solver", ["loop", "auto"])
+@pytest.mark.slow
 def test_scikit_learns_own_in_a_pipeline_in_a_grid_search_on_two_processes(solver, capsys):
     monitor, bar = callback.ScoringMonitor(scoring="r2"), callback.ProgressBar(max_propagation_depth=3)
     model = GradientDescentRegressor(max_iter=12, solver=solver).set_callbacks(monitor)

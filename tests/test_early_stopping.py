@@ -151,6 +151,7 @@ def random_curve(rng):
 
 
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.slow
 def test_any_patience_follows_the_rule_step_by_step(seed):
     rng = np.random.default_rng(seed)
     far = 0
@@ -218,6 +219,7 @@ def test_an_endless_patience_takes_few_evaluations_and_little_memory(monkeypatch
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.slow
 def test_patience_and_steps_beyond_float64(momentum):
     X, y = noisy(100, 5)
     options = {"momentum": momentum, "early_stopping": True, "random_state": 0}

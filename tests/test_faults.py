@@ -1324,6 +1324,7 @@ def test_a_truncated_pickle_is_an_error():
             pickle.loads(part)
 
 
+@pytest.mark.slow
 def test_a_spawned_process_fits_and_predicts_the_same_bits():
     model = GradientDescentRegressor().fit(X0, Y0)
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:

@@ -199,6 +199,7 @@ def problems(name, count):
 
 
 @pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.slow
 def test_no_wrong_gradient_passes_and_no_right_one_fails(name):
     seen = []
     for seed, theta, value, right, shown in problems(name, 40):

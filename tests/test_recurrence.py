@@ -105,6 +105,7 @@ def counted(cases, most):
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.slow
 def test_the_first_step_is_the_one_that_counting_finds(seed):
     rng = np.random.default_rng(seed)
     cases, most = [random_case(rng, 3.0) for _ in range(300)], 12_000

@@ -74,6 +74,7 @@ def test_tolerance():
     assert "still above tol = 1e-06" in short.message
 
 
+@pytest.mark.slow
 def test_backtracking_finds_the_minimum_of_a_badly_scaled_function():
     f = SymbolicFunction("1e-4*(x - 3)**2 + 1e6*y**4")
     path = f.descend([0.0, 1.0], "backtracking", max_iter=1000)
@@ -325,6 +326,7 @@ rates = st.one_of(st.floats(1e-300, 1e300), st.floats(1e-3, 10), st.just("backtr
 
 @settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(texts, st.tuples(*[st.floats(-10, 10)] * 2), rates, st.sampled_from([0.0, 0.9]), st.booleans())
+@pytest.mark.slow
 def test_after_an_accepted_start_nothing_raises(text, start, learning_rate, momentum, nesterov):
     f = SymbolicFunction(text, ["x", "y"])
     if isinstance(learning_rate, str):

@@ -130,6 +130,7 @@ def inside_or_not(tree, point):
 
 @settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(texts)
+@pytest.mark.slow
 def test_domains_of_generated_functions(text):
     f = function(text)
     rng, tree = random.Random(text), syntax(text)

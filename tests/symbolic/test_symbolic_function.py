@@ -207,6 +207,7 @@ POINT = {"x": 0.37, "y": 1.61, "lambda": -0.83, "E": 2.3, "beta": 0.71, "x_1": -
 
 @settings(relaxed, max_examples=200)
 @given(texts)
+@pytest.mark.slow
 def test_partials_equal_numeric_derivatives_and_steps_lead_to_them(text):
     f = function(text)
     for name in f.variables:
@@ -273,6 +274,7 @@ def close(found, *terms):
 
 @relaxed
 @given(smooth_texts, smooth_texts, st.integers(-5, 5), points)
+@pytest.mark.slow
 def test_linearity_product_and_quotient_rule(f_text, g_text, c, theta):
     f, g = function(f_text, XY), function(g_text, XY)
     df, dg, f0, g0 = f.gradient_at(theta), g.gradient_at(theta), f(theta), g(theta)
