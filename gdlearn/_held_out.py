@@ -60,7 +60,7 @@ class HeldOutInModes:
     @classmethod
     def of(cls, held_out: HeldOut, modes: ModalSpace, start: Array) -> HeldOutInModes:
         """For descents from `start`; v_r and g from the rows where moments do not hold their digits."""
-        gap = modes.optimum - modes.coordinates(start)
+        gap = modes.gap(start)
         strong = (modes.eigenvalues > WEAK * modes.eigenvalues.max(initial=0.0))[:, None]
         point = start + modes.combine(np.where(strong, gap, 0.0))
         objective: QuadraticObjective = held_out.objective

@@ -105,6 +105,12 @@ class LimitFinder:
             limit = Limit(own.model(theta, self.fit_intercept), limit.minimum)
         return theta, limit
 
+    def solution(self, own: Scaling) -> Array:
+        """A minimiser, in the coordinates of `own`."""
+        modes = self.modes
+        model = self.scaling.model(modes.combine(modes.optimum), self.fit_intercept)
+        return own.theta(model, self.fit_intercept)
+
     def judged(self) -> LimitFinder:
         """Without the directions that, as float64 stores their coefficients, do not lower J."""
         if self.rows is None or not (self.modes.doubt > DOUBTFUL).any():

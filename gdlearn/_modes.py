@@ -56,6 +56,8 @@ class Modes:
         Whether squares have lost a direction, or half the digits of one, that a square root of A might hold.
     doubt : ndarray of shape (m,), float64
         How large the rounding along each mode is, relative to what the features vary along it.
+    solution : ndarray of shape (p, t), float64, or None
+        A minimiser. Where an offset of y makes z* large, what a start at the offset misses has more digits from here.
     given_up : ndarray of shape (p, any), float64
         Directions along which the features vary, but by no more than float64 rounds numbers of their size.
     """
@@ -69,6 +71,13 @@ class Modes:
     is_lossy: bool
     doubt: Array
     given_up: Array
+    solution: Array | None = None
+
+    def gap(self, start: Array) -> Array:
+        """z* − Vᵀθ, of shape (m, t)."""
+        if self.solution is None:
+            return self.optimum - self.coordinates(start)
+        return self.coordinates(self.solution - start)
 
     def coordinates(self, theta: Array) -> Array:
         """Vᵀθ, of shape (m, t)."""

@@ -68,6 +68,9 @@ class ModalSpace(Protocol):
     def minimum(self) -> Array:
         """J at the optimum, target by target."""
 
+    def gap(self, start: Array) -> Array:
+        """z* − Vᵀθ: by how much a start misses the optimum."""
+
     def coordinates(self, theta: Array) -> Array:
         """Vᵀθ."""
 

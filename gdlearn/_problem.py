@@ -35,6 +35,9 @@ LARGEST_FACTOR = 2**26
 TOO_LOSSY = 1e-11
 """Relative error of the closed form above which the modes are taken from the root."""
 
+OFFSET = 100.0
+"""ȳ² relative to the variance of y from which coordinates that are not centred would lose digits of the slopes."""
+
 CANCELLATION = 1e-4
 """J_min relative to the mean square of y below which moments would lose more than four digits of it."""
 
@@ -168,6 +171,12 @@ class MomentProblem:
     def modes(self) -> Modes:
         """The modes in the coordinates of the descent."""
         modes = self._own_modes()
+        if (
+            not self.is_centred
+            and self.fit_intercept
+            and (self.target_mean**2 > OFFSET * self.target_deviation**2).any()
+        ):
+            modes = replace(modes, solution=self.finder.solution(self.scaling))
         if self.moments.root is not None or not (modes.minimum < CANCELLATION * self.target_scale**2).any():
             return modes
         if self.fit_intercept:  # J_min does not depend on the coordinates, and centred ones lose the least of it

@@ -50,8 +50,7 @@ class ClosedForm:
     @cached_property
     def gap(self) -> Array:
         """By how much the start misses the optimum, of shape (m, t)."""
-        gap: Array = self.modes.optimum - self.modes.coordinates(self.start)
-        return gap
+        return self.modes.gap(self.start)
 
     @cached_property
     def fit_square(self) -> Array:

@@ -233,6 +233,10 @@ class KernelModes:
         """λ_max/λ_min, over the modes that the data hold."""
         return float(self.eigenvalues[0] / self.eigenvalues[-1]) if len(self.eigenvalues) else 1.0
 
+    def gap(self, start: Array) -> Array:
+        """z* − Vᵀθ, of shape (m, t)."""
+        return self.optimum - self.coordinates(start)
+
     def coordinates(self, theta: Array) -> Array:
         """Vᵀθ = Λ^{-1/2} Uᵀ Zθ."""
         if not theta.any():
