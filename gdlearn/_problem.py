@@ -171,12 +171,6 @@ class MomentProblem:
     def modes(self) -> Modes:
         """The modes in the coordinates of the descent."""
         modes = self._own_modes()
-        if (
-            not self.is_centred
-            and self.fit_intercept
-            and (self.target_mean**2 > OFFSET * self.target_deviation**2).any()
-        ):
-            modes = replace(modes, solution=self.finder.solution(self.scaling))
         if self.moments.root is not None or not (modes.minimum < CANCELLATION * self.target_scale**2).any():
             return modes
         if self.fit_intercept:  # J_min does not depend on the coordinates, and centred ones lose the least of it
@@ -199,7 +193,8 @@ class MomentProblem:
         if self.moments.root is None and self.judged is None:
             modes = modes_of_matrix(self._quadratic(self.scaling), self.moments.n_samples)
             if not modes.is_lossy:
-                return modes
+                far = self.fit_intercept and (self.target_mean**2 > OFFSET * self.target_deviation**2).any()
+                return replace(modes, solution=self.finder.solution(self.scaling)) if far else modes
         return self.finder.modes.carried(self.finder.scaling, self.scaling, self.fit_intercept)
 
     def _quadratic(self, scaling: Scaling) -> Quadratic:
