@@ -32,10 +32,9 @@ DIGITS = {
 def load(path):
     record = json.loads(path.read_text())
     X = np.array(record["X"], float)
-    if (
-        record["poly_degree"] or 1
-    ) > 1:  # exact but for one rounding; the last bit of NumPy's own depends on the processor
-        X = np.array([[float(Fraction(x) ** k) for k in range(1, record["poly_degree"] + 1)] for x in X[:, 0]])
+    degree = record["poly_degree"] or 1
+    if degree > 1:  # exact but for one rounding; the last bit of NumPy's own powers depends on the processor
+        X = np.array([[float(Fraction(x) ** k) for k in range(1, degree + 1)] for x in X[:, 0]])
     return record, X, np.array(record["y"], float)
 
 
