@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -115,6 +116,6 @@ def nist_sets() -> Iterator[ReferenceSet]:
         X = np.array(record["X"], dtype=float)
         degree = record["poly_degree"] or 1
         if degree > 1:
-            X = X ** np.arange(1, degree + 1)
+            X = np.array([[float(Fraction(x) ** k) for k in range(1, degree + 1)] for x in X.ravel()])
         certified = np.array([float(text) for text in record["certified_coef_text"]])
         yield ReferenceSet(path.stem, X, np.array(record["y"], dtype=float), bool(record["intercept"]), certified)
