@@ -486,7 +486,7 @@ def test_a_curve_has_any_number_of_steps(max_iter, early_stopping):
     model = GradientDescentRegressor(0.1, max_iter=max_iter, early_stopping=early_stopping, random_state=0)
     display = LossCurveDisplay.from_estimator(model.fit(X, Y), ax=plt.figure().subplots())
     place = display.lines_[0].get_xdata()[-1]
-    assert place == (model.loss_curve_iterations_[-1] if place < 1e300 else 1e300)
+    assert place == float(min(model.loss_curve_iterations_[-1], 10**300))
     assert display.lines_[0].get_ydata()[-1] == model.loss_curve_[-1]
     drawn(display.ax_)
 
