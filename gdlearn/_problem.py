@@ -302,6 +302,8 @@ class MomentProblem:
 
 def features_of(directions: Array, fit_intercept: bool) -> NDArray[np.intp]:
     """The features that directions of shape (p, any) mainly consist of."""
+    if directions.shape[1] == 0:
+        return np.zeros(0, dtype=np.intp)
     parts = np.abs(directions[int(fit_intercept) :])
     return np.flatnonzero((parts > 0.1 * parts.max(axis=0, initial=0.0)).any(axis=1))
 
@@ -388,8 +390,9 @@ class WideProblem:
     @property
     def given_up(self) -> NDArray[np.intp]:
         """The features of the directions that were given up."""
-        none = np.zeros(0, dtype=np.intp)
-        return none if self.finder is None else features_of(self.finder.modes.given_up, self.fit_intercept)
+        if self.finder is None:
+            return np.zeros(0, dtype=np.intp)
+        return features_of(self.finder.modes.given_up, self.fit_intercept)
 
     def on(self, rows: Rows) -> MeanSquaredError:
         """J on other rows."""

@@ -270,17 +270,16 @@ def solve(
         raise DivergenceError(
             divergence_message(problem, plan, descent.rate, feature_name, happened, grid=settings.of_grid)
         )
-    reached = loss_reached(problem, descent)
     if plan.unstable:
-        happened = "does not converge"
+        happened, reached = "does not converge", loss_reached(problem, descent)
         warn_of_divergence(problem, plan, plan.rate, feature_name, happened, reached, grid=settings.of_grid)
     elif descent.status is Status.NOT_CONVERGED:
         tol = settings.of_loop[1] or LOOP_TOL
         warn_of_slowness(problem, plan, descent, start, tol, lambda problem: threshold(problem, tol))
     elif np.isnan(plan.rate) and descent.last.value > 2.0 * max(descent.values[0], descent.last.value / 1e300):
         begin = f"{problem.scaling.loss(descent.values[0]):.3g} at the start"
-        happened = "ended higher than it began"
-        warn_of_divergence(problem, plan, descent.rate, feature_name, happened, f"{reached} ({begin})")
+        happened, reached = "ended higher than it began", f"{loss_reached(problem, descent)} ({begin})"
+        warn_of_divergence(problem, plan, descent.rate, feature_name, happened, reached)
     if descent.status is Status.LIMIT and len(problem.given_up):
         warn_of_directions_given_up([feature_name(int(j)) for j in problem.given_up])
     return Solution(problem, descent, model, plan.stable_rate, "loop" if plan.loop else "spectral")

@@ -64,7 +64,7 @@ SHARES = {"two levels": [0.5, 0.5], "60:30:10": [0.6, 0.3, 0.1], "a rare level":
 
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("shares", SHARES)
-@pytest.mark.parametrize("n", [40, 800, 3_000, 20_000])
+@pytest.mark.parametrize("n", [40, 800, *(pytest.param(n, marks=pytest.mark.slow) for n in (3_000, 20_000))])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_all_levels_of_a_factor(route, shares, n, weighted):
     for seed in range(3):
@@ -201,6 +201,7 @@ def smooth(kind, seed):
     "options", [{}, {"tol": 1e-12}, {"max_iter": 10**18}, {"scaling": None}, {"fit_intercept": False}]
 )
 @pytest.mark.parametrize("kind", ["bumps", "powers", "Hilbert", "copies"])
+@pytest.mark.slow  # rational arithmetic on numbers of very different sizes
 def test_fewer_rows_than_smooth_features(kind, options):
     for seed in range(2):
         X, y = smooth(kind, seed)
