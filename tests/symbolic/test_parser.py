@@ -15,6 +15,7 @@ from grammar import (
     beyond_float64,
     by_mpmath,
     constants,
+    exact,
     function,
     in_each_arithmetic,
     no_hang,
@@ -229,7 +230,7 @@ def test_declared_variables():
 def values_of(text):
     """The values of a text at some points, to so many digits that nothing is lost where its terms cancel."""
     with mpmath.workdps(400):
-        return [by_mpmath(syntax(text), point) for point in SOME_POINTS[:5]]
+        return [by_mpmath(syntax(text), point, exact) for point in SOME_POINTS[:5]]
 
 
 @settings(max_examples=150, suppress_health_check=list(HealthCheck))
@@ -241,11 +242,13 @@ def test_parse_print_parse_is_the_identity(text):
     assert str(parse(str(tree))) == str(tree)
     assert SymbolicFunction(str(tree)).expression == expression
     values, printed = values_of(text), text_of(expression)
-    if any(value is not None for value in values):  # of what is nowhere real SymPy's form may be any
-        assert str(SymbolicFunction(printed, f.variables))  # it can be read
     if not expression.has(sympy.Float):  # that stands for a constant of many digits
         for value, same in zip(values, values_of(printed), strict=True):
             assert value is None or abs(same - value) <= 1e-25 * max(1, abs(value))
+    if any(value is not None for value in values):  # of what is nowhere real SymPy's form may be any
+        function(
+            printed, f.variables
+        )  # is read, unless it is too long or too small: (x + x)**1000, 0.5**cosh(9 + x - x)
 
 
 @settings(max_examples=150, suppress_health_check=list(HealthCheck))
