@@ -296,9 +296,8 @@ def _steps_needed(
     if modes is None:
         return None
     recurrence = Recurrence(2.0 * rate * modes.eigenvalues, plan.momentum, plan.nesterov)
-    gap = modes.optimum - modes.coordinates(start)
     with beyond_float64():
-        weight = (2.0 * modes.eigenvalues[:, None] * gap) ** 2
+        weight = (2.0 * modes.eigenvalues[:, None] * modes.gap(start)) ** 2
     needed = first_step(weight, threshold(problem), recurrence, FAR)
     return needed if needed <= FAR else None
 

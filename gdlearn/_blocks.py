@@ -77,11 +77,20 @@ class Block(NamedTuple):
     weight: Array | None
     group: NDArray[np.unsignedinteger[Any]] | None
 
-    def by_group(self) -> Iterator[tuple[int, Array, Array, Array | None]]:
+    def weighted(self) -> tuple[Array, Array, Array]:
+        """√w, and x and y times it in place: their squares are then the weighted ones."""
+        if self.weight is None:
+            return np.ones(len(self.x)), self.x, self.y
+        one = np.sqrt(self.weight)
+        self.x[...] *= one[:, None]
+        self.y[...] *= one[:, None]
+        return one, self.x, self.y
+
+    def by_group(self) -> Iterator[tuple[int, Block]]:
         """Yield each group's number and its rows."""
         x, y, weight, group = self
         if group is None or (group == group[0]).all():
-            yield 0 if group is None else int(group[0]), x, y, weight
+            yield 0 if group is None else int(group[0]), self
             return
         order = np.argsort(group, kind="stable")
         x, y, group = x[order], y[order], group[order]
@@ -89,7 +98,7 @@ class Block(NamedTuple):
         cuts = [0, *(np.flatnonzero(np.diff(group)) + 1).tolist(), len(group)]
         for start, stop in pairwise(cuts):
             some = slice(start, stop)
-            yield int(group[start]), x[some], y[some], None if weight is None else weight[some]
+            yield int(group[start]), Block(x[some], y[some], None if weight is None else weight[some], None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +155,11 @@ class Rows:
     def n_used(self) -> int:
         """The number of rows that have a weight."""
         return int(self.X.shape[0] if self.weight is None else np.count_nonzero(self.weight))
+
+    @property
+    def total(self) -> float:
+        """W, the sum of the weights as they are here."""
+        return float(self.n_used if self.weight is None else self.weight.sum())
 
     @property
     def share(self) -> Array:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ._blocks import EPS, Array, beyond_float64
 from ._early_stopping import CHUNK, DENSE, HeldOut, Watch, watch_curve
-from ._objective import ModalSpace, Quadratic, QuadraticObjective
+from ._objective import ModalSpace, Quadratic, QuadraticObjective, moved
 from ._recurrence import Recurrence
 
 WEAK = 1e-6
@@ -99,9 +99,7 @@ class HeldOutInModes:
             lost = np.flatnonzero(~(EPS * (abs(self.value) + terms) <= RELIABLE * values) & np.isfinite(terms))
             if len(lost):
                 done = np.concatenate([recurrence.powers(steps)[1] for recurrence, steps in candidates])[lost]
-                z = done.T[:, :, None] * self.gap[:, None, :]
-                moved = self.modes.combine(z.reshape(len(z), -1)).reshape(len(self.start), *z.shape[1:])
-                on_rows = self.held_out.on_rows().errors(self.start[:, None, :] + moved)
+                on_rows = self.held_out.on_rows().errors(moved(self.modes, self.start, self.gap, done))
                 values[lost] = on_rows @ self.held_out.target_share
         return np.asarray(values)
 

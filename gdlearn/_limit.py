@@ -40,7 +40,6 @@ SMALL_LOSS = 1e-4
 DOUBTFUL = 1.0 / 64.0
 """A direction whose rounding is at least so large a part of it must show that it lowers J."""
 
-
 WORSE = 1.0 + 1e-9
 """J after a step of refinement, relative to J before, above which the step is taken back."""
 
@@ -157,7 +156,7 @@ class LimitFinder:
         """Correct the limit by −V Λ⁻¹ Vᵀ ∇J/2, the gradient taken in extended precision, until nothing changes."""
         rows, modes, scaling, fit_intercept = self.rows, self.modes, self.scaling, self.fit_intercept
         assert rows is not None
-        weight = rows.n_used if rows.weight is None else rows.weight.sum()
+        weight = rows.total
         exponent = np.concatenate([scaling.exponent, scaling.target_exponent])
         (coef, intercept), minimum = limit
         best, least = limit.model, np.full(len(intercept), np.inf)
@@ -178,9 +177,7 @@ class LimitFinder:
             step = modes.coordinates(descent) / modes.eigenvalues[:, None]
             theta = modes.combine(step)
             size = _relative(theta, scaling.theta(Model(coef, intercept), fit_intercept=False), intercept)
-            shrinks = better & (
-                size < before / 2
-            )  # a target that no longer shrinks is left alone: the rest is rounding
+            shrinks = better & (size < before / 2)  # else the target is left alone: what is left of it is rounding
             change = scaling.model(theta, fit_intercept)
             coef = np.where(shrinks, coef + change.coef, best.coef)
             intercept = np.where(shrinks, intercept + change.intercept, best.intercept)
@@ -199,8 +196,7 @@ class LimitFinder:
 def loss_of(model: Model, rows: Rows, scaling: Scaling) -> Array:
     """J of a model on the rows, target by target, its residuals in extended precision."""
     exponent = np.concatenate([scaling.exponent, scaling.target_exponent])
-    weight = rows.n_used if rows.weight is None else rows.weight.sum()
-    loss: Array = residual_and_gradient(rows, exponent, *model)[2] / weight
+    loss: Array = residual_and_gradient(rows, exponent, *model)[2] / rows.total
     return loss
 
 

@@ -30,7 +30,7 @@ from ._objective import Quadratic
 from ._scaling import Scaling
 from ._threads import factorised
 
-TOO_LOSSY = 1e-8
+HALF_THE_DIGITS = 1e-8
 """λ/λ_max below which the squares in A have lost half the digits of a mode."""
 
 
@@ -192,7 +192,7 @@ def modes_of_matrix(quadratic: Quadratic, n_samples: int) -> Modes:
         minimum=np.maximum(c - (projection * optimum).sum(axis=0), 0.0),
         error=min(1.0, noise * largest / float(values[-1])) if len(values) else 0.0,
         smallest=smallest,
-        is_lossy=len(values) < possible or (len(values) > 0 and values[-1] < TOO_LOSSY * largest),
+        is_lossy=len(values) < possible or (len(values) > 0 and values[-1] < HALF_THE_DIGITS * largest),
         doubt=np.zeros(len(values)),
         given_up=np.zeros((len(A), 0)),
     )

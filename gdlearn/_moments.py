@@ -244,12 +244,8 @@ def with_root(moments: Moments, rows: Rows) -> Moments:
 
     def work(part: slice) -> Array:
         total = np.zeros((0, rows.width + 1))
-        for x, y, weight, _ in rows.blocks(shift, moments.exponent, part):
-            one = np.ones(len(x)) if weight is None else np.sqrt(weight)
-            if weight is not None:
-                x *= one[:, None]
-                y *= one[:, None]
-            total = triangle(np.vstack([total, np.column_stack([one, x, y])]))
+        for block in rows.blocks(shift, moments.exponent, part):
+            total = triangle(np.vstack([total, np.column_stack(block.weighted())]))
         return total
 
     first, *others = rows.map_parts(work)
@@ -346,16 +342,11 @@ def _one_pass(rows: Rows, shift: Array, exponent: Exponents, n_groups: int, *, e
         low, high = np.full((n_groups, d), np.inf), np.full((n_groups, d), -np.inf)
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # looked for in the result
             for block in rows.blocks(shift, exponent, part):
-                for g, x, y, weight in block.by_group():
+                for g, some in block.by_group():
                     if extremes:
-                        np.minimum(low[g], x.min(axis=0), out=low[g])
-                        np.maximum(high[g], x.max(axis=0), out=high[g])
-                    one = np.ones(len(x))
-                    if weight is not None:
-                        one = np.sqrt(weight)
-                        x *= one[:, None]
-                        y *= one[:, None]
-                    _add_squares(totals[g], one, x, y)
+                        np.minimum(low[g], some.x.min(axis=0), out=low[g])
+                        np.maximum(high[g], some.x.max(axis=0), out=high[g])
+                    _add_squares(totals[g], *some.weighted())
         return totals, low, high
 
     totals: list[Array] = []

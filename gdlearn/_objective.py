@@ -78,6 +78,12 @@ class ModalSpace(Protocol):
         """Vz."""
 
 
+def moved(modes: ModalSpace, start: Array, gap: Array, done: Array) -> Array:
+    """θ₀ + V·diag(done)·gap for each row of `done`, of shape (n, m): the points, of shape (p, n, t)."""
+    z = done.T[:, :, None] * gap[:, None, :]
+    return start[:, None, :] + modes.combine(z.reshape(len(z), -1)).reshape(len(start), *z.shape[1:])
+
+
 class Iterate(NamedTuple):
     """All that is known about one point, so that value and gradient can never belong to different ones."""
 

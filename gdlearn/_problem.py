@@ -17,7 +17,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 from ._blocks import EPS, Array, Rows, beyond_float64, in_units
 from ._early_stopping import HeldOut
-from ._limit import Limit, LimitFinder, equilibrated
+from ._limit import SMALL_LOSS, Limit, LimitFinder, equilibrated
 from ._modes import Modes, modes_of_matrix, modes_of_root, with_intercept
 from ._moments import Moments, moments_of, safe_exponents, with_root
 from ._objective import MeanSquaredError, Quadratic, QuadraticObjective
@@ -37,9 +37,6 @@ TOO_LOSSY = 1e-11
 
 OFFSET = 100.0
 """ȳ² relative to the variance of y from which coordinates that are not centred would lose digits of the slopes."""
-
-CANCELLATION = 1e-4
-"""J_min relative to the mean square of y below which moments would lose more than four digits of it."""
 
 
 class Problem(Protocol):
@@ -171,11 +168,11 @@ class MomentProblem:
     def modes(self) -> Modes:
         """The modes in the coordinates of the descent."""
         modes = self._own_modes()
-        if self.moments.root is not None or not (modes.minimum < CANCELLATION * self.target_scale**2).any():
+        if self.moments.root is not None or not (modes.minimum < SMALL_LOSS * self.target_scale**2).any():
             return modes
         if self.fit_intercept:  # J_min does not depend on the coordinates, and centred ones lose the least of it
             modes = replace(modes, minimum=self.finder.modes.minimum)
-            if not (modes.minimum < CANCELLATION * self.target_deviation**2).any():
+            if not (modes.minimum < SMALL_LOSS * self.target_deviation**2).any():
                 return modes
         if self.rows is None:
             return modes
@@ -198,7 +195,7 @@ class MomentProblem:
         return self.finder.modes.carried(self.finder.scaling, self.scaling, self.fit_intercept)
 
     def _quadratic(self, scaling: Scaling) -> Quadratic:
-        with np.errstate(over="ignore", invalid="ignore"):
+        with beyond_float64():
             return Quadratic.of(self.moments, scaling, self.fit_intercept)
 
     @cached_property
@@ -226,14 +223,12 @@ class MomentProblem:
     def shift_rest(self) -> Array:
         """What rounding took from the means that are the shift; another shift is exact."""
         d, rest = self.moments.n_features, self.moments.mean_rest
-        exact = rest is None or self.name != "standard" or not self.fit_intercept
-        return np.zeros(d) if exact or rest is None else rest[:d]
+        return rest[:d] if self.is_centred and rest is not None else np.zeros(d)
 
     @property
     def feature_square(self) -> Array:
         """Mean square of each feature in these coordinates."""
-        with beyond_float64():
-            d, scale = self.moments.n_features, self.scaling.scale
+        d, scale = self.moments.n_features, self.scaling.scale
         mean = self.moments.mean[:d] - self.scaling.shift
         with beyond_float64():
             square: Array = self.moments.covariance.diagonal()[:d] / scale**2 + (mean / scale) ** 2
@@ -434,7 +429,7 @@ class WideProblem:
         if len(columns.y) * d > LARGEST_FACTOR:
             return replace(self, modes=KernelModes.of(columns, root=True), from_root=True)
         best = equilibrated(columns.mean, columns.variance, columns.scaling, columns.fit_intercept)
-        target_mean = (columns.share**2) @ columns.y
+        target_mean = self.target_mean
         y = columns.y - target_mean if columns.fit_intercept else columns.y
         sizes = np.sqrt(columns.variance + columns.mean**2) / best.scale
         modes = modes_of_root(columns.in_coordinates(best).dense(), columns.share[:, None] * y, sizes, d)
@@ -456,7 +451,7 @@ class WideProblem:
             zero = (self.columns.variance == 0) & (self.columns.mean == self.scaling.shift)
             return self.finder.limit(start, self.scaling, zero)
         modes: Any = self.modes
-        theta = start + modes.combine(modes.optimum - modes.coordinates(start))
+        theta = start + modes.combine(modes.gap(start))
         minimum = modes.minimum
         if modes.error > 100 * EPS:
             before = np.inf

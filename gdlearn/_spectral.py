@@ -18,7 +18,7 @@ from ._early_stopping import HeldOut
 from ._first_step import first_step
 from ._held_out import HeldOutInModes
 from ._limit import Limit
-from ._objective import Iterate, ModalSpace
+from ._objective import Iterate, ModalSpace, moved
 from ._recurrence import FAR, Recurrence
 
 
@@ -83,10 +83,7 @@ class ClosedForm:
     def thetas(self, steps: Sequence[int]) -> Array:
         """The iterates, of shape (p, len(steps), t)."""
         with beyond_float64():
-            done = self.recurrence.powers(steps)[1]
-            z = done.T[:, :, None] * self.gap[:, None, :]
-            moved = self.modes.combine(z.reshape(len(z), -1))
-            return self.start[:, None, :] + moved.reshape(len(self.start), *z.shape[1:])
+            return moved(self.modes, self.start, self.gap, self.recurrence.powers(steps)[1])
 
     def iterate(self, k: int, *, at_limit: bool = False) -> Iterate:
         """Iterate k; its gradient is in the coordinates of the modes, where its norm is the same."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from ._blocks import EPS, Array, Rows, beyond_float64, dense, slices
-from ._modes import OVERFLOW, TOO_LOSSY
+from ._modes import HALF_THE_DIGITS, OVERFLOW
 from ._moments import safe_exponents, triangle
 from ._scaling import Scaling, ScalingName, shift_and_scale
 from ._threads import factorised
@@ -225,7 +225,7 @@ class KernelModes:
         minimum = np.sum(rest * rest, axis=0)
         if root:
             smallest = smallest**2
-        is_lossy = not root and largest > 0 and (not held.all() or float(values[-1]) < TOO_LOSSY * largest)
+        is_lossy = not root and largest > 0 and (not held.all() or float(values[-1]) < HALF_THE_DIGITS * largest)
         return cls(columns, U, eigenvalues, optimum, minimum, error, smallest, is_lossy, place)
 
     @property
