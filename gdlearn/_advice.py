@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from ._blocks import EPS, Array, beyond_float64, in_units
+from ._arrays import EPS, Array, beyond_float64, in_units
 from ._descent import Descent
 from ._first_step import first_step
 from ._moments import Moments

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ._blocks import Array, Rows, beyond_float64, slices
+from ._arrays import Array, beyond_float64
 from ._early_stopping import held_out_rows
 from ._objective import Iterate
 from ._observers import CallbackSupportMixin, callback_tasks, progress_bar, together
 from ._problem import FirstPoint, Problem, error_on, first_point
+from ._rows import Rows, slices
 from ._solve import Plan, Settings, Solution, solve
 from ._validation import (
     boolean,

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._blocks import Array, Rows
+from ._arrays import Array
 from ._early_stopping import HeldOut, held_out_rows
 from ._held_out import HeldOutInModes
 from ._moments import Moments, grouped_moments, merged, moments_of
 from ._problem import LARGEST_MATRIX, FirstPoint, MomentProblem, WideProblem, error_on, starting_point
 from ._recurrence import Recurrence
+from ._rows import Rows
 from ._scaling import ScalingName
 from ._solve import Plan, Settings, is_wide, resolved
 from ._step_size import largest_stable_rate

@@ -10,7 +10,7 @@ from itertools import count
 
 import numpy as np
 
-from ._blocks import Array
+from ._arrays import LARGEST_FLOAT, Array
 from ._early_stopping import HeldOut, Watch
 from ._objective import Iterate, Objective
 from ._step_size import MomentumRule, StepRule
@@ -23,9 +23,6 @@ MAX_RECORDED = 1_000
 
 EVENLY = np.linspace(0.0, 1.0, 250)
 """Of more steps so many are recorded, evenly in log k."""
-
-LARGEST_FLOAT = 1 << 1000
-"""Numbers of steps beyond this are taken for it where a float64 is needed: every mode that moves has arrived."""
 
 ENDLESS = 1_000_000
 """Steps after which a loop with a tolerance and no `max_iter` gives up."""

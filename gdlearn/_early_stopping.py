@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from ._blocks import Array
+from ._arrays import Array, first_in
 from ._objective import MeanSquaredError, QuadraticObjective
 
 DENSE = 1_000
@@ -32,9 +32,6 @@ CHUNK = 256
 
 RATIO = 1.015
 """Of a point far out to the one before: a mode still alive at step k changes over k/40 steps."""
-
-SECTIONS = 32
-"""Into so many parts each round of a search cuts its bracket."""
 
 
 def held_out_rows(n_samples: int, weight: Array | None, fraction: float, random_state: Any) -> NDArray[np.bool_]:
@@ -188,18 +185,3 @@ def _first_change(curve: ErrorCurve, rises: bool, k: int, last: int) -> int:
             break
         k = points[-1]
     return last
-
-
-def first_in(holds: Callable[[Sequence[int]], NDArray[np.bool_]], low: int, high: int) -> int:
-    """The first k in low + 1, ..., high where a property holds that holds at `high`, and from there on if it does once.
-
-    Parameters
-    ----------
-    holds : callable
-        From numbers of steps to whether it holds at each.
-    """
-    while high - low > 1:
-        points = sorted({low + (high - low) * j // SECTIONS for j in range(1, SECTIONS + 1)} - {low})
-        place = int(np.argmax(holds(points)))
-        low, high = (points[place - 1] if place else low), points[place]
-    return high

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._blocks import Array, Exponents, Rows
+from ._arrays import Array, Exponents
+from ._rows import Rows
 
 N_SLICES = 3
 """Three slices of 19 to 26 bits hold a float64 that is not far smaller than the largest."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._blocks import EPS, Array
+from ._arrays import EPS, Array
 
 Flags = NDArray[np.bool_]
 

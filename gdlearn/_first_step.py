@@ -18,9 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._blocks import EPS, Array, beyond_float64
-from ._descent import LARGEST_FLOAT
-from ._early_stopping import first_in
+from ._arrays import EPS, LARGEST_FLOAT, Array, beyond_float64, first_in
 from ._recurrence import Recurrence
 from ._threads import one_blas_thread
 

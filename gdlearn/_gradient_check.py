@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import check_grad
 
-from ._blocks import Array
+from ._arrays import Array
 from ._finite_differences import ENOUGH, FIRST, RESOLVED, Line, Reading, read_slope
 
 SAFETY = 4.0

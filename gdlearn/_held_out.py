@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._blocks import EPS, Array, beyond_float64
+from ._arrays import EPS, Array, beyond_float64
 from ._early_stopping import CHUNK, DENSE, HeldOut, Watch, watch_curve
 from ._objective import ModalSpace, Quadratic, QuadraticObjective, moved
 from ._recurrence import Recurrence

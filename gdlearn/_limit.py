@@ -22,9 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from ._blocks import EPS, Array, Rows
+from ._arrays import EPS, Array
 from ._extended import residual_and_gradient, two_product
 from ._modes import OVERFLOW, Modes
+from ._rows import Rows
 from ._scaling import Model, Scaling
 
 MAX_REFINEMENTS = 6

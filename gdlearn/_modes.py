@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import linalg
 
-from ._blocks import EPS, Array
+from ._arrays import EPS, Array
 from ._objective import Quadratic
 from ._scaling import Scaling
 from ._threads import factorised

@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import linalg
 
-from ._blocks import Array, Exponents, Rows, in_units
+from ._arrays import Array, Exponents, in_units, safe_exponents, squares_are_safe, triangle
 from ._extended import two_sum
-from ._threads import factorised
+from ._rows import Rows
 from ._validation import validate_rows
 
 FAR_FROM_SHIFT, GROUP_FAR_FROM_SHIFT = 16.0, 100.0
@@ -307,30 +306,12 @@ def _are_safe(moments: Moments) -> bool:
     return squares_are_safe(variance, moments.mean) and bool((variance + moments.mean**2).all())
 
 
-def squares_are_safe(variance: Array, mean: Array) -> bool:
-    """Whether no square can have overflowed, underflowed or lost digits to subnormals."""
-    tiny, huge = 2.0**-900, 2.0**900
-    regular = (variance > tiny) & (variance < huge)
-    if regular.all():
-        return True
-    size = np.abs(mean)
-    constant = (variance == 0) & ((size == 0) | (size > 2.0**-450)) & (size < 2.0**450)
-    return bool((regular | constant).all())
-
-
 def _exponents(rows: Rows) -> Exponents:
     """For each column whose squares are in danger, e with |z| < 2**e."""
     largest = np.zeros(rows.width)
     for x, y, _, _ in rows.blocks(np.zeros(rows.width), np.zeros(rows.width, dtype=np.int64)):
         np.maximum(largest, np.concatenate([np.abs(x).max(axis=0), np.abs(y).max(axis=0)]), out=largest)
     return safe_exponents(largest)
-
-
-def safe_exponents(largest: Array) -> Exponents:
-    """e with |z| < 2**e for columns whose squares would overflow or underflow, 0 for all others."""
-    exponent: Exponents = np.frexp(largest)[1].astype(np.int64) + 1
-    exponent = np.maximum(exponent, -1022)  # so that 2**-e is a float64 too
-    return np.where((largest > 0) & (np.abs(exponent) > 400), exponent, 0)
 
 
 def _one_pass(rows: Rows, shift: Array, exponent: Exponents, n_groups: int, *, extremes: bool) -> list[Moments]:
@@ -412,8 +393,3 @@ def _weights(rows: Rows, n_groups: int) -> tuple[Array, NDArray[np.intp]]:
         sums = np.bincount(rows.group, weights=rows.weight, minlength=n_groups)
     with np.errstate(over="ignore", under="ignore"):
         return np.ldexp(sums, rows.weight_exponent), counts
-
-
-def triangle(A: Array) -> Array:
-    """The R of a QR factorisation of A, of at most as many rows as columns."""
-    return np.asarray(factorised(linalg.qr, A, mode="r", overwrite_a=True, check_finite=False)[0][: A.shape[1]])

@@ -27,8 +27,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from ._blocks import EPS, Array, Exponents, beyond_float64, in_units, slices
+from ._arrays import EPS, Array, Exponents, beyond_float64, in_units
 from ._moments import Moments
+from ._rows import slices
 from ._scaling import Scaling
 from ._validation import validate_rows
 

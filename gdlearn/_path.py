@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._advice import DivergenceError, divergence_message, warn_of_divergence
-from ._blocks import Array, Rows
+from ._arrays import Array
 from ._descent import iterates
 from ._problem import Problem, first_point, starting_point
+from ._rows import Rows
 from ._scaling import Model, ScalingName
 from ._solve import Plan, Settings, pose, resolved
 from ._threads import blas_for

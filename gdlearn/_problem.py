@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from ._blocks import EPS, Array, Rows, beyond_float64, in_units
+from ._arrays import EPS, Array, beyond_float64, in_units, safe_exponents
 from ._early_stopping import HeldOut
 from ._limit import SMALL_LOSS, Limit, LimitFinder, equilibrated
 from ._modes import Modes, modes_of_matrix, modes_of_root, with_intercept
-from ._moments import Moments, moments_of, safe_exponents, with_root
+from ._moments import Moments, moments_of, with_root
 from ._objective import MeanSquaredError, Quadratic, QuadraticObjective
+from ._rows import Rows
 from ._scaling import Model, Scaling, ScalingName, shift_and_scale
 from ._statistics import feature_statistics
 from ._validation import InvalidParameterError

@@ -18,8 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._blocks import EPS, Array, beyond_float64
-from ._descent import LARGEST_FLOAT
+from ._arrays import EPS, LARGEST_FLOAT, Array, beyond_float64
 
 FAR = LARGEST_FLOAT
 """So many steps at most are counted to the limit: float64 holds no larger numbers of them."""

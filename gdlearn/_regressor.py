@@ -10,13 +10,14 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from ._advice import warn_if_unresolved
+from ._arrays import Array
 from ._base import Data, DescendedModel
-from ._blocks import Array, Rows
 from ._gradient_check import GradientCheck, GradientCheckError, check_gradient
 from ._moments import Moments
 from ._objective import MeanSquaredError, Quadratic, QuadraticObjective
 from ._observers import with_callbacks
 from ._problem import MomentProblem, Problem, row_objective, starting_point
+from ._rows import Rows
 from ._scaling import Model
 from ._solve import Plan, Settings, pose
 from ._threads import blas_for

@@ -12,11 +12,12 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
 from ._advice import DivergenceError
+from ._arrays import Array, in_units
 from ._base import Data, DescendedModel
-from ._blocks import Array, Rows, in_units
 from ._cross_validation import Fold, Stopping, folds, refuse_too_large, splits_of
 from ._observers import with_callbacks
 from ._problem import FirstPoint, MomentProblem, WideProblem, starting_point
+from ._rows import Rows
 from ._solve import Plan, Settings, pose
 from ._step_size import largest_stable_rate
 from ._threads import blas_for

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ._blocks import Array, Exponents, beyond_float64, in_units
+from ._arrays import Array, Exponents, beyond_float64, in_units
 
 ScalingName = Literal["standard", "minmax", "maxabs"] | None
 

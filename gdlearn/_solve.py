@@ -18,7 +18,7 @@ from ._advice import (
     warn_of_divergence,
     warn_of_slowness,
 )
-from ._blocks import EPS, Array, Rows, beyond_float64
+from ._arrays import EPS, Array, beyond_float64
 from ._descent import Descent, Observer, Status, descend
 from ._early_stopping import HeldOut
 from ._limit import loss_of
@@ -26,6 +26,7 @@ from ._moments import moments_of
 from ._objective import Iterate
 from ._problem import LARGEST_MATRIX, TOO_LOSSY, MomentProblem, Problem, RowProblem, WideProblem
 from ._recurrence import Recurrence
+from ._rows import Rows
 from ._scaling import Model, ScalingName
 from ._spectral import ClosedForm, descend_spectrally, first_stop
 from ._step_size import (

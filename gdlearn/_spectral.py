@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ._blocks import EPS, Array, beyond_float64
+from ._arrays import EPS, Array, beyond_float64
 from ._descent import Descent, Observer, Status, recorded_steps
 from ._early_stopping import HeldOut
 from ._first_step import first_step

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ._blocks import Array, Exponents, Rows
-from ._moments import safe_exponents, squares_are_safe
+from ._arrays import Array, Exponents, safe_exponents, squares_are_safe
+from ._rows import Rows
 
 Statistics = tuple[Array, Array, Array, Array]
 """Mean, variance, minimum and maximum of each feature."""

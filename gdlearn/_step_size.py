@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ._blocks import Array
+from ._arrays import Array
 from ._objective import Iterate, Objective, QuadraticObjective
 from ._validation import positive_real
 

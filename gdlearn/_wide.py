@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from ._blocks import EPS, Array, Rows, beyond_float64, dense, slices
+from ._arrays import EPS, Array, beyond_float64, safe_exponents, triangle
 from ._modes import HALF_THE_DIGITS, OVERFLOW
-from ._moments import safe_exponents, triangle
+from ._rows import Rows, dense, slices
 from ._scaling import Scaling, ScalingName, shift_and_scale
 from ._threads import factorised
 

@@ -11,11 +11,12 @@ import gdlearn
 
 PACKAGE = Path(gdlearn.__file__).parent
 ORDER = [
+    "_threads",
+    "_arrays",
     "_warnings",
     "_columns",
     "_validation",
-    "_threads",
-    "_blocks",
+    "_rows",
     "_extended",
     "_moments",
     "_scaling",

@@ -9,8 +9,8 @@ from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 from textbook import mpmath_loop, numpy_loop, original_units, scaled
 
 from gdlearn import GradientDescentRegressor, gradient_descent_path
-from gdlearn._blocks import Rows
 from gdlearn._problem import MomentProblem, RowProblem, WideProblem
+from gdlearn._rows import Rows
 from gdlearn._solve import Settings, solve
 
 SCALINGS = [None, "standard", "minmax", "maxabs"]

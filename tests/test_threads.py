@@ -16,7 +16,7 @@ import pytest
 from threadpoolctl import ThreadpoolController
 
 from gdlearn import Moments, _threads
-from gdlearn._blocks import Rows
+from gdlearn._rows import Rows
 from gdlearn._threads import blas_for, factorised, interruptible, n_threads_allowed, one_blas_thread
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._blocks import beyond_float64
+from .._arrays import beyond_float64
 from .._validation import InvalidParameterError
 from ._estimator_surface import estimator_surface
 from ._function_surface import function_surface

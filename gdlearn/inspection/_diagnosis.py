@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .._blocks import Array
+from .._arrays import Array
 from .._modes import Modes
 from .._problem import MomentProblem, WideProblem
 from .._scaling import ScalingName

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
-from .._blocks import Array, beyond_float64
+from .._arrays import Array, beyond_float64
 from .._objective import MeanSquaredError
 from .._path import gradient_descent_path
 from .._regressor import GradientDescentRegressor

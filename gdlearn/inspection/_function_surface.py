@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._blocks import Array
+from .._arrays import Array
 from .._descent import Status
 from .._validation import InvalidParameterError, check_parameter, one_of
 from ._picture import GRID, OVERSHOOT, arrows_at, grid_around, quantile_levels, refined

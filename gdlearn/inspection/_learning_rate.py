@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from .._blocks import Array, beyond_float64
+from .._arrays import Array, beyond_float64
 from .._regressor_cv import GradientDescentRegressorCV
 from .._validation import InvalidParameterError, check_parameter, integers, one_of, positive_integer, positive_real
 from ._style import COLOURS, drawable, drawable_steps, pyplot

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from .._blocks import EPS, Array
+from .._arrays import EPS, Array
 from .._regressor import GradientDescentRegressor
 from .._regressor_cv import GradientDescentRegressorCV
 from .._validation import InvalidParameterError, check_parameter, finite_real, one_of, positive_real

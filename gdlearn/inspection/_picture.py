@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._blocks import Array
+from .._arrays import Array
 
 GRID = 500
 """Points along each side of the picture."""

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from .._blocks import EPS, Array, Rows, beyond_float64, in_units
+from .._arrays import EPS, Array, beyond_float64, in_units
 from .._first_step import first_step
 from .._problem import refuse_overflow, starting_point
 from .._recurrence import FAR, Recurrence
 from .._regressor import GradientDescentRegressor
+from .._rows import Rows
 from .._scaling import ScalingName
 from .._solve import Plan, Settings, pose
 from .._validation import (

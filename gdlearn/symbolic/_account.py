@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._blocks import Array
+from .._arrays import Array
 from .._descent import Status
 from .._step_size import largest_stable_rate
 from ._crossings import first_jump

@@ -8,7 +8,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from .._blocks import Array
+from .._arrays import Array
 from ._domain import Condition, Domain
 
 SEARCHED = 1024

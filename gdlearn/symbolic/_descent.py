@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _descent
-from .._blocks import Array
+from .._arrays import Array
 from .._descent import Status
 from .._objective import Iterate
 from .._step_size import StepRule, backtracking_line_search, constant, constant_momentum, schedule

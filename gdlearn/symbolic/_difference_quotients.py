@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._blocks import Array
+from .._arrays import Array
 from ._points import Function
 
 

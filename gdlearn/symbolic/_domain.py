@@ -12,7 +12,7 @@ import numpy as np
 import sympy
 from numpy.typing import ArrayLike, NDArray
 
-from .._blocks import Array
+from .._arrays import Array
 from ._numbers import Program
 from ._points import at
 from ._text import latex, text

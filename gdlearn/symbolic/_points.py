@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._blocks import Array
+from .._arrays import Array
 from .._validation import InvalidParameterError
 
 LONG = 200

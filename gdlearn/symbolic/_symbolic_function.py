@@ -10,7 +10,7 @@ import numpy as np
 import sympy
 from numpy.typing import ArrayLike
 
-from .._blocks import Array
+from .._arrays import Array
 from .._gradient_check import GradientCheck, check_gradient
 from ._conditions import domain_of
 from ._descent import Descendable

@@ -17,14 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ._arrays import Array, Exponents
 from ._columns import Columns
 from ._threads import n_threads_allowed, one_blas_thread
 
 T = TypeVar("T")
-Array = NDArray[np.float64]
-Exponents = NDArray[np.int64]
-
-EPS = float(np.finfo(np.float64).eps)
 
 BLOCK_SIZE = 2**18
 """Elements in one block: 2 MB of float64, which cache holds and beside which the interpreter's share is small."""
@@ -52,17 +49,6 @@ def slices(length: int, width: int, *, strided: bool = False) -> Iterator[slice]
 def dense(block: Any) -> Any:
     """The block as an ndarray."""
     return block.toarray() if sparse.issparse(block) else block
-
-
-def beyond_float64() -> Any:
-    """Where results may be beyond float64: they become infinite, NaN or zero without a warning, and are looked at."""
-    return np.errstate(over="ignore", divide="ignore", invalid="ignore", under="ignore")
-
-
-def in_units(A: Any, exponent: Any) -> Array:
-    """A·2**exponent: exact, and infinite or zero where float64 does not hold it, for whoever calls to look at."""
-    with beyond_float64():
-        return np.asarray(np.ldexp(A, exponent))
 
 
 def _is_block(X: Any) -> bool:
