@@ -15,12 +15,12 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ._arrays import EPS, Array, beyond_float64, in_units
+from ._coordinates import ScalingName
 from ._descent import Descent
 from ._first_step import first_step
 from ._moments import Moments
-from ._problem import MomentProblem, Problem
+from ._problem import Problem
 from ._recurrence import FAR, Recurrence
-from ._scaling import ScalingName
 from ._step_size import automatic_rate, largest_stable_rate
 from ._warnings import caller, warn_where_called
 
@@ -112,12 +112,12 @@ def warn_of_divergence(
 
 def loss_reached(problem: Problem, descent: Descent) -> str:
     """J where the descent has ended, in units of y squared."""
-    return f"J is {problem.scaling.loss(descent.last.value):.3g} after {descent.last.n_steps} steps"
+    return f"J is {problem.coordinates.loss(descent.last.value):.3g} after {descent.last.n_steps} steps"
 
 
 def of_y(problem: Problem, value: float, target: int) -> float:
     """A value that the problem measures in the units of a target; infinite where float64 does not hold it."""
-    return float(in_units(value, problem.scaling.target_exponent[target]))
+    return float(in_units(value, problem.coordinates.target_exponent[target]))
 
 
 def _diverging(plan: Pace, rate: float) -> str:
@@ -228,7 +228,7 @@ def _slowness_details(
 
 def _rounding(problem: Problem, descent: Descent) -> Array:
     """Norms below which a gradient that is computed step by step is rounding."""
-    slope = 2.0 * np.sqrt(problem.feature_square.sum() + problem.fit_intercept) * problem.target_scale
+    slope = 2.0 * np.sqrt(problem.feature_square.sum() + problem.coordinates.fit_intercept) * problem.target_scale
     noise: Array = 8.0 * EPS * (slope + problem.curvature * np.linalg.norm(descent.last.theta, axis=0))
     return noise
 
@@ -252,9 +252,9 @@ def _faster(
     if now is not None and now > done:
         at_most = "at most " if plan.accelerated else ""
         remedies.append(f"{at_most}{counted(now - done)} more steps (max_iter)")
-    elif (problem.modes is None and constant) or (_is_exact(plan) and not plan.momentum):
+    elif (problem.spectrum is None and constant) or (_is_exact(plan) and not plan.momentum):
         remedies.append("more steps (max_iter)")
-    if problem.modes is not None:
+    if problem.spectrum is not None:
         remedies += _better_scaling(problem, plan, start, threshold, now)
     return remedies
 
@@ -266,7 +266,7 @@ def _better_scaling(
     before, best = problem.modes.condition_number, None
     for name in SCALINGS:
         there = _under(problem, name)
-        if there is None or there.modes is None or len(there.modes.eigenvalues) < len(problem.modes.eigenvalues):
+        if there is None or there.spectrum is None or len(there.modes.eigenvalues) < len(problem.modes.eigenvalues):
             continue
         after = there.modes.condition_number
         if after <= WORTH_SCALING * before and (best is None or after < best[0]):
@@ -277,8 +277,8 @@ def _better_scaling(
         return []
     after, name, there = best
     rate = rounded(automatic_rate(there.curvature), ROUND_FLOOR, 3)
-    model = problem.scaling.in_original_units(problem.scaling.model(start, problem.fit_intercept))
-    begin = there.scaling.theta(there.scaling.from_original_units(model), problem.fit_intercept)
+    model = problem.coordinates.in_original_units(problem.coordinates.model(start))
+    begin = there.coordinates.theta(there.coordinates.from_original_units(model))
     needed = _steps_needed(there, plan, float(rate), begin, threshold)
     if needed is None or (now is not None and needed >= now):
         return []
@@ -292,9 +292,9 @@ def _steps_needed(
     problem: Problem, plan: Pace, rate: float, start: Array, threshold: Callable[[Problem], Array]
 ) -> int | None:
     """How many steps at a constant rate reach the threshold; None where that is not known, or never."""
-    modes = problem.modes
-    if modes is None:
+    if problem.spectrum is None:
         return None
+    modes = problem.modes
     recurrence = Recurrence(2.0 * rate * modes.eigenvalues, plan.momentum, plan.nesterov)
     with beyond_float64():
         weight = (2.0 * modes.eigenvalues[:, None] * modes.gap(start)) ** 2
@@ -313,13 +313,12 @@ def _in_steps(n_steps: int | None, before: str = " (") -> str:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def warn_if_unresolved(problem: MomentProblem) -> None:
+def warn_if_unresolved(problem: Problem) -> None:
     """Warn where moments alone, without the rows and without a root, are too coarse for the features."""
-    moments = problem.moments
-    if problem.rows is not None or moments.root is not None or not problem.finder.modes.is_lossy:
+    moments, spectrum, fit_intercept = problem.moments, problem.spectrum, problem.coordinates.fit_intercept
+    if moments is None or spectrum is None or moments.root is not None or not spectrum.is_lossy:
         return
-    varying = _varying(moments, problem.fit_intercept)
-    modes = MomentProblem.of(varying, None, problem.name, problem.fit_intercept).finder.modes
+    modes = Problem.of_moments(_varying(moments, fit_intercept), None, "standard", fit_intercept).modes
     if not modes.is_lossy:
         return
     warn(

@@ -150,14 +150,14 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         n_steps = settings.of_loop[0] if loops else None
 
         def attributes_at(iterate: Iterate, eta: float) -> dict[str, Any]:
-            model = problem.scaling.model(iterate.theta, self.fit_intercept)
-            coef, intercept = data.shaped(*problem.scaling.in_original_units(model), self.fit_intercept)
+            model = problem.coordinates.model(iterate.theta)
+            coef, intercept = data.shaped(*problem.coordinates.in_original_units(model), self.fit_intercept)
             return {
                 "coef_": coef,
                 "intercept_": intercept,
                 "n_iter_": iterate.n_steps,
-                "loss_": float(problem.scaling.loss(iterate.value)),
-                "gradient_norm_": problem.scaling.gradient_norm(iterate.gradient),
+                "loss_": float(problem.coordinates.loss(iterate.value)),
+                "gradient_norm_": problem.coordinates.gradient_norm(iterate.gradient),
                 "learning_rate_": eta,
             }
 
@@ -171,8 +171,8 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
 
     def _set_model(self, solution: Solution, data: Data) -> None:
         problem, descent, dtype = solution.problem, solution.descent, data.dtype
-        scaling, modes = problem.scaling, problem.modes
-        coef, intercept = scaling.in_original_units(solution.model)
+        coordinates = problem.coordinates
+        coef, intercept = coordinates.in_original_units(solution.model)
         lost = ~coef.any(axis=0) & solution.model.coef.any(axis=0)
         if lost.any() or not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
             raise ValueError(
@@ -183,21 +183,23 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
             rounded = coef.astype(dtype, copy=False)
             if rounded is not coef and np.all(np.abs(rounded - coef) <= np.finfo(dtype).eps * np.abs(coef)):
                 # The intercept takes up what rounding the slopes does at the middle of the data.
-                intercept = intercept + np.ldexp(scaling.shift, scaling.exponent) @ (coef - rounded.astype(np.float64))
+                intercept = intercept + coordinates.feature_shift @ (coef - rounded.astype(np.float64))
                 coef = rounded
-            self.loss_ = float(scaling.loss(descent.last.value))
-            self.loss_curve_ = scaling.loss(descent.values).tolist() if scaling.unit else list(descent.values)
-            self.feature_shift_ = np.ldexp(scaling.shift, scaling.exponent)
-            self.feature_scale_ = np.ldexp(scaling.scale, scaling.exponent)
-            self.gradient_norm_ = scaling.gradient_norm(descent.last.gradient)
+            self.loss_ = float(coordinates.loss(descent.last.value))
+            self.loss_curve_ = coordinates.loss(descent.values).tolist() if coordinates.unit else list(descent.values)
+            self.feature_shift_ = coordinates.feature_shift
+            self.feature_scale_ = coordinates.feature_scale
+            self.gradient_norm_ = coordinates.gradient_norm(descent.last.gradient)
         self.coef_, self.intercept_ = data.shaped(coef, intercept, self.fit_intercept)
         self.n_iter_ = descent.last.n_steps
         self.loss_curve_iterations_ = descent.steps
         self.learning_rate_ = descent.rate
         self.max_stable_learning_rate_ = solution.max_stable_rate
-        self.condition_number_ = np.nan if modes is None else modes.condition_number
-        self.rank_ = -1 if modes is None else len(modes.eigenvalues) - int(self.fit_intercept)
+        self.condition_number_, self.rank_ = np.nan, -1
+        if problem.spectrum is not None:
+            self.condition_number_ = problem.modes.condition_number
+            self.rank_ = len(problem.modes.eigenvalues) - coordinates.first
         self.solver_ = solution.solver
         self.__dict__.pop("validation_loss_curve_", None)
         if descent.held_out_values is not None:
-            self.validation_loss_curve_ = scaling.loss(descent.held_out_values).tolist()
+            self.validation_loss_curve_ = coordinates.loss(descent.held_out_values).tolist()

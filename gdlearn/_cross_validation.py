@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._arrays import Array
+from ._coordinates import ScalingName
 from ._early_stopping import HeldOut, held_out_rows
 from ._held_out import HeldOutInModes
 from ._moments import Moments, grouped_moments, merged, moments_of
-from ._problem import LARGEST_MATRIX, FirstPoint, MomentProblem, WideProblem, error_on, starting_point
+from ._problem import FirstPoint, Problem, error_on, starting_point
 from ._recurrence import Recurrence
 from ._rows import Rows
-from ._scaling import ScalingName
-from ._solve import Plan, Settings, is_wide, resolved
+from ._solve import LARGEST_MATRIX, Plan, Settings, is_wide, resolved
 from ._step_size import largest_stable_rate
 
 GROUP_ELEMENTS = 2**21
@@ -158,18 +158,16 @@ class Part:
         """Made when needed, for the weights of a million rows are 8 MB."""
         return self.all_rows if self.times is None else self.all_rows.taken(self.times)
 
-    def error(self, problem: MomentProblem | WideProblem) -> HeldOut:
+    def error(self, problem: Problem) -> HeldOut:
         """The error on them, in the coordinates of a problem."""
-        if self.moments is None or not isinstance(problem, MomentProblem):
-            return error_on(problem, lambda: self.rows, problem.on(self.rows))
-        return error_on(problem, lambda: self.rows, problem.on_moments(self.moments))
+        return error_on(problem, lambda: self.rows, problem.on(self.rows, self.moments))
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
     """One split, ready to be descended."""
 
-    problem: MomentProblem | WideProblem
+    problem: Problem
     test: Part
     held_out: Part | None
 
@@ -214,7 +212,7 @@ class Fold:
         if candidates:
             on_test = HeldOutInModes.of(self.test.error(problem), modes, start)
             errors[rates < stable] = on_test.errors(candidates).reshape(len(used), -1)
-        return np.where(np.isnan(errors), np.inf, errors) / n_targets, 2 * problem.scaling.unit
+        return np.where(np.isnan(errors), np.inf, errors) / n_targets, 2 * problem.coordinates.unit
 
 
 def refuse_too_large(rows: Rows, fit_intercept: bool) -> None:
@@ -229,14 +227,14 @@ def refuse_too_large(rows: Rows, fit_intercept: bool) -> None:
 
 def folds(
     rows: Rows, splits: Iterable[Split], name: ScalingName, fit_intercept: bool, held_out: Rows | None
-) -> Iterator[tuple[MomentProblem | WideProblem, Iterator[Fold]]]:
+) -> Iterator[tuple[Problem, Iterator[Fold]]]:
     """For each read of the rows the problem of all of them, and the folds that the read serves.
 
     `held_out` are rows to stop by, the same for all folds; without, each split names its own.
     """
     if is_wide(rows, fit_intercept):
         watched = None if held_out is None else Part(held_out, None, None)
-        whole = WideProblem.of(rows, name, fit_intercept)
+        whole = Problem.of_columns(rows, name, fit_intercept)
         yield whole, (_wide_fold(rows, split, name, fit_intercept, watched) for split in splits)
         return
     watched = None if held_out is None else Part(held_out, None, moments_of(held_out))
@@ -250,7 +248,7 @@ def folds(
         moments = merged(groups, np.ones(len(groups)))
         pairs = zip(batch.splits, batch.of_groups, strict=True)
         yield (
-            MomentProblem.of(moments, rows, name, fit_intercept),
+            Problem.of_moments(moments, rows, name, fit_intercept),
             (_moment_fold(rows, groups, *pair, name, fit_intercept, watched) for pair in pairs),
         )
 
@@ -266,7 +264,7 @@ def _moment_fold(
 ) -> Fold:
     _refuse_empty(bool(of_groups.train.any()), bool(of_groups.test.any()))
     train = merged(groups, of_groups.train)
-    problem = MomentProblem.of(train, rows.taken(split.train), name, fit_intercept)
+    problem = Problem.of_moments(train, rows.taken(split.train), name, fit_intercept)
     if split.held_out.any():
         held_out = Part(rows, split.held_out, merged(groups, of_groups.held_out))
     return Fold(problem, Part(rows, split.test, merged(groups, of_groups.test)), held_out)
@@ -280,7 +278,7 @@ def _refuse_empty(some_train: bool, some_test: bool) -> None:
 def _wide_fold(rows: Rows, split: Split, name: ScalingName, fit_intercept: bool, held_out: Part | None) -> Fold:
     train = rows.taken(split.train)
     _refuse_empty(train.n_used > 0, rows.taken(split.test).n_used > 0)
-    problem = WideProblem.of(train, name, fit_intercept)
+    problem = Problem.of_columns(train, name, fit_intercept)
     if split.held_out.any():
         held_out = Part(rows, split.held_out, None)
     return Fold(problem, Part(rows, split.test, None), held_out)

@@ -19,14 +19,14 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg
 
 from ._arrays import EPS, Array
+from ._coordinates import Coordinates, Model
 from ._extended import residual_and_gradient, two_product
 from ._modes import OVERFLOW, Modes
 from ._rows import Rows
-from ._scaling import Model, Scaling
+from ._statistics import Statistics
 
 MAX_REFINEMENTS = 6
 WELL_CONDITIONED = 1e-3
@@ -59,57 +59,41 @@ class Limit(NamedTuple):
     minimum: Array
 
 
-def equilibrated(mean: Array, variance: Array, own: Scaling, fit_intercept: bool) -> Scaling:
-    """The coordinates in which the problem is best conditioned, near enough (van der Sluis 1969): columns of norm 1.
-
-    Centred where there is an intercept, for the intercept is then a mode by itself.
-    """
-    shift, square = (mean, variance) if fit_intercept else (np.zeros_like(mean), variance + mean**2)
-    return Scaling(shift, np.where(square > 0, np.sqrt(square), 1.0), own.exponent, own.target_exponent)
-
-
 @dataclass(frozen=True, eq=False)
 class LimitFinder:
     """The problem in its equilibrated coordinates, and the rows where they are at hand.
 
     Attributes
     ----------
-    scaling : Scaling
+    coordinates : Coordinates
+        The equilibrated ones.
     modes : Modes
         In these coordinates.
-    mean : ndarray of shape (d + t,), float64
-        Of features and targets, in units of 2**exponent.
-    target_variance : ndarray of shape (t,), float64
+    statistics : Statistics
     rows : Rows or None
-    fit_intercept : bool
     """
 
-    scaling: Scaling
+    coordinates: Coordinates
     modes: Modes
-    mean: Array
-    target_variance: Array
+    statistics: Statistics
     rows: Rows | None
-    fit_intercept: bool
 
-    def limit(self, start: Array, own: Scaling, still: NDArray[np.bool_]) -> tuple[Array, Limit]:
-        """Where descent from `start` in the coordinates of `own` converges to: theta there, and the model.
-
-        `still` says which features are zero in the coordinates of `own`: their coefficients never move.
-        """
+    def limit(self, start: Array, own: Coordinates) -> tuple[Array, Limit]:
+        """Where descent from `start` in the coordinates `own` converges to: theta there, and the model."""
         limit = self._raw(start, own)
         if self.rows is not None and self._needs_refinement(limit):
             limit = self._refined(limit)
-        theta = own.theta(limit.model, self.fit_intercept)
+        theta = own.theta(limit.model)
+        # A feature that is zero in the descent's coordinates: its coefficient never moves.
+        still = (self.statistics.feature_variance == 0) & (self.statistics.feature_mean == own.shift)
         if still.any():
-            theta[int(self.fit_intercept) :][still] = start[int(self.fit_intercept) :][still]
-            limit = Limit(own.model(theta, self.fit_intercept), limit.minimum)
+            theta[own.first :][still] = start[own.first :][still]
+            limit = Limit(own.model(theta), limit.minimum)
         return theta, limit
 
-    def solution(self, own: Scaling) -> Array:
-        """A minimiser, in the coordinates of `own`."""
-        modes = self.modes
-        model = self.scaling.model(modes.combine(modes.optimum), self.fit_intercept)
-        return own.theta(model, self.fit_intercept)
+    def solution(self, own: Coordinates) -> Array:
+        """A minimiser, in the coordinates `own`."""
+        return own.theta(self.coordinates.model(self.modes.combine(self.modes.optimum)))
 
     def judged(self) -> LimitFinder:
         """Without the directions that, as float64 stores their coefficients, do not lower J."""
@@ -126,60 +110,57 @@ class LimitFinder:
 
     def _loss(self) -> float:
         """J of the limit from zero, measured on the rows, in units of each target's mean square."""
-        start = np.zeros((len(self.scaling.scale) + self.fit_intercept, len(self.target_variance)))
-        size = self.target_variance + self.mean[len(self.scaling.scale) :] ** 2
-        minimum = self._refined(self._raw(start, self.scaling)).minimum
+        size = self.statistics.target_square
+        minimum = self._refined(self._raw(np.zeros(self.coordinates.shape), self.coordinates)).minimum
         return float(np.sum(minimum / np.where(size > 0, size, 1.0)))
 
-    def _raw(self, start: Array, own: Scaling) -> Limit:
+    def _raw(self, start: Array, own: Coordinates) -> Limit:
         """The limit as the modes have it."""
-        modes, best = self.modes, self.scaling
-        limit = Limit(best.model(modes.combine(modes.optimum), self.fit_intercept), modes.minimum)
+        modes, best = self.modes, self.coordinates
+        limit = Limit(best.model(modes.combine(modes.optimum)), modes.minimum)
         if modes.complete or len(modes.eigenvalues) == 0:
             return limit
-        if not start.any() and np.array_equal(best.shift, own.shift) and np.array_equal(best.scale, own.scale):
+        if not start.any() and best.agree_with(own):
             return limit
-        theta = nearest_solution(start, modes, best, own, self.fit_intercept)
-        return Limit(own.model(theta, self.fit_intercept), limit.minimum)
+        return Limit(own.model(nearest_solution(start, modes, best, own)), limit.minimum)
 
     def _needs_refinement(self, limit: Limit) -> bool:
         """Whether rounding may have cost coefficients or loss more than about two digits."""
-        d = len(self.scaling.scale)
-        size = self.target_variance + (0.0 if self.fit_intercept else self.mean[d:] ** 2)
+        statistics = self.statistics
+        size = statistics.target_variance if self.coordinates.fit_intercept else statistics.target_square
         if self.modes.smallest < WELL_CONDITIONED or (limit.minimum < SMALL_LOSS * size).any():
             return True
-        target_mean, terms = np.abs(self.mean[d:]), np.abs(self.mean[:d, None] * limit.model.coef)
+        target_mean = np.abs(statistics.target_mean)
+        terms = np.abs(statistics.feature_mean[:, None] * limit.model.coef)
         largest = np.maximum(target_mean, terms.max(axis=0, initial=0.0))
         intercept = np.abs(limit.model.intercept)
         return bool((largest > CANCELLATION * intercept).any()) and bool(intercept.any())
 
     def _refined(self, limit: Limit) -> Limit:
         """Correct the limit by −V Λ⁻¹ Vᵀ ∇J/2, the gradient taken in extended precision, until nothing changes."""
-        rows, modes, scaling, fit_intercept = self.rows, self.modes, self.scaling, self.fit_intercept
+        rows, modes, coordinates = self.rows, self.modes, self.coordinates
         assert rows is not None
         weight = rows.total
-        exponent = np.concatenate([scaling.exponent, scaling.target_exponent])
         (coef, intercept), minimum = limit
         best, least = limit.model, np.full(len(intercept), np.inf)
-        shift = np.broadcast_to(scaling.shift[:, None], coef.shape)
+        shift = np.broadcast_to(coordinates.shift[:, None], coef.shape)
         before = np.full(len(intercept), np.inf)
         doubtful = bool((modes.doubt > DOUBTFUL).any())
         for _ in range(MAX_REFINEMENTS):
-            sum_r, sum_rx, sum_rr = residual_and_gradient(rows, exponent, coef, intercept)
+            sum_r, sum_rx, sum_rr = residual_and_gradient(rows, coordinates.joint_exponent, coef, intercept)
             loss = sum_rr / weight
             better = loss <= WORSE * least  # else the last step was rounding, and worse than none
             best = Model(np.where(better, coef, best.coef), np.where(better, intercept, best.intercept))
             least = np.minimum(loss, least)
             product, error = two_product(shift, np.broadcast_to(sum_r[0], coef.shape))
             centred = (sum_rx[0] - product) + (sum_rx[1] - error - shift * sum_r[1])
-            descent = centred / scaling.scale[:, None] / weight
-            if fit_intercept:
-                descent = np.vstack([(sum_r[0] + sum_r[1]) / weight, descent])
+            slopes = centred / coordinates.scale[:, None] / weight
+            descent = coordinates.join((sum_r[0] + sum_r[1]) / weight, slopes)
             step = modes.coordinates(descent) / modes.eigenvalues[:, None]
             theta = modes.combine(step)
-            size = _relative(theta, scaling.theta(Model(coef, intercept), fit_intercept=False), intercept)
+            size = _relative(theta, coef * coordinates.scale[:, None], intercept)
             shrinks = better & (size < before / 2)  # else the target is left alone: what is left of it is rounding
-            change = scaling.model(theta, fit_intercept)
+            change = coordinates.model(theta)
             coef = np.where(shrinks, coef + change.coef, best.coef)
             intercept = np.where(shrinks, intercept + change.intercept, best.intercept)
             gain = np.sum(modes.eigenvalues[:, None] * step**2, axis=0)
@@ -194,10 +175,9 @@ class LimitFinder:
         return Limit(Model(coef, intercept), minimum)
 
 
-def loss_of(model: Model, rows: Rows, scaling: Scaling) -> Array:
+def loss_of(model: Model, rows: Rows, coordinates: Coordinates) -> Array:
     """J of a model on the rows, target by target, its residuals in extended precision."""
-    exponent = np.concatenate([scaling.exponent, scaling.target_exponent])
-    loss: Array = residual_and_gradient(rows, exponent, *model)[2] / rows.total
+    loss: Array = residual_and_gradient(rows, coordinates.joint_exponent, *model)[2] / rows.total
     return loss
 
 
@@ -208,16 +188,16 @@ def _relative(change: Array, slopes: Array, intercept: Array) -> Array:
     return relative
 
 
-def nearest_solution(start: Array, modes: Modes, best: Scaling, own: Scaling, fit_intercept: bool) -> Array:
-    """The least-squares solution nearest to `start` in the coordinates of `own`, which descent from there converges to.
+def nearest_solution(start: Array, modes: Modes, best: Coordinates, own: Coordinates) -> Array:
+    """The least-squares solution nearest to `start` in the coordinates `own`, which descent from there converges to.
 
-    `modes` are those in the coordinates of `best`: there the solutions are Λ^½Vᵀθ = Λ^½z*, fewer equations than
-    unknowns. In the coordinates of `own` the unknowns may be of very different sizes. Householder's QR of the transpose
+    `modes` are those in the coordinates `best`: there the solutions are Λ^½Vᵀθ = Λ^½z*, fewer equations than
+    unknowns. In the coordinates `own` the unknowns may be of very different sizes. Householder's QR of the transpose
     perturbs each of them by its own rounding only if large rows come first and columns are pivoted (Cox and Higham
     1998).
     """
     root = np.sqrt(modes.eigenvalues)[:, None]
-    M, q = best.of_functional(root * modes.vectors.T, own, fit_intercept), root * modes.optimum
+    M, q = best.of_functional(root * modes.vectors.T, own), root * modes.optimum
     if not np.isfinite(M).all():
         raise ValueError(OVERFLOW)
     order = np.argsort(-np.abs(M).max(axis=0, initial=0.0), kind="stable")

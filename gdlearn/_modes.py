@@ -26,8 +26,8 @@ import numpy as np
 from scipy import linalg
 
 from ._arrays import EPS, Array
+from ._coordinates import Coordinates
 from ._objective import Quadratic
-from ._scaling import Scaling
 from ._threads import factorised
 
 HALF_THE_DIGITS = 1e-8
@@ -111,8 +111,8 @@ class Modes:
             given_up=np.column_stack([self.given_up, self.vectors[:, i]]),
         )
 
-    def carried(self, scaling: Scaling, other: Scaling, fit_intercept: bool) -> Modes:
-        r"""The modes in the coordinates of another scaling of the same features.
+    def carried(self, here: Coordinates, there: Coordinates) -> Modes:
+        r"""The modes in other coordinates of the same features.
 
         J − J_min = ‖Mθ − q‖² with :math:`M = \Lambda^{1/2}V^T T`, T the map from the other coordinates to these. M may
         be badly scaled, by rows and by columns, but its factors are not; the one-sided Jacobi method finds even the
@@ -124,7 +124,7 @@ class Modes:
         https://doi.org/10.1137/050639193
         """
         root = np.sqrt(self.eigenvalues)[:, None]
-        M = scaling.of_functional(root * self.vectors.T, other, fit_intercept)
+        M = here.of_functional(root * self.vectors.T, there)
         if not np.isfinite(M).all():
             raise ValueError(OVERFLOW)
         s, U, V = _singular_values(M)
@@ -163,7 +163,7 @@ def modes_of_matrix(quadratic: Quadratic, n_samples: int) -> Modes:
     """The modes of a quadratic by an eigendecomposition of A."""
     centred, y_mean = not quadratic.mean.any(), quadratic.target_mean
     if centred:  # the intercept is a mode by itself, or absent
-        offset = np.zeros_like(y_mean) if quadratic.fit_intercept else y_mean**2
+        offset = np.zeros_like(y_mean) if quadratic.coordinates.fit_intercept else y_mean**2
         A, b, c = quadratic.covariance, quadratic.cross, quadratic.target_variance + offset
     else:
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # looked for below
@@ -178,7 +178,8 @@ def modes_of_matrix(quadratic: Quadratic, n_samples: int) -> Modes:
     zero = A.diagonal() == 0
     largest = float(eigenvalues[0]) if len(eigenvalues) else 0.0
     held = slice(0, int(np.count_nonzero(eigenvalues > noise * largest)))
-    possible = min(len(A) - int(np.count_nonzero(zero)), n_samples - int(quadratic.fit_intercept and centred))
+    apart = centred and quadratic.coordinates.fit_intercept  # the intercept is a mode by itself
+    possible = min(len(A) - int(np.count_nonzero(zero)), n_samples - int(apart))
     values, V = eigenvalues[held], np.ascontiguousarray(vectors[:, held])
     if zero.any():
         V[zero] = 0.0  # a constant feature: no rounding may move its coefficient
@@ -196,7 +197,7 @@ def modes_of_matrix(quadratic: Quadratic, n_samples: int) -> Modes:
         doubt=np.zeros(len(values)),
         given_up=np.zeros((len(A), 0)),
     )
-    return with_intercept(modes, y_mean) if centred and quadratic.fit_intercept else modes
+    return with_intercept(modes, y_mean) if apart else modes
 
 
 def modes_of_root(M: Array, q: Array, sizes: Array, n_samples: int) -> Modes:

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from ._arrays import Array, Exponents, in_units, safe_exponents, squares_are_safe, triangle
 from ._extended import two_sum
 from ._rows import Rows
+from ._statistics import Statistics
 from ._validation import validate_rows
 
 FAR_FROM_SHIFT, GROUP_FAR_FROM_SHIFT = 16.0, 100.0
@@ -232,6 +233,13 @@ def _own_shifts(rows: Rows, groups: list[Moments]) -> Array:
         alike = (sample == sample[0]).all(axis=0)
         shift[alike] = sample[0, alike]
     return shifts[0] if rows.group is None else shifts
+
+
+def statistics_of_moments(moments: Moments) -> Statistics:
+    """Mean, variance and extremes of each column."""
+    variance = moments.covariance.diagonal()
+    mean, rest = moments.mean, _rest(moments)
+    return Statistics(moments.n_features, moments.exponent, mean, variance, rest, moments.minimum, moments.maximum)
 
 
 def with_root(moments: Moments, rows: Rows) -> Moments:

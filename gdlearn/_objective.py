@@ -28,9 +28,9 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from ._arrays import EPS, Array, Exponents, beyond_float64, in_units
+from ._coordinates import Coordinates
 from ._moments import Moments
-from ._rows import slices
-from ._scaling import Scaling
+from ._rows import Rows, slices
 from ._validation import validate_rows
 
 RESIDUALS = 2**22
@@ -146,11 +146,7 @@ class MeanSquaredError:
         X: Any,
         y: Array,
         weight: Array | None,
-        fit_intercept: bool,
-        shift: Array,
-        scale: Array,
-        exponent: Exponents | None = None,
-        target_share: Array | None = None,
+        coordinates: Coordinates,
     ) -> MeanSquaredError:
         """On validated rows, in the coordinates (x·2**−exponent − shift)/scale; X itself is neither scaled nor copied.
 
@@ -158,9 +154,9 @@ class MeanSquaredError:
         times, since its units may be its own.
         """
         self = cls.__new__(cls)
-        self._setup(X, y, weight, fit_intercept, shift, scale, exponent)
-        if target_share is not None:
-            self._target_share = target_share
+        c = coordinates
+        self._setup(X, in_units(y, -c.target_exponent), weight, c.fit_intercept, c.shift, c.scale, c.exponent)
+        self._target_share = c.target_share
         return self
 
     def _setup(
@@ -317,30 +313,28 @@ class Quadratic:
     covariance: Array
     cross: Array
     target_variance: Array
-    fit_intercept: bool
-    target_share: Array
+    coordinates: Coordinates
     modes: ModalSpace | None = None
 
     @classmethod
-    def of(cls, moments: Moments, scaling: Scaling, fit_intercept: bool) -> Quadratic:
-        """The quadratic in the coordinates of `scaling`."""
-        d = moments.n_features
-        C, gap = moments.covariance, moments.mean[:d] - scaling.shift
+    def of(cls, moments: Moments, coordinates: Coordinates) -> Quadratic:
+        """The quadratic on these moments."""
+        d, scale = moments.n_features, coordinates.scale
+        C, gap = moments.covariance, moments.mean[:d] - coordinates.shift
         if moments.mean_rest is not None:  # a feature shifted by its mean is centred; another is off by this much
             gap = np.where(gap == 0, 0.0, gap + moments.mean_rest[:d])
         return cls(
-            mean=gap / scaling.scale,
+            mean=gap / scale,
             target_mean=moments.mean[d:],
-            covariance=C[:d, :d] / scaling.scale / scaling.scale[:, None],
-            cross=C[:d, d:] / scaling.scale[:, None],
+            covariance=C[:d, :d] / scale / scale[:, None],
+            cross=C[:d, d:] / scale[:, None],
             target_variance=C.diagonal()[d:],
-            fit_intercept=fit_intercept,
-            target_share=scaling.target_share,
+            coordinates=coordinates,
         )
 
     def _split(self, theta: Array) -> tuple[Array, Array]:
         """The mean residual e of each target, and the slopes."""
-        intercept, slopes = (theta[0], theta[1:]) if self.fit_intercept else (0.0, theta)
+        intercept, slopes = self.coordinates.split(theta)
         return intercept + self.mean @ slopes - self.target_mean, slopes
 
     def value(self, theta: Array) -> float:
@@ -348,14 +342,14 @@ class Quadratic:
         if self.modes is not None:
             gap = self.modes.coordinates(theta) - self.modes.optimum
             above = np.sum((np.sqrt(self.modes.eigenvalues)[:, None] * gap) ** 2, axis=0)
-            return float(self.target_share @ (self.modes.minimum + above))
+            return float(self.coordinates.target_share @ (self.modes.minimum + above))
         e, slopes = self._split(theta)
         quadratic = _dot(slopes, self.covariance @ slopes - 2.0 * self.cross)
-        return float(self.target_share @ (e * e + np.maximum(quadratic + self.target_variance, 0.0)))
+        return float(self.coordinates.target_share @ (e * e + np.maximum(quadratic + self.target_variance, 0.0)))
 
     def rounding(self, theta: Array) -> Array:
         """The size of the terms of J at theta that cancel, target by target: ε times this is what rounding may do."""
-        intercept, slopes = (np.abs(theta[0]), np.abs(theta[1:])) if self.fit_intercept else (0.0, np.abs(theta))
+        intercept, slopes = self.coordinates.split(np.abs(theta))
         e, _ = self._split(theta)
         terms = intercept + np.abs(self.mean) @ slopes + np.abs(self.target_mean)
         squares = _dot(slopes, np.abs(self.covariance) @ slopes + 2.0 * np.abs(self.cross)) + self.target_variance
@@ -366,23 +360,28 @@ class Quadratic:
         """∇J at theta of shape (p, t)."""
         e, slopes = self._split(theta)
         partials = 2.0 * (self.covariance @ slopes - self.cross + np.multiply.outer(self.mean, e))
-        return np.vstack([2.0 * e, partials]) if self.fit_intercept else partials
+        return self.coordinates.join(2.0 * e, partials)
 
     def hessian(self) -> Array:
         """2A, of shape (p, p)."""
         A = self.covariance + np.outer(self.mean, self.mean)
-        if self.fit_intercept:
+        if self.coordinates.fit_intercept:
             A = np.block([[np.ones((1, 1)), self.mean[None]], [self.mean[:, None], A]])
         return 2.0 * A
 
     def hessian_product(self, direction: Array) -> Array:
         """∇²J times each column of `direction`."""
-        intercept, slopes = (direction[0], direction[1:]) if self.fit_intercept else (0.0, direction)
+        intercept, slopes = self.coordinates.split(direction)
         e = intercept + self.mean @ slopes
         product = 2.0 * (self.covariance @ slopes + np.multiply.outer(self.mean, e))
-        return np.vstack([2.0 * e, product]) if self.fit_intercept else product
+        return self.coordinates.join(2.0 * e, product)
 
 
 def _dot(a: Array, b: Array) -> Array:
     """The products aᵀb, target by target."""
     return np.asarray(np.einsum("it,it->t", a, b))
+
+
+def row_objective(rows: Rows, coordinates: Coordinates) -> MeanSquaredError:
+    """J on these rows."""
+    return MeanSquaredError.scaled(rows.X, rows.y.astype(np.float64), rows.weight, coordinates)

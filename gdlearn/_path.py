@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._advice import DivergenceError, divergence_message, warn_of_divergence
 from ._arrays import Array
+from ._coordinates import Model, ScalingName
 from ._descent import iterates
 from ._problem import Problem, first_point, starting_point
 from ._rows import Rows
-from ._scaling import Model, ScalingName
 from ._solve import Plan, Settings, pose, resolved
 from ._threads import blas_for
 from ._validation import (
@@ -112,12 +112,12 @@ def gradient_descent_path(
     if not np.isfinite(losses).all():
         raise DivergenceError(divergence_message(problem, plan, rate, name, "makes J infinite"))
     if plan.unstable:
-        reached = f"J is {problem.scaling.loss(losses[np.argmax(wanted)]):.3g} after {most} steps"
+        reached = f"J is {problem.coordinates.loss(losses[np.argmax(wanted)]):.3g} after {most} steps"
         warn_of_divergence(problem, plan, rate, name, "does not converge", reached)
-    models = [problem.scaling.in_original_units(model) for model in models]
+    models = [problem.coordinates.in_original_units(model) for model in models]
     coefs = np.stack([model.coef.T for model in models], axis=-1)
     intercepts = np.stack([model.intercept for model in models], axis=-1)
-    losses = problem.scaling.loss(losses)
+    losses = problem.coordinates.loss(losses)
     if target.ndim == 1:
         return wanted, coefs[0], intercepts[0], losses
     return wanted, coefs, intercepts, losses
@@ -156,7 +156,7 @@ def _in_closed_form(problem: Problem, plan: Plan, start: Array, wanted: NDArray[
             closed = plan.closed_form(sharp, start)
             thetas, losses = closed.thetas(some), closed.values(some)
             for place, k in enumerate(some):
-                model, loss = sharp.scaling.model(thetas[:, place], sharp.fit_intercept), float(losses[place])
+                model, loss = sharp.coordinates.model(thetas[:, place]), float(losses[place])
                 if closed.has_arrived(k):
                     limit = closed.limit()[1]
                     model, loss = limit.model, float(closed.target_share @ limit.minimum)
@@ -171,13 +171,13 @@ def _looped(problem: Problem, plan: Plan, start: Array, wanted: NDArray[np.int64
     places: dict[int, list[int]] = {}
     for place, k in enumerate(wanted):
         places.setdefault(int(k), []).append(place)
-    models = [problem.scaling.model(start, problem.fit_intercept)] * len(wanted)
+    models = [problem.coordinates.model(start)] * len(wanted)
     losses = np.full(len(wanted), np.nan)
     last = int(wanted.max())
     with np.errstate(over="ignore", invalid="ignore"):
         for point, _ in iterates(problem.objective, start, *plan.rules(problem)):
             for place in places.get(point.n_steps, ()):
-                models[place] = problem.scaling.model(point.theta, problem.fit_intercept)
+                models[place] = problem.coordinates.model(point.theta)
                 losses[place] = point.value
             if point.n_steps == last or not np.isfinite(point.value):
                 return models, losses

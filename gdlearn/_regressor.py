@@ -12,13 +12,13 @@ from sklearn.utils import check_random_state
 from ._advice import warn_if_unresolved
 from ._arrays import Array
 from ._base import Data, DescendedModel
+from ._coordinates import Model
 from ._gradient_check import GradientCheck, GradientCheckError, check_gradient
 from ._moments import Moments
-from ._objective import MeanSquaredError, Quadratic, QuadraticObjective
+from ._objective import MeanSquaredError, Quadratic, QuadraticObjective, row_objective
 from ._observers import with_callbacks
-from ._problem import MomentProblem, Problem, row_objective, starting_point
+from ._problem import Problem, starting_point
 from ._rows import Rows
-from ._scaling import Model
 from ._solve import Plan, Settings, pose
 from ._threads import blas_for
 from ._validation import (
@@ -305,7 +305,7 @@ class GradientDescentRegressor(DescendedModel):
             self._check_parameters()
             if self.early_stopping:
                 raise ValueError("early_stopping=True holds rows out, and moments have no rows: use fit(X, y).")
-            problem = MomentProblem.of(moments, None, self.scaling, self.fit_intercept)
+            problem = Problem.of_moments(moments, None, self.scaling, self.fit_intercept)
             warn_if_unresolved(problem)
             self.__dict__.pop("feature_names_in_", None)
             self.n_features_in_ = moments.n_features
@@ -340,7 +340,7 @@ class GradientDescentRegressor(DescendedModel):
 
     def _start(self, problem: Problem) -> Array:
         """Where `init` says, or the fitted coefficients, in the coordinates of the problem."""
-        d, t = len(problem.scaling.scale), len(problem.target_scale)
+        d, t = len(problem.coordinates.scale), len(problem.coordinates.target_exponent)
         if not (self.warm_start and hasattr(self, "coef_")):
             return starting_point(problem, self._first_point(d, t))
         coef = np.atleast_2d(self.coef_).T.astype(np.float64)
@@ -358,8 +358,10 @@ class GradientDescentRegressor(DescendedModel):
         if isinstance(objective, Quadratic):
             objective = replace(objective, modes=None)  # the modes are what is to be verified
         if rows is not None:
-            objective = row_objective(rows, problem.scaling, problem.fit_intercept)
-        rounding = problem.shift_rest / problem.scaling.scale
+            objective = row_objective(rows, problem.coordinates)
+        # A shift that is a mean is rounded; any other is exact.
+        rest = problem.statistics.mean_rest[: problem.statistics.n_features] * problem.coordinates.centred
+        rounding = rest / problem.coordinates.scale
 
         def value(theta: Array) -> float:
             if not (self.fit_intercept and rounding.any()):

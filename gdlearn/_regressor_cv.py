@@ -16,7 +16,7 @@ from ._arrays import Array, in_units
 from ._base import Data, DescendedModel
 from ._cross_validation import Fold, Stopping, folds, refuse_too_large, splits_of
 from ._observers import with_callbacks
-from ._problem import FirstPoint, MomentProblem, WideProblem, starting_point
+from ._problem import FirstPoint, Problem, starting_point
 from ._rows import Rows
 from ._solve import Plan, Settings, pose
 from ._step_size import largest_stable_rate
@@ -290,9 +290,7 @@ class GradientDescentRegressorCV(DescendedModel):
         """Every number of steps is a stop before the limit."""
         return True
 
-    def _search(
-        self, reads: Iterator[tuple[MomentProblem | WideProblem, Iterator[Fold]]], first: FirstPoint
-    ) -> MomentProblem | WideProblem:
+    def _search(self, reads: Iterator[tuple[Problem, Iterator[Fold]]], first: FirstPoint) -> Problem:
         """Set the grid, its errors and the best of it; return the problem of all rows."""
         whole, errors, stable = None, [], np.inf
         for problem, some in reads:
@@ -308,7 +306,7 @@ class GradientDescentRegressorCV(DescendedModel):
         self._choose(whole, errors, stable)
         return whole
 
-    def _choose(self, whole: MomentProblem | WideProblem, errors: list[tuple[Array, int]], stable: float) -> None:
+    def _choose(self, whole: Problem, errors: list[tuple[Array, int]], stable: float) -> None:
         """The best of the grid, in units in which the means are finite though in units of y squared they may not be."""
         unit = max(exponent + int(np.frexp(part[np.isfinite(part)].max(initial=0.0))[1]) for part, exponent in errors)
         scaled = np.stack([in_units(part, exponent - unit) for part, exponent in errors], axis=-1)
@@ -321,7 +319,7 @@ class GradientDescentRegressorCV(DescendedModel):
         self.learning_rate_ = float(self.learning_rates_[best[0]])
         self.max_iter_ = int(self.max_iters_[best[1]])
 
-    def _refuse(self, whole: MomentProblem | WideProblem, stable: float) -> None:
+    def _refuse(self, whole: Problem, stable: float) -> None:
         """Say why no candidate has an error; `stable` is the least of the folds' largest stable rates."""
         if self.learning_rates_.min() < stable:
             raise ValueError(
@@ -335,7 +333,7 @@ class GradientDescentRegressorCV(DescendedModel):
             f"largest stable rate on all rows is {whole_stable:.6g}. Give smaller learning_rates, or a number of them."
         )
 
-    def _grid(self, problem: MomentProblem | WideProblem, start: Array) -> tuple[Array, NDArray[Any]]:
+    def _grid(self, problem: Problem, start: Array) -> tuple[Array, NDArray[Any]]:
         """Learning rates and numbers of steps, as given or log-spaced over what makes sense on all rows."""
         stable = largest_stable_rate(problem.curvature, self.momentum, self.nesterov)
         bound = stable if np.isfinite(stable) else 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -19,15 +19,15 @@ from ._advice import (
     warn_of_slowness,
 )
 from ._arrays import EPS, Array, beyond_float64
+from ._coordinates import Model, ScalingName
 from ._descent import Descent, Observer, Status, descend
 from ._early_stopping import HeldOut
 from ._limit import loss_of
 from ._moments import moments_of
 from ._objective import Iterate
-from ._problem import LARGEST_MATRIX, TOO_LOSSY, MomentProblem, Problem, RowProblem, WideProblem
+from ._problem import TOO_LOSSY, Problem
 from ._recurrence import Recurrence
 from ._rows import Rows
-from ._scaling import Model, ScalingName
 from ._spectral import ClosedForm, descend_spectrally, first_stop
 from ._step_size import (
     Acceleration,
@@ -46,6 +46,9 @@ LOOP_TOL, LOOP_MAX_ITER = 1e-8, 1_000
 
 LIMIT_TOL, LIMIT_MAX_ITER = 1e-12, 3_000
 """What a loop that stands for the limit must reach, or the matrix is formed after all."""
+
+LARGEST_MATRIX = 8_192
+"""Side of the largest matrix whose eigenvalues are worth their wait (half a gigabyte)."""
 
 SMALL_MATRIX = 64
 """Side up to which the d×d matrix costs so little that fewer rows than columns are no reason for the kernel."""
@@ -122,16 +125,16 @@ def pose(rows: Rows, scaling: ScalingName, fit_intercept: bool, settings: Settin
 
     def with_matrix() -> Problem:
         if is_wide(rows, fit_intercept):
-            return WideProblem.of(rows, scaling, fit_intercept)
+            return Problem.of_columns(rows, scaling, fit_intercept)
         extremes = scaling in ("minmax", "maxabs")
-        return MomentProblem.of(moments_of(rows, extremes=extremes), rows, scaling, fit_intercept)
+        return Problem.of_moments(moments_of(rows, extremes=extremes), rows, scaling, fit_intercept)
 
     if settings.solver == "spectral":
         return with_matrix()
     n, p = rows.n_used, rows.n_features + fit_intercept
     side = min(n, p)
     if side > LARGEST_MATRIX:
-        return RowProblem.of(rows, scaling, fit_intercept)
+        return Problem.of_rows(rows, scaling, fit_intercept)
     is_sparse = sparse.issparse(rows.X)
     entries = rows.X.nnz if is_sparse else n * p
     matrix = n * p * side + 10 * side**3
@@ -140,13 +143,12 @@ def pose(rows: Rows, scaling: ScalingName, fit_intercept: bool, settings: Settin
     if numeric and settings.max_iter is not None:
         on_rows = 2 * product * (settings.max_iter + PRODUCTS_FOR_L)
         if PLAIN_SPEED * on_rows < matrix:
-            return RowProblem.of(rows, scaling, fit_intercept)
+            return Problem.of_rows(rows, scaling, fit_intercept)
     elif is_sparse and matrix > WORTH_A_LOOP:
         most = settings.max_iter or (LOOP_MAX_ITER if settings.wants_loop else LIMIT_MAX_ITER)
         on_rows = 2 * product * (most + PRODUCTS_FOR_L)
         if PLAIN_SPEED * on_rows < matrix and (settings.wants_loop or settings.to_limit):
-            problem = RowProblem.of(rows, scaling, fit_intercept)
-            return problem if settings.wants_loop else replace(problem, otherwise=with_matrix)
+            return Problem.of_rows(rows, scaling, fit_intercept, None if settings.wants_loop else with_matrix)
     return with_matrix()
 
 
@@ -182,7 +184,7 @@ class Plan:
                 f"solver='spectral' needs a constant learning rate, not learning_rate={settings.learning_rate!r}: use "
                 "solver='auto' or 'loop'."
             )
-        loop = settings.wants_loop or problem.modes is None
+        loop = settings.wants_loop or problem.spectrum is None
         beta = 0.0 if settings.momentum == "auto" else float(settings.momentum)
         automatic = isinstance(settings.learning_rate, str) and settings.learning_rate == "auto"
         if automatic:
@@ -221,7 +223,7 @@ class Plan:
             start=start,
             recurrence=self.recurrence(problem.modes),
             target_scale=problem.target_scale,
-            target_share=problem.scaling.target_share,
+            target_share=problem.coordinates.target_share,
             limit=cache(lambda: problem.limit(start)),
         )
 
@@ -231,7 +233,7 @@ class Plan:
             return problem.objective.gradient(theta)
         closed = self.closed_form(problem, theta)
         done = closed.recurrence.powers([1])[1][0]
-        return -problem.modes.combine(done[:, None] * closed.gap) / self.rate  # type: ignore[no-any-return]
+        return -problem.modes.combine(done[:, None] * closed.gap) / self.rate
 
     def rules(self, problem: Problem) -> tuple[StepRule, MomentumRule | None, bool]:
         """Step rule, momentum rule and whether it is Nesterov's, for the loop."""
@@ -278,7 +280,7 @@ def solve(
         tol = settings.of_loop[1] or LOOP_TOL
         warn_of_slowness(problem, plan, descent, start, tol, lambda problem: threshold(problem, tol))
     elif np.isnan(plan.rate) and descent.last.value > 2.0 * max(descent.values[0], descent.last.value / 1e300):
-        begin = f"{problem.scaling.loss(descent.values[0]):.3g} at the start"
+        begin = f"{problem.coordinates.loss(descent.values[0]):.3g} at the start"
         happened, reached = "ended higher than it began", f"{loss_reached(problem, descent)} ({begin})"
         warn_of_divergence(problem, plan, descent.rate, feature_name, happened, reached)
     if descent.status is Status.LIMIT and len(problem.given_up):
@@ -288,9 +290,11 @@ def solve(
 
 def threshold(problem: Problem, tol: float) -> Array:
     r"""The gradient norm that `tol` asks of each target: tol · 2 · ‖X̃‖_F/√W · σ_y (Paige and Saunders 1982)."""
-    sigma = problem.target_deviation if problem.fit_intercept else problem.target_scale
-    sigma = np.where(sigma > 0, sigma, problem.target_scale)
-    asked: Array = tol * 2.0 * np.sqrt(problem.feature_square.sum() + problem.fit_intercept) * sigma
+    sigma, first = problem.target_scale, problem.coordinates.first
+    if first:
+        deviation = np.sqrt(problem.statistics.target_variance)
+        sigma = np.where(deviation > 0, deviation, sigma)
+    asked: Array = tol * 2.0 * np.sqrt(problem.feature_square.sum() + first) * sigma
     return asked
 
 
@@ -328,10 +332,7 @@ def _closed_form(
     return problem, replace(descent, last=descent.last._replace(value=value)), model
 
 
-P = TypeVar("P", bound=Problem)
-
-
-def resolved(problem: P, plan: Plan, start: Array, n_steps: int) -> P:
+def resolved(problem: Problem, plan: Plan, start: Array, n_steps: int) -> Problem:
     r"""The problem with as exact modes as so many steps need: the rounding of A grows with ηLk up to λ_max/λ_min.
 
     With momentum a step comes to η/(1 − β) in the long run.
@@ -344,7 +345,7 @@ def resolved(problem: P, plan: Plan, start: Array, n_steps: int) -> P:
             better = problem.sharper(amplification)
         if better is problem:
             break
-        problem = better  # type: ignore[assignment] # of the same kind
+        problem = better
     return problem
 
 
@@ -352,18 +353,18 @@ def model_at(problem: Problem, closed: ClosedForm, iterate: Iterate, *, at_limit
     """The model of an iterate, and its J: on the rows where coefficients are so large that storing them shows in J."""
     if at_limit or closed.has_arrived(iterate.n_steps):
         return closed.limit()[1].model, iterate.value
-    model = problem.scaling.model(iterate.theta, problem.fit_intercept)
+    model = problem.coordinates.model(iterate.theta)
     # Where the modes are not of centred features, J is a difference of squares as large as those of y.
-    size = float(problem.scaling.target_share @ problem.target_scale**2)
-    cancels = not problem.is_centred and iterate.value < LARGE_LOSS * size
+    size = float(problem.coordinates.target_share @ problem.target_scale**2)
+    cancels = not problem.coordinates.centred and iterate.value < LARGE_LOSS * size
     exact = TOO_LOSSY * problem.modes.smallest > EPS and not cancels
     if problem.rows is None or exact:
         return model, iterate.value
-    return model, float(problem.scaling.target_share @ loss_of(model, problem.rows, problem.scaling))
+    return model, float(problem.coordinates.target_share @ loss_of(model, problem.rows, problem.coordinates))
 
 
 def _model_at(problem: Problem, descent: Descent) -> Model:
-    return problem.scaling.model(descent.last.theta, problem.fit_intercept)
+    return problem.coordinates.model(descent.last.theta)
 
 
 def _loop(

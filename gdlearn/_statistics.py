@@ -1,58 +1,107 @@
-"""Mean, variance and extremes of each feature, where a d×d matrix is not wanted."""
+"""Statistics: mean, variance and extremes of each column, all that coordinates are learned from."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ._arrays import Array, Exponents, safe_exponents, squares_are_safe
+from ._arrays import Array, Exponents, beyond_float64, safe_exponents, squares_are_safe
 from ._rows import Rows
 
-Statistics = tuple[Array, Array, Array, Array]
-"""Mean, variance, minimum and maximum of each feature."""
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """Weighted statistics of the columns of z = (x, y), column j in units of 2**exponent[j].
+
+    Attributes
+    ----------
+    n_features : int
+        d; the first d columns belong to x, the other t to y.
+    exponent : ndarray of shape (d + t,), int64
+        Zero unless squares of the column would overflow or underflow.
+    mean, variance : ndarray of shape (d + t,), float64
+    mean_rest : ndarray of shape (d + t,), float64
+        What rounding took from the mean, where that is known.
+    minimum, maximum : ndarray of shape (d,), float64, or None
+        Of each feature; None where nobody has asked for them.
+    """
+
+    n_features: int
+    exponent: Exponents
+    mean: Array
+    variance: Array
+    mean_rest: Array
+    minimum: Array | None
+    maximum: Array | None
+
+    @property
+    def feature_mean(self) -> Array:
+        """Of shape (d,)."""
+        return self.mean[: self.n_features]
+
+    @property
+    def feature_variance(self) -> Array:
+        """Of shape (d,)."""
+        return self.variance[: self.n_features]
+
+    @property
+    def target_mean(self) -> Array:
+        """Of shape (t,)."""
+        return self.mean[self.n_features :]
+
+    @property
+    def target_variance(self) -> Array:
+        """Of shape (t,)."""
+        return self.variance[self.n_features :]
+
+    @property
+    def target_square(self) -> Array:
+        """The mean square of each target."""
+        return self.target_variance + self.target_mean**2
 
 
-def feature_statistics(rows: Rows) -> tuple[Exponents, Statistics]:
-    """Statistics without a d×d matrix, in units of 2**exponent where squares would leave float64."""
-    collect = _sparse_statistics if sparse.issparse(rows.X) else _dense_statistics
-    plain = np.zeros(rows.n_features, dtype=np.int64)
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        statistics = collect(rows, plain)
-    mean, variance, low, high = statistics
-    if squares_are_safe(variance, mean):
-        return plain, statistics
-    exponent = safe_exponents(np.maximum(np.abs(low), np.abs(high)))
-    return exponent, collect(rows, exponent) if exponent.any() else statistics
-
-
-def _dense_statistics(rows: Rows, exponent: Exponents) -> Statistics:
+def statistics_of(rows: Rows) -> Statistics:
+    """The statistics of the rows in one or two reads, without a d×d matrix."""
     d = rows.n_features
-    units = np.append(exponent, np.zeros(rows.y.shape[1], dtype=np.int64))
-    shift = rows.centre()
-    weight_sum, total, square = 0.0, np.zeros(d), np.zeros(d)
-    low, high = np.full(d, np.inf), np.full(d, -np.inf)
-    for X, _, weight, _ in rows.blocks(shift, units):
-        w = np.ones(len(X)) if weight is None else weight
+    collect = _of_sparse if sparse.issparse(rows.X) else _of_dense
+    exponent = np.zeros(rows.width, dtype=np.int64)
+    with beyond_float64():
+        mean, variance, low, high = collect(rows, exponent)
+    if not (squares_are_safe(variance, mean) and (variance + mean**2)[d:].all()):
+        exponent = safe_exponents(np.maximum(np.abs(low), np.abs(high)))
+        if exponent.any():
+            mean, variance, low, high = collect(rows, exponent)
+    return Statistics(d, exponent, mean, variance, np.zeros_like(mean), low[:d], high[:d])
+
+
+def _of_dense(rows: Rows, exponent: Exponents) -> tuple[Array, Array, Array, Array]:
+    """Mean, variance, minimum and maximum of each column, from sums about a value of the column."""
+    shift, width = rows.centre(), rows.width
+    weight_sum, total, square = 0.0, np.zeros(width), np.zeros(width)
+    low, high = np.full(width, np.inf), np.full(width, -np.inf)
+    for x, y, weight, _ in rows.blocks(shift, exponent):
+        w = np.ones(len(x)) if weight is None else weight
         weight_sum += w.sum()
-        total += w @ X
-        square += w @ (X * X)
-        np.minimum(low, X.min(axis=0), out=low)
-        np.maximum(high, X.max(axis=0), out=high)
-    mean, origin = total / weight_sum, np.ldexp(shift[:d], -exponent)
+        for part, z in ((slice(0, x.shape[1]), x), (slice(x.shape[1], width), y)):
+            total[part] += w @ z
+            square[part] += w @ (z * z)
+            np.minimum(low[part], z.min(axis=0), out=low[part])
+            np.maximum(high[part], z.max(axis=0), out=high[part])
+    mean, origin = total / weight_sum, np.ldexp(shift, -exponent)
     return origin + mean, np.maximum(square / weight_sum - mean**2, 0.0), origin + low, origin + high
 
 
-def _sparse_statistics(rows: Rows, exponent: Exponents) -> Statistics:
-    """In one look at the stored entries; the others are zero."""
+def _of_sparse(rows: Rows, exponent: Exponents) -> tuple[Array, Array, Array, Array]:
+    """The same in one look at the stored entries; the others are zero."""
     X = rows.X.tocoo()  # shares the data; the coordinates are integers beside them
     d, column, part = X.shape[1], X.col, rows.share[X.row]
     data = np.ldexp(X.data.astype(np.float64, copy=False), -exponent[column])
     used = part > 0
 
-    def total(values: NDArray[Any]) -> Array:
+    def total(values: NDArray[np.generic]) -> Array:
         return np.asarray(np.bincount(column, weights=values, minlength=d), dtype=np.float64)
 
     full = total(used) == np.count_nonzero(rows.share)
@@ -64,4 +113,14 @@ def _sparse_statistics(rows: Rows, exponent: Exponents) -> Statistics:
     rise, missing = data - low[column], np.maximum(1.0 - total(part), 0.0) * ~full
     mean = total(part * rise) - missing * low
     variance = total(part * (rise - mean[column]) ** 2) + missing * (low + mean) ** 2
-    return low + mean, variance, low, high
+
+    some = rows.share > 0
+    share, y = rows.share[some], np.ldexp(rows.y[some].astype(np.float64), -exponent[d:])
+    rise = y - y[0]
+    y_mean = share @ rise
+    return (
+        np.concatenate([low + mean, y[0] + y_mean]),
+        np.concatenate([variance, share @ (rise - y_mean) ** 2]),
+        np.concatenate([low, y.min(axis=0)]),
+        np.concatenate([high, y.max(axis=0)]),
+    )

@@ -8,17 +8,18 @@ blocks of columns.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from ._arrays import EPS, Array, beyond_float64, safe_exponents, triangle
+from ._arrays import EPS, Array, beyond_float64, in_units, triangle
+from ._coordinates import Coordinates
 from ._modes import HALF_THE_DIGITS, OVERFLOW
 from ._rows import Rows, dense, slices
-from ._scaling import Scaling, ScalingName, shift_and_scale
+from ._statistics import Statistics
 from ._threads import factorised
 
 ROOT_RESOLUTION = 1e-7
@@ -38,66 +39,24 @@ class Columns:
         √(w/W).
     y : ndarray of shape (n, t), float64
         In units of 2**target_exponent.
-    scaling : Scaling
-    fit_intercept : bool
-    mean, variance : ndarray of shape (d,), float64
-        Of each feature, in units of 2**exponent.
-    centred : bool
-        Whether the shift is the mean of each column, so that the intercept is a mode by itself.
+    statistics : Statistics
+    coordinates : Coordinates
     """
 
     rows: Rows
     used: NDArray[np.intp] | None
     share: Array
     y: Array
-    scaling: Scaling
-    fit_intercept: bool
-    mean: Array
-    variance: Array
-    centred: bool
+    statistics: Statistics
+    coordinates: Coordinates
 
     @classmethod
-    def of(cls, rows: Rows, name: ScalingName, fit_intercept: bool) -> Columns:
-        """One pass over the columns learns their scaling."""
-        weight = rows.weight
-        used = None if weight is None or weight.all() else np.flatnonzero(weight)
-        share = rows.share if used is None else rows.share[used]
-        d = rows.n_features
-        exponent = np.zeros(d, dtype=np.int64)
-        statistics = np.zeros((4, d))
-        for columns in _column_slices(rows):
-            block = _raw(rows, used, columns)
-            exponent[columns] = safe_exponents(np.abs(block).max(axis=0))
-            if exponent[columns].any():
-                block = np.ldexp(block, -exponent[columns])
-            statistics[:, columns] = _column_statistics(block, share)
-        mean, variance, minimum, maximum = statistics
-        shift, scale = shift_and_scale(
-            name,
-            fit_intercept=fit_intercept,
-            mean=mean,
-            variance=variance,
-            minimum=minimum,
-            maximum=maximum,
-            exponent=exponent,
-        )
-        y = (rows.y if used is None else rows.y[used]).astype(np.float64)
-        target_exponent = safe_exponents(np.abs(y).max(axis=0))
-        scaling = Scaling(shift, scale, exponent, target_exponent)
-        centred = name == "standard" and fit_intercept
-        y = np.ldexp(y, -target_exponent)
-        return cls(rows, used, np.sqrt(share), y, scaling, fit_intercept, mean, variance, centred)
-
-    @property
-    def feature_square(self) -> Array:
-        """Mean square of each feature in scaled coordinates."""
-        with beyond_float64():
-            square: Array = (self.variance + (self.mean - self.scaling.shift) ** 2) / self.scaling.scale**2
-        return square
-
-    def in_coordinates(self, scaling: Scaling) -> Columns:
-        """The same columns in other coordinates, centred where there is an intercept."""
-        return replace(self, scaling=scaling, centred=self.fit_intercept)
+    def of(cls, rows: Rows, statistics: Statistics, coordinates: Coordinates) -> Columns:
+        """The columns of these rows."""
+        used = None if rows.weight is None or rows.weight.all() else np.flatnonzero(rows.weight)
+        share, y = (rows.share, rows.y) if used is None else (rows.share[used], rows.y[used])
+        y = in_units(y.astype(np.float64), -coordinates.target_exponent)
+        return cls(rows, used, np.sqrt(share), y, statistics, coordinates)
 
     def dense(self) -> Array:
         """All columns of diag(√(w/W)) X̃ at once."""
@@ -108,7 +67,7 @@ class Columns:
 
     def blocks(self) -> Iterator[tuple[Any, Array]]:
         """Yield slices (or indices) of the features and the matching columns of diag(√(w/W)) X̃."""
-        s = self.scaling
+        s = self.coordinates
         plain = not s.exponent.any()
         for columns in _column_slices(self.rows):
             block = _raw(self.rows, self.used, columns)
@@ -116,7 +75,7 @@ class Columns:
                 block = np.ldexp(block, -s.exponent[columns])
             shift, scale = s.shift[columns], s.scale[columns]
             block = block - shift
-            if self.centred and (np.abs(shift) > 8.0 * scale).any():  # an offset magnifies the rounding of the mean
+            if s.centred and (np.abs(shift) > 8.0 * scale).any():  # an offset magnifies the rounding of the mean
                 block -= (self.share**2) @ block
             if self.rows.weight is None:
                 block *= self.share[0] / scale
@@ -156,15 +115,6 @@ def _raw(rows: Rows, used: NDArray[np.intp] | None, columns: Any) -> Array:
     return block if used is None else block[used]
 
 
-def _column_statistics(block: Array, share: Array) -> Array:
-    """Mean, variance, minimum and maximum of each column; a constant one has exactly no variance."""
-    origin = block[0]
-    deviation = block - origin
-    mean = share @ deviation
-    deviation -= mean
-    return np.array([origin + mean, share @ (deviation * deviation), block.min(axis=0), block.max(axis=0)])
-
-
 @dataclass(frozen=True, eq=False)
 class KernelModes:
     """Modes as in `Modes`, the vectors left as products with X."""
@@ -183,12 +133,12 @@ class KernelModes:
     @classmethod
     def of(cls, columns: Columns, *, root: bool = False) -> KernelModes:
         """From the eigenvalues of the kernel ZZᵀ, or with `root` from the singular values of Zᵀ's triangle."""
-        y, share = columns.y, columns.share
-        n = len(y)
+        y, share, coordinates = columns.y, columns.share, columns.coordinates
+        n, centred = len(y), coordinates.centred
         mean = (share**2) @ y
-        q = share[:, None] * (y - mean if columns.centred else y)
+        q = share[:, None] * (y - mean if centred else y)
         start = np.zeros((0 if root else n, n))
-        if columns.fit_intercept and not columns.centred:
+        if coordinates.fit_intercept and not centred:
             start = share[None].copy() if root else np.outer(share, share)
         total = start
         with beyond_float64():
@@ -205,7 +155,7 @@ class KernelModes:
             values, U = s, Ut.T
         else:
             values, U = (part[..., ::-1] for part in factorised(np.linalg.eigh, total))
-        known_zero = int(columns.centred and len(values) == n)  # centred rows sum to zero
+        known_zero = int(centred and len(values) == n)  # centred rows sum to zero
         values, U = values[: len(values) - known_zero], U[:, : U.shape[1] - known_zero]
         largest = float(values[0]) if len(values) else 0.0
         smallest = max(float(values[-1]) / largest, 0.0) if largest > 0 else 1.0
@@ -217,7 +167,7 @@ class KernelModes:
         rest = q - U @ projection
         optimum = projection / np.sqrt(eigenvalues)[:, None]
         place = None
-        if columns.centred:
+        if centred:
             place = int(np.searchsorted(-eigenvalues, -1.0))
             eigenvalues = np.insert(eigenvalues, place, 1.0)
             optimum = np.insert(optimum, place, mean, axis=0)
@@ -241,30 +191,27 @@ class KernelModes:
         """Vᵀθ = Λ^{-1/2} Uᵀ Zθ."""
         if not theta.any():
             return np.zeros((len(self.eigenvalues), theta.shape[1]))
-        columns = self.columns
-        slopes = theta[1:] if columns.fit_intercept else theta
+        columns, coordinates = self.columns, self.columns.coordinates
+        intercept, slopes = coordinates.split(theta)
         product = columns.predict(slopes)
-        if columns.fit_intercept and not columns.centred:
-            product += np.outer(columns.share, theta[0])
+        if coordinates.fit_intercept and not coordinates.centred:
+            product += np.outer(columns.share, intercept)
         z = (self.U.T @ product) / np.sqrt(self.eigenvalues)[:, None]
         if self.intercept_mode is not None:
-            z[self.intercept_mode] = theta[0]
+            z[self.intercept_mode] = intercept
         return z
 
     def combine(self, z: Array) -> Array:
         """Vz = Zᵀ U Λ^{-1/2} z."""
         columns = self.columns
         rows = self.U @ (z / np.sqrt(self.eigenvalues)[:, None])
-        slopes = columns.adjoint(rows)
-        if not columns.fit_intercept:
-            return slopes
         intercept = columns.share @ rows if self.intercept_mode is None else z[self.intercept_mode]
-        return np.vstack([intercept, slopes])
+        return columns.coordinates.join(intercept, columns.adjoint(rows))
 
     def residual_step(self, theta: Array) -> tuple[Array, Array]:
         """The residuals' J at theta, and the step in the modes that removes what the modes can remove of them."""
         columns = self.columns
-        slopes, intercept = (theta[1:], theta[0]) if columns.fit_intercept else (theta, np.zeros(theta.shape[1]))
+        intercept, slopes = columns.coordinates.split(theta)
         r = columns.share[:, None] * (columns.y - intercept) - columns.predict(slopes)
         step = (self.U.T @ r) / np.sqrt(self.eigenvalues)[:, None]
         if self.intercept_mode is not None:

@@ -22,7 +22,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LinearRegression
 from textbook import numpy_loop, original_units, scaled
 
-import gdlearn._problem
+import gdlearn._spectrum
 from gdlearn import DivergenceError, GradientCheckError, GradientDescentRegressor, Moments
 from gdlearn._base import Data
 
@@ -1149,13 +1149,13 @@ def test_a_second_fit_that_fails_leaves_the_first_bit_for_bit(name, first):
 def test_a_failed_gradient_check_leaves_the_earlier_fit(monkeypatch):
     model = GradientDescentRegressor(check_gradient=True).fit(X0, Y0)
     before = state(model)
-    right = gdlearn._problem.modes_of_matrix
+    right = gdlearn._spectrum.modes_of_matrix
 
     def wrong(*args):
         modes = right(*args)
         return dataclasses.replace(modes, optimum=1.01 * modes.optimum + 1e-3)
 
-    monkeypatch.setattr("gdlearn._problem.modes_of_matrix", wrong)
+    monkeypatch.setattr("gdlearn._spectrum.modes_of_matrix", wrong)
     with pytest.raises(GradientCheckError):
         model.fit(X0[:, :2], Y0)
     assert state(model) == before

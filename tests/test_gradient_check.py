@@ -10,7 +10,7 @@ import pytest
 from scipy.optimize import check_grad
 from sklearn.datasets import load_diabetes
 
-import gdlearn._problem
+import gdlearn._spectrum
 import gdlearn._regressor
 import gdlearn._solve
 from gdlearn import GradientCheckError, GradientDescentRegressor, MeanSquaredError, check_gradient
@@ -172,26 +172,26 @@ def halved_step(monkeypatch):
 
 def wrong_modes(name):
     def plant(monkeypatch, factor):
-        right = gdlearn._problem.modes_of_matrix
+        right = gdlearn._spectrum.modes_of_matrix
 
         def modes(*args):
             found = right(*args)
             positive = factor if factor > 0 or name != "eigenvalues" else 2.0
             return dataclasses.replace(found, **{name: positive * getattr(found, name)})
 
-        monkeypatch.setattr(gdlearn._problem, "modes_of_matrix", modes)
+        monkeypatch.setattr(gdlearn._spectrum, "modes_of_matrix", modes)
 
     return plant
 
 
 def wrong_kernel(monkeypatch, factor):
-    right = gdlearn._problem.KernelModes.of
+    right = gdlearn._spectrum.KernelModes.of
 
     def of(*args, **kwargs):
         found = right(*args, **kwargs)
         return dataclasses.replace(found, optimum=factor * found.optimum)
 
-    monkeypatch.setattr(gdlearn._problem.KernelModes, "of", of)
+    monkeypatch.setattr(gdlearn._spectrum.KernelModes, "of", of)
 
 
 LOOP = {"solver": "loop", "max_iter": 3}

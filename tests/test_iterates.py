@@ -9,7 +9,7 @@ from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 from textbook import mpmath_loop, numpy_loop, original_units, scaled
 
 from gdlearn import GradientDescentRegressor, gradient_descent_path
-from gdlearn._problem import MomentProblem, RowProblem, WideProblem
+from gdlearn._problem import Problem
 from gdlearn._rows import Rows
 from gdlearn._solve import Settings, solve
 
@@ -80,7 +80,7 @@ def test_every_route_takes_the_textbooks_steps(scaling, momentum, nesterov, rate
             assert_allclose(model.loss_curve_, losses, rtol=1e-9, atol=1e-12 * losses[0])
             assert model.loss_ == model.loss_curve_[-1]
         rows = Rows.of(X, y, weights)
-        problem = RowProblem.of(rows, scaling, fit_intercept)
+        problem = Problem.of_rows(rows, scaling, fit_intercept)
         start = np.zeros((X.shape[1] + fit_intercept, t))
         solution = solve(problem, settings, start, str)
         close(solution.model.coef, coef)
@@ -126,7 +126,7 @@ def test_without_an_intercept_standard_scaling_divides_but_does_not_shift():
 def test_step_rules_on_moments_and_on_rows(rate, momentum, t):
     X, y, weights = data(t=t, weighted=True)
     models = []
-    for kind in (MomentProblem, RowProblem):
+    for kind in ("moments", "rows"):
         rows = Rows.of(X, y, weights)
         problem = posed(kind, rows)
         models.append(solve(problem, Settings(rate, momentum, True, max_iter=20), np.zeros((5, t)), str))
@@ -137,9 +137,9 @@ def test_step_rules_on_moments_and_on_rows(rate, momentum, t):
 def posed(kind, rows, scaling="standard", fit_intercept=True):
     from gdlearn._moments import moments_of
 
-    if kind is MomentProblem:
-        return MomentProblem.of(moments_of(rows), rows, scaling, fit_intercept)
-    return kind.of(rows, scaling, fit_intercept)
+    if kind == "moments":
+        return Problem.of_moments(moments_of(rows), rows, scaling, fit_intercept)
+    return (Problem.of_columns if kind == "columns" else Problem.of_rows)(rows, scaling, fit_intercept)
 
 
 def test_exact_line_search_by_hand():
@@ -246,7 +246,7 @@ def test_wide_kernel_equals_moments_on_the_same_rows():
     X, y, _ = data(30, 12, t=2)
     rows = Rows.of(X, y, None)
     for settings in (Settings(0.02, max_iter=50), Settings(), Settings(0.05, 0.8, True, tol=1e-6)):
-        wide = solve(posed(WideProblem, rows), settings, np.zeros((13, 2)), str)
-        tall = solve(posed(MomentProblem, rows), settings, np.zeros((13, 2)), str)
+        wide = solve(posed("columns", rows), settings, np.zeros((13, 2)), str)
+        tall = solve(posed("moments", rows), settings, np.zeros((13, 2)), str)
         close(wide.model.coef, tall.model.coef)
         assert wide.descent.last.n_steps == pytest.approx(tall.descent.last.n_steps, rel=1e-6)

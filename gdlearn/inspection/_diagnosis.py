@@ -19,13 +19,10 @@ from typing import Any
 import numpy as np
 
 from .._arrays import Array
+from .._coordinates import ScalingName
 from .._modes import Modes
-from .._problem import MomentProblem, WideProblem
-from .._scaling import ScalingName
+from .._problem import Problem
 from .._solve import Plan
-from .._wide import KernelModes
-
-Posed = MomentProblem | WideProblem
 
 ILL_CONDITIONED = 900.0
 """κ from which a design is called ill-conditioned: a condition index √κ of 30 (Belsley, Kuh, Welsch)."""
@@ -45,7 +42,7 @@ class Case:
     ----------
     names : list of str
         Of the features.
-    problem, standard : MomentProblem or WideProblem
+    problem, standard : Problem
         In the coordinates of the descent, and in those of scaling="standard".
     plan : Plan
         Rate and momentum.
@@ -58,8 +55,8 @@ class Case:
     """
 
     names: list[str]
-    problem: Posed
-    standard: Posed
+    problem: Problem
+    standard: Problem
     plan: Plan
     n_rows: int
     steps: float
@@ -75,7 +72,7 @@ class Case:
     @property
     def remedy(self) -> ScalingName:
         """The scaling to recommend; without an intercept "standard" does not centre, and another may do better."""
-        if self.problem.fit_intercept:
+        if self.problem.coordinates.fit_intercept:
             return "standard"
         return min(self.condition_numbers, key=lambda name: (self.condition_numbers[name], name is None))
 
@@ -134,9 +131,9 @@ def _cause(case: Case) -> str:
 def causes(case: Case) -> tuple[float, float]:
     """How much of log κ unequal scales and offsets account for; without an intercept nothing is centred."""
     problem = case.problem
-    if not problem.fit_intercept or case.unresolved:
+    if not problem.coordinates.fit_intercept or case.unresolved:
         return 1.0, 0.0
-    shift, scale, mean = problem.scaling.shift, problem.scaling.scale, case.standard.scaling.shift
+    shift, scale, mean = problem.coordinates.shift, problem.coordinates.scale, case.standard.coordinates.shift
     rms = scale * np.sqrt(np.where(problem.feature_square > 0, problem.feature_square, 1.0))
     now, both = np.log(case.condition_number), np.log(case.condition_numbers["standard"])
     centred = np.log(modes_in(problem, mean, scale).condition_number)
@@ -144,13 +141,10 @@ def causes(case: Case) -> tuple[float, float]:
     return float((now - equal) + (centred - both)) / 2, float((now - centred) + (equal - both)) / 2
 
 
-def modes_in(problem: Posed, shift: Array, scale: Array) -> Any:
+def modes_in(problem: Problem, shift: Array, scale: Array) -> Any:
     """The modes of the same rows in the coordinates (x − shift)/scale."""
-    scaling = replace(problem.scaling, shift=shift, scale=scale)
-    if problem.finder is not None:
-        return problem.finder.modes.carried(problem.finder.scaling, scaling, problem.fit_intercept)
-    columns = replace(problem.columns, scaling=scaling, centred=False)
-    return KernelModes.of(columns, root=problem.from_root)
+    assert problem.spectrum is not None  # it was posed with a matrix
+    return problem.spectrum.modes_in(replace(problem.coordinates, shift=shift, scale=scale, centred=False))
 
 
 def _unequal(case: Case) -> str:
@@ -158,9 +152,9 @@ def _unequal(case: Case) -> str:
     square = np.where(case.problem.feature_square > 0, case.problem.feature_square, np.nan)
     large, small = int(np.nanargmax(square)), int(np.nanargmin(square))
     root = np.sqrt(square)
-    if case.problem.fit_intercept and root[small] > WORTH_SCALING:
+    if case.problem.coordinates.fit_intercept and root[small] > WORTH_SCALING:
         return f"`{case.names[large]}` is {short(float(root[large]))} times the scale of the intercept's column of ones"
-    if case.problem.fit_intercept and root[large] < 1 / WORTH_SCALING:
+    if case.problem.coordinates.fit_intercept and root[large] < 1 / WORTH_SCALING:
         ratio = short(float(1 / root[small]))
         return f"The intercept's column of ones is {ratio} times the scale of `{case.names[small]}`"
     ratio = short(float(root[large] / root[small]))
@@ -169,8 +163,8 @@ def _unequal(case: Case) -> str:
 
 def _offset(case: Case) -> str:
     """The feature whose mean is furthest from zero, in units of its spread."""
-    chart, spread = case.problem.scaling, case.standard.scaling.scale
-    offset = np.abs(case.standard.scaling.shift - chart.shift)
+    chart, spread = case.problem.coordinates, case.standard.coordinates.scale
+    offset = np.abs(case.standard.coordinates.shift - chart.shift)
     ratio = np.where(case.constant, 0.0, offset / spread)
     worst = int(np.argmax(ratio))
     if ratio[worst] < WORTH_SCALING and case.constant.any():
@@ -186,15 +180,15 @@ def _offset(case: Case) -> str:
 def _collinear(case: Case) -> str:
     """Which features take part in the mode that is most at fault once scales and offsets are gone."""
     modes = case.standard.modes
-    if not case.problem.fit_intercept:
+    if not case.problem.coordinates.fit_intercept:
         standard = case.standard
         square = np.where(standard.feature_square > 0, standard.feature_square, 1.0)
-        modes = modes_in(standard, standard.scaling.shift, standard.scaling.scale * np.sqrt(square))
+        modes = modes_in(standard, standard.coordinates.shift, standard.coordinates.scale * np.sqrt(square))
     values = modes.eigenvalues
     steep = np.log(values[0]) > -np.log(values[-1])
     unit = np.zeros((len(values), 1))
     unit[0 if steep else -1] = 1.0
-    loading = modes.combine(unit)[int(case.problem.fit_intercept) :, 0] ** 2
+    loading = modes.combine(unit)[int(case.problem.coordinates.fit_intercept) :, 0] ** 2
     names = listed([case.names[j] for j in leading(loading)])
     return f"{names} are {'strongly correlated' if steep else 'nearly collinear'}"
 
@@ -234,10 +228,10 @@ def _remarks(case: Case) -> str:
     """Constant and exactly collinear features cost no steps, and are worth a word."""
     text = ""
     constant = [name for name, is_constant in zip(case.names, case.constant, strict=True) if is_constant]
-    if constant and case.problem.fit_intercept:
+    if constant and case.problem.coordinates.fit_intercept:
         verb, rest = ("is", "leave it out") if len(constant) == 1 else ("are", "leave them out")
         text += f"; {listed(constant)} {verb} constant, which the intercept already is: {rest}"
-    modes, intercept = case.standard.modes, int(case.problem.fit_intercept)
+    modes, intercept = case.standard.modes, int(case.problem.coordinates.fit_intercept)
     missing = len(case.names) - len(constant) - (len(modes.eigenvalues) - intercept)
     if missing > 0 and case.n_rows > len(case.names) and isinstance(modes, Modes):
         held = (modes.vectors[intercept:] ** 2).sum(axis=1)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
 from .._arrays import Array, beyond_float64
+from .._coordinates import Coordinates
 from .._objective import MeanSquaredError
 from .._path import gradient_descent_path
 from .._regressor import GradientDescentRegressor
@@ -49,8 +50,11 @@ def estimator_surface(
     places = _places(owner, features, limit)
 
     rows, target, weight = validate_rows(X, y, sample_weight)
-    units = limit.feature_shift_, limit.feature_scale_
-    J = MeanSquaredError.scaled(rows, target.astype(np.float64), weight, limit.fit_intercept, *units)
+    plain = np.zeros(len(limit.feature_shift_), dtype=np.int64)
+    coordinates = Coordinates(
+        limit.feature_shift_, limit.feature_scale_, plain, np.zeros(1, dtype=np.int64), limit.fit_intercept
+    )
+    J = MeanSquaredError.scaled(rows, target.astype(np.float64), weight, coordinates)
     H = J.hessian()
     _refuse_beyond_float64(owner, H)
     S = _restricted(H, places, others)

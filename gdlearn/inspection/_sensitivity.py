@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from .._arrays import EPS, Array, beyond_float64, in_units
+from .._coordinates import ScalingName
 from .._first_step import first_step
-from .._problem import refuse_overflow, starting_point
+from .._problem import Problem, refuse_overflow, starting_point
 from .._recurrence import FAR, Recurrence
 from .._regressor import GradientDescentRegressor
 from .._rows import Rows
-from .._scaling import ScalingName
 from .._solve import Plan, Settings, pose
 from .._validation import (
     InvalidParameterError,
@@ -27,7 +27,7 @@ from .._validation import (
     positive_real,
     validate_fit,
 )
-from ._diagnosis import Case, Posed, diagnose, explodes, leading, short
+from ._diagnosis import Case, diagnose, explodes, leading, short
 
 SCALINGS: tuple[ScalingName, ...] = (None, "standard", "minmax", "maxabs")
 
@@ -267,15 +267,15 @@ def _arguments(
     return estimator, X, y
 
 
-def _posed(rows: Rows, name: ScalingName, fit_intercept: bool) -> Posed:
+def _posed(rows: Rows, name: ScalingName, fit_intercept: bool) -> Problem:
     """The problem whose closed form a fit to the limit takes."""
     with np.errstate(all="ignore"):  # what overflows is refused
-        problem = cast(Posed, pose(rows, name, fit_intercept, Settings(solver="spectral")))
+        problem = pose(rows, name, fit_intercept, Settings(solver="spectral"))
         refuse_overflow(problem.feature_square)
         return problem.for_limit()
 
 
-def _condition_number(problem: Posed, standard: Posed) -> float:
+def _condition_number(problem: Problem, standard: Problem) -> float:
     """κ; where float64 loses directions to unequal scales alone, at least what the mean squares say."""
     modes = problem.modes
     if len(modes.eigenvalues) >= len(standard.modes.eigenvalues):
@@ -285,29 +285,29 @@ def _condition_number(problem: Posed, standard: Posed) -> float:
         return max(float(modes.condition_number), float(square.max() / square[square > 0].min()))
 
 
-def _steps(problem: Posed, plan: Plan) -> float:
+def _steps(problem: Problem, plan: Plan) -> float:
     """Steps to the limit, counted as `n_iter_` is."""
     if plan.unstable:
         return np.inf
     return plan.closed_form(problem, starting_point(problem, "zero")).steps_to_limit()
 
 
-def _with_intercept(problem: Posed, values: Array, of_intercept: float = 1.0) -> Array:
-    return np.concatenate([[of_intercept] * problem.fit_intercept, values])
+def _with_intercept(problem: Problem, values: Array, of_intercept: float = 1.0) -> Array:
+    return np.concatenate([[of_intercept] * problem.coordinates.fit_intercept, values])
 
 
 def _features(case: Case, vectors: Array) -> dict[str, list[Any]]:
     problem, modes = case.problem, case.problem.modes
-    chart = problem.scaling
+    chart = problem.coordinates
     square = _with_intercept(problem, problem.feature_square)
-    standard, there = case.standard.scaling, case.standard.feature_square
+    standard, there = case.standard.coordinates, case.standard.feature_square
     original = in_units(  # of x = shift + scale·x̃, where x̃ has mean zero or the shift is zero
         np.sqrt(standard.scale**2 * there + standard.shift**2), standard.exponent
     )
     partial = np.linalg.norm if problem.target_scale.size > 1 else np.sum
     gradient = -2.0 * vectors @ (modes.eigenvalues[:, None] * modes.optimum)
     return {
-        "feature": [INTERCEPT] * problem.fit_intercept + case.names,
+        "feature": [INTERCEPT] * problem.coordinates.fit_intercept + case.names,
         "scale": np.sqrt(square).tolist(),
         "original_scale": _with_intercept(problem, original).tolist(),
         "partial": partial(in_units(gradient, chart.target_exponent), axis=1).tolist(),
@@ -346,7 +346,7 @@ def _modes(case: Case, vectors: Array) -> dict[str, list[Any]]:
     for weight, h, without_end in zip(closed.fit_square, recurrence.h, grows, strict=True):
         alone = Recurrence(np.array([h]), plan.momentum, plan.nesterov)
         steps.append(np.inf if without_end else float(first_step(weight[None], bound, alone, FAR)))
-    names = [INTERCEPT] * problem.fit_intercept + case.names
+    names = [INTERCEPT] * problem.coordinates.fit_intercept + case.names
     leaders = [leading(vector**2)[:3] for vector in vectors.T]
     return {
         "eigenvalue": values.tolist(),

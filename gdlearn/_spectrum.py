@@ -1,0 +1,261 @@
+"""Spectrum: where the modes of a problem come from, and how they become sharper.
+
+Two kinds, alike to whoever asks: second moments (rows at least as many as columns) and the kernel (fewer). Both square
+the data and so lose half the digits of a direction. Where that shows, and the rows are at hand, the rows themselves are
+factorised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._arrays import EPS, Array, beyond_float64
+from ._coordinates import Coordinates
+from ._limit import SMALL_LOSS, Limit, LimitFinder
+from ._modes import Modes, modes_of_matrix, modes_of_root, with_intercept
+from ._moments import Moments, with_root
+from ._objective import Quadratic, row_objective
+from ._rows import Rows
+from ._statistics import Statistics
+from ._wide import Columns, KernelModes
+
+LARGEST_FACTOR = 2**26
+"""Most entries of X of which a wide problem holds the factors themselves (half a gigabyte)."""
+
+OFFSET = 100.0
+"""ȳ² relative to the variance of y from which coordinates that are not centred would lose digits of the slopes."""
+
+
+class Spectrum(Protocol):
+    """Modes in the coordinates of a descent, and where the descent ends."""
+
+    @property
+    def moments(self) -> Moments | None:
+        """The second moments, where these are what was formed."""
+
+    @property
+    def modes(self) -> Modes | KernelModes:
+        """The modes, in the coordinates of the descent."""
+
+    @property
+    def is_lossy(self) -> bool:
+        """Whether squares have lost a direction, or half the digits of one."""
+
+    @property
+    def given_up(self) -> NDArray[np.intp]:
+        """The features of the directions that were given up, for float64 has rounded them away."""
+
+    @property
+    def sharpest(self) -> Spectrum:
+        """The same from a factorisation of the rows, where they are at hand."""
+
+    def judged(self) -> Spectrum:
+        """The same without the directions that do not lower J of the model as float64 stores it."""
+
+    def modes_in(self, coordinates: Coordinates) -> Modes | KernelModes:
+        """The modes in other coordinates."""
+
+    def limit(self, start: Array) -> tuple[Array, Limit]:
+        """Where descent from `start` converges to: theta, and the model with all its digits."""
+
+
+@dataclass(frozen=True, eq=False)
+class MomentSpectrum:
+    """From second moments; `rows`, where they are at hand, serve to sharpen what the moments cannot resolve."""
+
+    moments: Moments
+    statistics: Statistics
+    coordinates: Coordinates
+    rows: Rows | None
+    judge: LimitFinder | None = None
+    """Where directions were judged: what was left of them."""
+
+    @cached_property
+    def finder(self) -> LimitFinder:
+        """The problem in its equilibrated coordinates."""
+        if self.judge is not None:
+            return self.judge
+        moments, statistics, fit_intercept = self.moments, self.statistics, self.coordinates.fit_intercept
+        best = self.coordinates
+        if not best.centred:
+            best = Coordinates.equilibrated(statistics, fit_intercept)
+        if moments.root is None:
+            modes = modes_of_matrix(self._quadratic(best), moments.n_samples)
+        else:
+            d, mean = statistics.n_features, statistics.feature_mean
+            M, q = moments.root[:, :d] / best.scale, moments.root[:, d:]
+            if not fit_intercept:
+                M, q = np.vstack([mean / best.scale, M]), np.vstack([statistics.target_mean, q])
+            modes = modes_of_root(M, q, _sizes(statistics, best), moments.n_samples)
+            if fit_intercept:
+                modes = with_intercept(modes, statistics.target_mean)
+        return LimitFinder(best, modes, statistics, self.rows)
+
+    @cached_property
+    def modes(self) -> Modes:
+        """The modes, in the coordinates of the descent."""
+        modes, statistics = self._own_modes(), self.statistics
+        if self.moments.root is not None or not (modes.minimum < SMALL_LOSS * statistics.target_square).any():
+            return modes
+        if self.coordinates.fit_intercept:  # J_min is the same in all coordinates, and centred ones lose least of it
+            modes = replace(modes, minimum=self.finder.modes.minimum)
+            if not (modes.minimum < SMALL_LOSS * statistics.target_variance).any():
+                return modes
+        if self.rows is None:
+            return modes
+        on_rows = row_objective(self.rows, self.coordinates)
+        return replace(modes, minimum=on_rows.errors(modes.combine(modes.optimum)[:, None])[0])
+
+    def _own_modes(self) -> Modes:
+        if self.coordinates.centred:  # these coordinates are the best conditioned ones
+            return self.finder.modes
+        if self.moments.root is None and self.judge is None:
+            modes = modes_of_matrix(self._quadratic(self.coordinates), self.moments.n_samples)
+            if not modes.is_lossy:
+                statistics = self.statistics
+                far = (statistics.target_mean**2 > OFFSET * statistics.target_variance).any()
+                if far and self.coordinates.fit_intercept:
+                    return replace(modes, solution=self.finder.solution(self.coordinates))
+                return modes
+        return self.modes_in(self.coordinates)
+
+    def _quadratic(self, coordinates: Coordinates) -> Quadratic:
+        with beyond_float64():
+            return Quadratic.of(self.moments, coordinates)
+
+    def modes_in(self, coordinates: Coordinates) -> Modes:
+        """The modes in other coordinates, carried from the equilibrated ones."""
+        return self.finder.modes.carried(self.finder.coordinates, coordinates)
+
+    @property
+    def is_lossy(self) -> bool:
+        """Whether squares have lost a direction, or half the digits of one."""
+        return self.finder.modes.is_lossy
+
+    @property
+    def given_up(self) -> NDArray[np.intp]:
+        """The features of the directions that were given up."""
+        return _features_of(self.finder)
+
+    @property
+    def sharpest(self) -> MomentSpectrum:
+        """From a QR of the rows, where they are at hand."""
+        return self if self.rows is None or self.moments.root is not None else self._rooted
+
+    @cached_property
+    def _rooted(self) -> MomentSpectrum:
+        assert self.rows is not None
+        return replace(self, moments=with_root(self.moments, self.rows))
+
+    def judged(self) -> MomentSpectrum:
+        """Without the directions that do not lower J."""
+        if self.judge is not None:
+            return self
+        judge = self.finder.judged()
+        return self if judge is self.finder else replace(self, judge=judge)
+
+    def limit(self, start: Array) -> tuple[Array, Limit]:
+        """In the best conditioned coordinates, refined where that is called for, then carried to these."""
+        return self.finder.limit(start, self.coordinates)
+
+
+@dataclass(frozen=True, eq=False)
+class KernelSpectrum:
+    """From the N×N kernel, never a d×d matrix; or from the factors of the rows, if there is room for them."""
+
+    columns: Columns
+    modes: KernelModes | Modes
+    finder: LimitFinder | None = None
+    """The problem in its equilibrated coordinates, where the rows have been factorised."""
+    is_sharpest: bool = False
+    is_judged: bool = False
+    moments: None = None
+
+    @classmethod
+    def of(cls, columns: Columns) -> KernelSpectrum:
+        """From the eigenvalues of the kernel."""
+        return cls(columns, KernelModes.of(columns))
+
+    def modes_in(self, coordinates: Coordinates) -> KernelModes | Modes:
+        """The modes in other coordinates: carried from the equilibrated ones, or from a kernel of their own."""
+        if self.finder is not None:
+            return self.finder.modes.carried(self.finder.coordinates, coordinates)
+        return KernelModes.of(replace(self.columns, coordinates=coordinates), root=self.is_sharpest)
+
+    @property
+    def is_lossy(self) -> bool:
+        """Whether squares have lost a direction, or half the digits of one."""
+        return self.modes.is_lossy
+
+    @property
+    def given_up(self) -> NDArray[np.intp]:
+        """The features of the directions that were given up."""
+        return np.zeros(0, dtype=np.intp) if self.finder is None else _features_of(self.finder)
+
+    @property
+    def sharpest(self) -> KernelSpectrum:
+        """From a factorisation of the rows."""
+        return self if self.is_sharpest else self._rooted
+
+    @cached_property
+    def _rooted(self) -> KernelSpectrum:
+        columns, statistics = self.columns, self.columns.statistics
+        d, fit_intercept = statistics.n_features, columns.coordinates.fit_intercept
+        if len(columns.y) * d > LARGEST_FACTOR:
+            return replace(self, modes=KernelModes.of(columns, root=True), is_sharpest=True)
+        best = Coordinates.equilibrated(statistics, fit_intercept)
+        y = columns.y - statistics.target_mean if fit_intercept else columns.y
+        M = replace(columns, coordinates=best).dense()
+        modes = modes_of_root(M, columns.share[:, None] * y, _sizes(statistics, best), d)
+        if fit_intercept:
+            modes = with_intercept(modes, statistics.target_mean)
+        return self._found_by(LimitFinder(best, modes, statistics, columns.rows))
+
+    def _found_by(self, finder: LimitFinder) -> KernelSpectrum:
+        own, modes = self.columns.coordinates, finder.modes
+        if not own.centred:
+            modes = modes.carried(finder.coordinates, own)
+        return replace(self, modes=modes, finder=finder, is_sharpest=True)
+
+    def judged(self) -> KernelSpectrum:
+        """Without the directions that do not lower J."""
+        if self.is_judged or self.finder is None:
+            return self
+        judge = self.finder.judged()
+        return self if judge is self.finder else replace(self._found_by(judge), is_judged=True)
+
+    def limit(self, start: Array) -> tuple[Array, Limit]:
+        """The solution nearest to the start, corrected by its own residuals where rounding left some."""
+        if self.finder is not None:
+            return self.finder.limit(start, self.columns.coordinates)
+        modes = self.modes
+        assert isinstance(modes, KernelModes)  # others come with a finder
+        theta, minimum = start + modes.combine(modes.gap(start)), modes.minimum
+        if modes.error > 100 * EPS:
+            before = np.inf
+            for _ in range(3):
+                minimum, step = modes.residual_step(theta)
+                size = float(np.linalg.norm(step))
+                if not size < before / 2:
+                    break
+                theta, before = theta + modes.combine(step), size
+        return theta, Limit(self.columns.coordinates.model(theta), minimum)
+
+
+def _sizes(statistics: Statistics, coordinates: Coordinates) -> Array:
+    """The root mean square about zero of each feature, in units of its scale."""
+    return np.sqrt(statistics.feature_variance + statistics.feature_mean**2) / coordinates.scale
+
+
+def _features_of(finder: LimitFinder) -> NDArray[np.intp]:
+    """The features that the directions given up mainly consist of."""
+    directions = finder.modes.given_up
+    if directions.shape[1] == 0:
+        return np.zeros(0, dtype=np.intp)
+    parts = np.abs(directions[finder.coordinates.first :])
+    return np.flatnonzero((parts > 0.1 * parts.max(axis=0, initial=0.0)).any(axis=1))
