@@ -10,9 +10,9 @@ import pytest
 from scipy.optimize import check_grad
 from sklearn.datasets import load_diabetes
 
-import gdlearn._spectrum
 import gdlearn._regressor
 import gdlearn._solve
+import gdlearn._spectrum
 from gdlearn import GradientCheckError, GradientDescentRegressor, MeanSquaredError, check_gradient
 from gdlearn._objective import Quadratic
 
