@@ -13,10 +13,12 @@ Ogita, Rump, Oishi (2005), *Accurate sum and dot product*, SIAM J. Sci. Comput. 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ._arrays import Array, Exponents
-from ._rows import Rows
+from ._rows import Block, Rows
 
 N_SLICES = 3
 """Three slices of 19 to 26 bits hold a float64 that is not far smaller than the largest."""
@@ -94,11 +96,11 @@ def residual_and_gradient(rows: Rows, exponent: Exponents, coef: Array, intercep
     """
     d, t = coef.shape
 
-    def work(part: slice) -> tuple[Pair, Pair, Array]:
+    def work(blocks: Iterator[Block]) -> tuple[Pair, Pair, Array]:
         sum_r: Pair = (np.zeros(t), np.zeros(t))
         sum_rx: Pair = (np.zeros((d, t)), np.zeros((d, t)))
         sum_rr = np.zeros(t)
-        for X, y, weight, _ in rows.blocks(np.zeros(d + t), exponent, part):
+        for X, y, weight, _ in blocks:
             bits = _bits(max(len(X), d))
             unit = np.frexp(np.abs(X).max(axis=0))[1]
             X_slices = _slices(X * np.ldexp(1.0, -unit) if (np.abs(unit) < 1000).all() else np.ldexp(X, -unit), bits)
@@ -120,10 +122,10 @@ def residual_and_gradient(rows: Rows, exponent: Exponents, coef: Array, intercep
             sum_rr += np.sum(wr[0] * r[0], axis=0)
         return sum_r, sum_rx, sum_rr
 
-    first, *others = rows.map_parts(work)
-    for other in others:
-        first = _merge(first[0], other[0]), _merge(first[1], other[1]), first[2] + other[2]
-    return first
+    def merge(a: tuple[Pair, Pair, Array], b: tuple[Pair, Pair, Array]) -> tuple[Pair, Pair, Array]:
+        return _merge(a[0], b[0]), _merge(a[1], b[1]), a[2] + b[2]
+
+    return rows.fold(work, merge, np.zeros(d + t), exponent)
 
 
 def _merge(a: Pair, b: Pair) -> Pair:

@@ -7,7 +7,7 @@ chunks, a cross-validation fold and a cluster.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arrays import Array, Exponents, in_units, safe_exponents, squares_are_safe, triangle
+from ._arrays import Array, Exponents, beyond_float64, in_units, safe_exponents, squares_are_safe, triangle
 from ._extended import two_sum
-from ._rows import Rows
+from ._rows import Block, Rows
 from ._statistics import Statistics
 from ._validation import validate_rows
 
@@ -249,15 +249,13 @@ def with_root(moments: Moments, rows: Rows) -> Moments:
     """
     d, shift = moments.n_features, np.ldexp(moments.mean, moments.exponent)
 
-    def work(part: slice) -> Array:
+    def work(blocks: Iterator[Block]) -> Array:
         total = np.zeros((0, rows.width + 1))
-        for block in rows.blocks(shift, moments.exponent, part):
+        for block in blocks:
             total = triangle(np.vstack([total, np.column_stack(block.weighted())]))
         return total
 
-    first, *others = rows.map_parts(work)
-    for other in others:
-        first = triangle(np.vstack([first, other]))
+    first = rows.fold(work, lambda a, b: triangle(np.vstack([a, b])), shift, moments.exponent)
     root = np.zeros((rows.width, rows.width))
     root[: len(first) - 1] = first[1:, 1:] / np.abs(first[0, 0])
     root[:, :d][:, moments.covariance.diagonal()[:d] == 0] = 0.0  # a constant column; its mean may be rounded
@@ -316,21 +314,26 @@ def _are_safe(moments: Moments) -> bool:
 
 def _exponents(rows: Rows) -> Exponents:
     """For each column whose squares are in danger, e with |z| < 2**e."""
-    largest = np.zeros(rows.width)
-    for x, y, _, _ in rows.blocks(np.zeros(rows.width), np.zeros(rows.width, dtype=np.int64)):
-        np.maximum(largest, np.concatenate([np.abs(x).max(axis=0), np.abs(y).max(axis=0)]), out=largest)
-    return safe_exponents(largest)
+
+    def work(blocks: Iterator[Block]) -> Array:
+        largest = np.zeros(rows.width)
+        for x, y, _, _ in blocks:
+            np.maximum(largest, np.concatenate([np.abs(x).max(axis=0), np.abs(y).max(axis=0)]), out=largest)
+        return largest
+
+    as_they_are = np.zeros(rows.width), np.zeros(rows.width, dtype=np.int64)
+    return safe_exponents(rows.fold(work, np.maximum, *as_they_are))
 
 
 def _one_pass(rows: Rows, shift: Array, exponent: Exponents, n_groups: int, *, extremes: bool) -> list[Moments]:
     """For each group the Gram matrix of (1, z − shift), summed over blocks, then centred."""
     d, size = rows.n_features, rows.width + 1
 
-    def work(part: slice) -> tuple[list[Array], Array, Array]:
+    def work(blocks: Iterator[Block]) -> tuple[list[Array], Array, Array]:
         totals = [np.zeros((size, size)) for _ in range(n_groups)]
         low, high = np.full((n_groups, d), np.inf), np.full((n_groups, d), -np.inf)
-        with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # looked for in the result
-            for block in rows.blocks(shift, exponent, part):
+        with beyond_float64():  # looked for in the result
+            for block in blocks:
                 for g, some in block.by_group():
                     if extremes:
                         np.minimum(low[g], some.x.min(axis=0), out=low[g])
@@ -338,16 +341,14 @@ def _one_pass(rows: Rows, shift: Array, exponent: Exponents, n_groups: int, *, e
                     _add_squares(totals[g], *some.weighted())
         return totals, low, high
 
-    totals: list[Array] = []
-    low, high = np.full((n_groups, d), np.inf), np.full((n_groups, d), -np.inf)
-    for part, part_low, part_high in rows.map_parts(work):
-        np.minimum(low, part_low, out=low)
-        np.maximum(high, part_high, out=high)
-        if not totals:
-            totals = part
-        else:
-            for total, addition in zip(totals, part, strict=True):
-                total += addition
+    def merge(
+        a: tuple[list[Array], Array, Array], b: tuple[list[Array], Array, Array]
+    ) -> tuple[list[Array], Array, Array]:
+        for total, addition in zip(a[0], b[0], strict=True):
+            total += addition
+        return a[0], np.minimum(a[1], b[1]), np.maximum(a[2], b[2])
+
+    totals, low, high = rows.fold(work, merge, shift, exponent)
     weights, counts = _weights(rows, n_groups)
     origins = np.broadcast_to(np.ldexp(shift, -exponent), (n_groups, rows.width))
     groups = []

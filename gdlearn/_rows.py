@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ._arrays import Array, Exponents
+from ._arrays import Array, Exponents, beyond_float64
 from ._columns import Columns
 from ._threads import n_threads_allowed, one_blas_thread
 
@@ -192,7 +193,7 @@ class Rows:
     def blocks(self, shift: Array, exponent: Exponents, part: slice | None = None) -> Iterator[Block]:
         """Yield (z − shift)·2^−exponent in blocks, x and y apart, with the weights and groups of their rows.
 
-        Of all rows, or of one of the `parts`. The shift has shape (d + t,), or (n_groups, d + t) for one to each group.
+        Of all rows, or of one part of them. The shift has shape (d + t,), or (n_groups, d + t) for one to each group.
         The blocks are C-contiguous. They are buffers that the next ones overwrite and that a caller may change, unless
         there are no weights: then x may be a part of X itself.
         """
@@ -246,26 +247,27 @@ class Rows:
             return max(64, min(STRIDED_BLOCK_SIZE // self.width, 2 * self.width if not csc else STRIDED_BLOCK_SIZE))
         return max(64, BLOCK_SIZE // self.width)
 
-    def map_parts(self, work: Callable[[slice], T]) -> Iterator[T]:
-        """Apply `work` to slices of the rows, on as many threads as BLAS would use, each with BLAS held to one.
+    def fold(
+        self, work: Callable[[Iterator[Block]], T], merge: Callable[[T, T], T], shift: Array, exponent: Exponents
+    ) -> T:
+        """Merge what `work` makes of the `blocks` of each part of the rows, in the order of the parts.
 
-        The slices do not depend on the number of threads, so neither do the results.
+        The parts are worked on by as many threads as BLAS would use, each with BLAS held to one. They do not depend on
+        the number of threads, so neither does the result.
         """
-        n, rows = self.X.shape[0], self._block_rows
+        n, block_rows = self.X.shape[0], self._block_rows
         if n * self.width**2 < WORTH_THREADS or self.width >= WIDE:
-            yield work(slice(0, n))
-            return
-        step = rows * min(PART_BLOCKS, max(1, n // (8 * rows)))
+            return work(self.blocks(shift, exponent))
+        step = block_rows * min(PART_BLOCKS, max(1, n // (8 * block_rows)))
         parts = [slice(start, min(start + step, n)) for start in range(0, n, step)]
+
+        def work_alone(part: slice) -> T:
+            with one_blas_thread(), beyond_float64():  # once more: some libraries, and NumPy, count each thread alone
+                return work(self.blocks(shift, exponent, part))
+
         n_threads = n_threads_allowed()
         with one_blas_thread():
             if n_threads == 1:
-                yield from map(work, parts)
-                return
-
-            def work_alone(part: slice) -> T:
-                with one_blas_thread():  # once more, for some libraries count each thread by itself
-                    return work(part)
-
+                return reduce(merge, map(work_alone, parts))
             with ThreadPoolExecutor(n_threads) as pool:
-                yield from pool.map(work_alone, parts)
+                return reduce(merge, pool.map(work_alone, parts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ._arrays import Array, Exponents, beyond_float64, safe_exponents, squares_are_safe
-from ._rows import Rows
+from ._rows import Block, Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,19 +80,23 @@ def statistics_of(rows: Rows) -> Statistics:
 
 def _of_dense(rows: Rows, exponent: Exponents) -> tuple[Array, Array, Array, Array]:
     """Mean, variance, minimum and maximum of each column, from sums about a value of the column."""
-    shift, width = rows.centre(), rows.width
-    weight_sum, total, square = 0.0, np.zeros(width), np.zeros(width)
-    low, high = np.full(width, np.inf), np.full(width, -np.inf)
-    for x, y, weight, _ in rows.blocks(shift, exponent):
-        w = np.ones(len(x)) if weight is None else weight
-        weight_sum += w.sum()
-        for part, z in ((slice(0, x.shape[1]), x), (slice(x.shape[1], width), y)):
-            total[part] += w @ z
-            square[part] += w @ (z * z)
-            np.minimum(low[part], z.min(axis=0), out=low[part])
-            np.maximum(high[part], z.max(axis=0), out=high[part])
-    mean, origin = total / weight_sum, np.ldexp(shift, -exponent)
-    return origin + mean, np.maximum(square / weight_sum - mean**2, 0.0), origin + low, origin + high
+    shift, d = rows.centre(), rows.n_features
+
+    def work(blocks: Iterator[Block]) -> tuple[Array, Array]:
+        sums, extremes = np.zeros((2, rows.width)), np.full((2, rows.width), -np.inf)
+        for x, y, weight, _ in blocks:
+            for part, z in ((slice(0, d), x), (slice(d, None), y)):
+                share = z if weight is None else weight[:, None] * z
+                sums[:, part] += share.sum(axis=0), np.einsum("nj,nj->j", share, z)
+                np.maximum(extremes[:, part], [-z.min(axis=0), z.max(axis=0)], out=extremes[:, part])
+        return sums, extremes
+
+    def merge(a: tuple[Array, Array], b: tuple[Array, Array]) -> tuple[Array, Array]:
+        return a[0] + b[0], np.maximum(a[1], b[1])
+
+    sums, (below, high) = rows.fold(work, merge, shift, exponent)
+    (mean, square), origin = sums / rows.total, np.ldexp(shift, -exponent)
+    return origin + mean, np.maximum(square - mean**2, 0.0), origin - below, origin + high
 
 
 def _of_sparse(rows: Rows, exponent: Exponents) -> tuple[Array, Array, Array, Array]:

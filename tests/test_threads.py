@@ -2,6 +2,7 @@
 
 import _thread
 import multiprocessing
+import operator
 import os
 import signal
 import subprocess
@@ -205,37 +206,51 @@ def long_rows():
     return Rows.of(rng.standard_normal((20_000, 30)), rng.standard_normal(20_000), None)
 
 
+def folded(rows, work):
+    """The sum of what `work` makes of the blocks of each part."""
+    return rows.fold(work, operator.add, np.zeros(rows.width), np.zeros(rows.width, dtype=np.int64))
+
+
 def test_parts_of_the_rows_share_the_threads_and_give_them_back(libraries):
     rows = long_rows()
     seen = set()
 
-    def work(part):
+    def work(blocks):
         seen.add(threading.get_ident())
         assert numbers(libraries) == [1, 1]
-        return part.stop - part.start
+        return sum(len(block.x) for block in blocks)
 
-    assert sum(rows.map_parts(work)) == 20_000
+    assert folded(rows, work) == 20_000
     assert threading.get_ident() not in seen
     assert numbers(libraries) == [4, 8]
     with one_blas_thread():  # held by ourselves, which is no reason to use fewer
         seen.clear()
-        assert sum(rows.map_parts(work)) == 20_000
+        assert folded(rows, work) == 20_000
         assert threading.get_ident() not in seen
     libraries[0].num_threads = 1
     seen.clear()
-    assert sum(rows.map_parts(work)) == 20_000
+    assert folded(rows, work) == 20_000
     assert seen == {threading.get_ident()}
     assert numbers(libraries) == [1, 8]
 
 
-def test_parts_given_up_half_way_or_by_an_error_give_the_threads_back(libraries):
-    parts = long_rows().map_parts(lambda part: part)
-    next(parts)
-    assert numbers(libraries) == [1, 1]
-    parts.close()
-    assert numbers(libraries) == [4, 8]
+def test_parts_are_merged_in_the_order_of_the_rows():
+    rows = long_rows()
+    order = rows.fold(
+        lambda blocks: [block.y[0, 0] for block in blocks],
+        operator.add,
+        np.zeros(rows.width),
+        np.zeros(rows.width, dtype=np.int64),
+    )
+    assert len(order) > 2
+    places = [int(np.flatnonzero(rows.y[:, 0] == y)[0]) for y in order]
+    assert places == sorted(places)
+    assert places[0] == 0
+
+
+def test_an_error_in_a_part_gives_the_threads_back(libraries):
     with pytest.raises(ZeroDivisionError):
-        list(long_rows().map_parts(lambda part: 1 // part.start))
+        folded(long_rows(), lambda blocks: 1 // 0)
     assert numbers(libraries) == [4, 8]
 
 
