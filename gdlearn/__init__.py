@@ -21,3 +21,6 @@ __all__ = [
     "check_gradient",
     "gradient_descent_path",
 ]
+
+for _name in __all__:  # tracebacks, reprs and pickles name each thing as users import it
+    globals()[_name].__module__ = __name__

@@ -43,8 +43,6 @@ LOOSEST = 0.1
 class DivergenceError(ValueError):
     """The learning rate is so large that the descent does not converge; the message says what to do."""
 
-    __module__ = "gdlearn"  # where users import it from, and so what tracebacks should call it
-
 
 class Pace(Protocol):
     """What a message says of how the steps are taken: `Plan` has it."""

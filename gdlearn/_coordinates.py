@@ -138,6 +138,8 @@ class Coordinates:
     def gradient_norm(self, gradient: Array) -> float:
         """‖∇J‖₂ over all targets, in units of J's square root; beyond float64 it is infinite."""
         with beyond_float64():
+            if self.is_plain:
+                return float(np.linalg.norm(gradient))
             norm = np.linalg.norm(gradient * np.ldexp(1.0, self.target_exponent - self.unit))
             return float(np.ldexp(norm, self.unit))
 
@@ -148,12 +150,12 @@ class Coordinates:
     @property
     def feature_shift(self) -> Array:
         """The shift in the units of X."""
-        return in_units(self.shift, self.exponent)
+        return self.shift.copy() if self.is_plain else in_units(self.shift, self.exponent)
 
     @property
     def feature_scale(self) -> Array:
         """The scale in the units of X."""
-        return in_units(self.scale, self.exponent)
+        return self.scale.copy() if self.is_plain else in_units(self.scale, self.exponent)
 
     def model(self, theta: Array) -> Model:
         """The linear model with parameters theta of shape (p, t); not finite where theta has diverged."""

@@ -204,8 +204,10 @@ class Rows:
         origin = shift if plain else np.ldexp(shift, -exponent)
         buffer, target = np.empty((step, d)), np.empty((step, self.width - d))
         own = origin.ndim == 2  # each group's own shift
-        # One long loop beats many short ones.
-        tile = np.tile(origin[:d], (step, 1)) if not own and origin[:d].any() else None
+        tile = None
+        if not own and origin[:d].any():  # a block of shifts, for one long loop beats many short ones
+            tile = np.empty((step, d))
+            tile[...] = origin[:d]
         for start in range(first, last, step):
             rows = slice(start, min(start + step, last))
             X, y = dense(self.X[rows]), self.y[rows]

@@ -1,6 +1,8 @@
 """The house keeps its plan: imports run one way, only public names of others, nothing optional at import time."""
 
 import ast
+import importlib
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +120,17 @@ def test_all_is_what_is_there():
     public = {name for name in vars(gdlearn) if not name.startswith("_")}
     assert set(gdlearn.__all__) <= public
     assert all(getattr(gdlearn, name).__doc__ for name in gdlearn.__all__)
+
+
+@pytest.mark.parametrize("package", ["gdlearn", "gdlearn.inspection", "gdlearn.symbolic"])
+def test_public_names_are_called_what_users_import(package):
+    if package == "gdlearn.symbolic":
+        pytest.importorskip("sympy")
+    module = importlib.import_module(package)
+    for name in module.__all__:
+        public = getattr(module, name)
+        assert public.__module__ == package
+        assert pickle.loads(pickle.dumps(public)) is public
 
 
 def test_importing_needs_no_extra():

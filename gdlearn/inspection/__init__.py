@@ -17,3 +17,6 @@ __all__ = [
     "SensitivityDisplay",
     "sensitivity",
 ]
+
+for _name in __all__:  # tracebacks, reprs and pickles name each thing as users import it
+    globals()[_name].__module__ = __name__

@@ -27,3 +27,6 @@ __all__ = [
     "latex",
     "text",
 ]
+
+for _name in __all__:  # tracebacks, reprs and pickles name each thing as users import it
+    globals()[_name].__module__ = __name__

@@ -76,7 +76,7 @@ def parse(text: str, variables: Iterable[str] | None = None) -> Node:
     >>> parse("2x^^2")
     Traceback (most recent call last):
         ...
-    gdlearn.symbolic._tree.ExpressionError: Expected a number, a name or "(" instead of "^" (column 4).
+    gdlearn.symbolic.ExpressionError: Expected a number, a name or "(" instead of "^" (column 4).
         2x^^2
            ^
     """

@@ -40,9 +40,8 @@ class Step:
 
     Examples
     --------
-    >>> import sympy
-    >>> x = sympy.Symbol("x", real=True)
-    >>> step = steps(sympy.sin(x**2), x)[0]
+    >>> from gdlearn.symbolic import SymbolicFunction
+    >>> step = SymbolicFunction("sin(x^2)").steps("x")[0]
     >>> print(step)
     chain rule, d sin(u)/du = cos(u): d/dx[sin(x**2)] = cos(x**2)*d/dx[x**2]
     >>> print(step.latex())

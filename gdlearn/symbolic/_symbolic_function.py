@@ -78,7 +78,7 @@ class SymbolicFunction(Descendable):
     >>> SymbolicFunction("ln(x)")(-1.0)
     Traceback (most recent call last):
         ...
-    gdlearn.symbolic._domain.DomainError: ln(x) needs x > 0, and x = -1.
+    gdlearn.symbolic.DomainError: ln(x) needs x > 0, and x = -1.
     """
 
     def __init__(self, expression: str, variables: Iterable[str] | None = None) -> None:
