@@ -17,18 +17,31 @@ from ._arrays import Array, beyond_float64
 from ._early_stopping import held_out_rows
 from ._objective import Iterate
 from ._observers import CallbackSupportMixin, callback_tasks, progress_bar, together
+from ._parameters import (
+    BOOLEAN,
+    INIT,
+    OPEN_FRACTION,
+    POSITIVE_INTEGER,
+    RANDOM_STATE,
+    SCALING,
+    Rule,
+    check_nesterov,
+)
 from ._problem import FirstPoint, Problem, error_on, first_point
 from ._rows import Rows, slices
 from ._solve import Plan, Settings, Solution, solve
-from ._validation import (
-    boolean,
-    check_parameter,
-    check_random_state_parameter,
-    open_fraction,
-    positive_integer,
-    validate_held_out,
-    validate_predict,
-)
+from ._validation import validate_held_out, validate_predict
+
+SHARED: dict[str, Rule] = {
+    "scaling": SCALING,
+    "init": INIT,
+    "fit_intercept": BOOLEAN,
+    "early_stopping": BOOLEAN,
+    "validation_fraction": OPEN_FRACTION,
+    "n_iter_no_change": POSITIVE_INTEGER,
+    "random_state": RANDOM_STATE,
+}
+"""The parameters that all estimators here have."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,12 +130,12 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         """Whether the descent is to stop before its limit, so that its start should not cost the model anything."""
         return bool(self.early_stopping)
 
-    def _check_early_stopping(self) -> None:
+    def _check(self, rules: dict[str, Rule]) -> None:
+        """Every parameter by its rule, those that all estimators here share among them."""
         owner = type(self).__name__
-        check_parameter(owner, "early_stopping", self.early_stopping, "a boolean", boolean)
-        check_parameter(owner, "validation_fraction", self.validation_fraction, "a number in (0, 1)", open_fraction)
-        check_parameter(owner, "n_iter_no_change", self.n_iter_no_change, "an integer >= 1", positive_integer)
-        check_random_state_parameter(owner, self.random_state)
+        for name, rule in (SHARED | rules).items():
+            rule.check(owner, name, getattr(self, name))
+        check_nesterov(owner, self.nesterov, self.momentum)
 
     def _hold_out(self, rows: Rows, X_val: Any, y_val: Any, sample_weight_val: Any) -> tuple[Rows, Rows | None]:
         """The rows to descend on, and those that say when to stop."""

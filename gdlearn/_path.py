@@ -11,22 +11,21 @@ from ._advice import DivergenceError, divergence_message, warn_of_divergence
 from ._arrays import Array
 from ._coordinates import Model, ScalingName
 from ._descent import iterates
+from ._parameters import (
+    BOOLEAN,
+    INIT,
+    NONNEGATIVE_INTEGER,
+    POSITIVE_INTEGER,
+    SOLVER,
+    InvalidParameterError,
+    check_descent,
+    integers,
+)
 from ._problem import Problem, first_point, starting_point
 from ._rows import Rows
 from ._solve import Plan, Settings, pose, resolved
 from ._threads import blas_for
-from ._validation import (
-    InvalidParameterError,
-    boolean,
-    check_init,
-    check_parameter,
-    check_scaling_and_steps,
-    integers,
-    nonnegative_integer,
-    one_of,
-    positive_integer,
-    validate_rows,
-)
+from ._validation import validate_rows
 
 
 def gradient_descent_path(
@@ -88,10 +87,10 @@ def gradient_descent_path(
     [0 1 2] [[0.     1.8667 1.9911]] [1.86667e+01 8.30000e-02 4.00000e-04]
     """
     owner = "gradient_descent_path"
-    check_scaling_and_steps(owner, learning_rate, momentum, nesterov, scaling)
-    check_parameter(owner, "fit_intercept", fit_intercept, "a boolean", boolean)
-    check_parameter(owner, "solver", solver, '"auto", "spectral" or "loop"', one_of("auto", "spectral", "loop"))
-    check_init(owner, init)
+    check_descent(owner, learning_rate, momentum, nesterov, scaling)
+    BOOLEAN.check(owner, "fit_intercept", fit_intercept)
+    SOLVER.check(owner, "solver", solver)
+    INIT.check(owner, "init", init)
     wanted = _wanted(owner, iterations)
     X, target, weight = validate_rows(X, y, sample_weight)
     rows = Rows.of(X, target, weight)
@@ -125,13 +124,13 @@ def gradient_descent_path(
 
 def _wanted(owner: str, iterations: int | ArrayLike) -> NDArray[Any]:
     """The iterates wanted, as int64, or as Python's integers where that would not hold them."""
-    if positive_integer(iterations):
+    if POSITIVE_INTEGER(iterations):
         return np.arange(int(iterations) + 1, dtype=np.int64)  # type: ignore[arg-type]
     try:
         wanted = np.asarray(iterations, dtype=object)
     except ValueError:  # ragged
         wanted = np.empty(0, dtype=object)
-    if wanted.ndim != 1 or wanted.size == 0 or not all(map(nonnegative_integer, wanted)):
+    if wanted.ndim != 1 or wanted.size == 0 or not all(map(NONNEGATIVE_INTEGER, wanted)):
         raise InvalidParameterError(
             f"The 'iterations' parameter of {owner} must be an integer >= 1 or a non-empty 1-D array of integers >= 0. "
             f"Got {iterations!r} instead."

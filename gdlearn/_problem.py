@@ -18,10 +18,10 @@ from ._limit import Limit
 from ._modes import Modes
 from ._moments import Moments, moments_of, statistics_of_moments
 from ._objective import MeanSquaredError, Quadratic, QuadraticObjective, row_objective
+from ._parameters import InvalidParameterError
 from ._rows import Rows
 from ._spectrum import KernelSpectrum, MomentSpectrum, Spectrum
 from ._statistics import Statistics, statistics_of
-from ._validation import InvalidParameterError
 from ._wide import Columns, KernelModes
 
 TOO_LOSSY = 1e-11

@@ -17,21 +17,33 @@ from ._gradient_check import GradientCheck, GradientCheckError, check_gradient
 from ._moments import Moments
 from ._objective import MeanSquaredError, Quadratic, QuadraticObjective, row_objective
 from ._observers import with_callbacks
+from ._parameters import (
+    BOOLEAN,
+    LEARNING_RATE,
+    MOMENTUM,
+    NONE,
+    NONNEGATIVE_INTEGER,
+    POSITIVE,
+    POSITIVE_INTEGER,
+    SOLVER,
+    Rule,
+)
 from ._problem import Problem, starting_point
 from ._rows import Rows
 from ._solve import Plan, Settings, pose
 from ._threads import blas_for
-from ._validation import (
-    boolean,
-    check_init,
-    check_parameter,
-    check_scaling_and_steps,
-    nonnegative_integer,
-    one_of,
-    positive_integer,
-    positive_real,
-    validate_fit,
-)
+from ._validation import validate_fit
+
+RULES: dict[str, Rule] = {
+    "learning_rate": LEARNING_RATE,
+    "momentum": MOMENTUM,
+    "check_gradient": BOOLEAN,
+    "warm_start": BOOLEAN,
+    "max_iter": NONE | POSITIVE_INTEGER,
+    "tol": NONE | POSITIVE,
+    "solver": SOLVER,
+    "verbose": BOOLEAN | NONNEGATIVE_INTEGER,
+}
 
 
 class GradientDescentRegressor(DescendedModel):
@@ -252,7 +264,7 @@ class GradientDescentRegressor(DescendedModel):
             what would help; whatever it offers has been computed. In a search it is one line, the same for every fold.
         """
         with self._unchanged_on_error():
-            self._check_parameters()
+            self._check(RULES)
             X, y, weight, later = validate_fit(self, X, y, sample_weight)
             rows = Rows.of(X, y, weight, unchecked=type(self).__name__ if later else None)
             rows, held_out = self._hold_out(rows, X_val, y_val, sample_weight_val)
@@ -302,7 +314,7 @@ class GradientDescentRegressor(DescendedModel):
                 f"moments must be a gdlearn.Moments, got {type(moments).__name__}: use Moments.from_data(X, y)."
             )
         with self._unchanged_on_error():
-            self._check_parameters()
+            self._check(RULES)
             if self.early_stopping:
                 raise ValueError("early_stopping=True holds rows out, and moments have no rows: use fit(X, y).")
             problem = Problem.of_moments(moments, None, self.scaling, self.fit_intercept)
@@ -315,20 +327,6 @@ class GradientDescentRegressor(DescendedModel):
     @property
     def _settings(self) -> Settings:
         return Settings(self.learning_rate, self.momentum, self.nesterov, self.max_iter, self.tol, self.solver)
-
-    def _check_parameters(self) -> None:
-        owner = type(self).__name__
-        check_scaling_and_steps(owner, self.learning_rate, self.momentum, self.nesterov, self.scaling)
-        for name in ("fit_intercept", "check_gradient", "warm_start"):
-            check_parameter(owner, name, getattr(self, name), "a boolean", boolean)
-        check_parameter(owner, "max_iter", self.max_iter, "None or an integer >= 1", positive_integer, one_of(None))
-        check_parameter(owner, "tol", self.tol, "None or a finite number > 0", positive_real, one_of(None))
-        check_parameter(
-            owner, "solver", self.solver, '"auto", "spectral" or "loop"', one_of("auto", "spectral", "loop")
-        )
-        check_parameter(owner, "verbose", self.verbose, "a boolean or an integer >= 0", boolean, nonnegative_integer)
-        check_init(owner, self.init)
-        self._check_early_stopping()
 
     def _descend(self, problem: Problem, rows: Rows | None, held_out: Rows | None, data: Data) -> None:
         start = self._start(problem)

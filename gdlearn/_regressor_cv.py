@@ -16,30 +16,26 @@ from ._arrays import Array, in_units
 from ._base import Data, DescendedModel
 from ._cross_validation import Fold, Stopping, folds, refuse_too_large, splits_of
 from ._observers import with_callbacks
+from ._parameters import FRACTION, POSITIVE, POSITIVE_INTEGER, Rule, integers, several
 from ._problem import FirstPoint, Problem, starting_point
 from ._rows import Rows
 from ._solve import Plan, Settings, pose
 from ._step_size import largest_stable_rate
 from ._threads import blas_for
-from ._validation import (
-    boolean,
-    check_init,
-    check_nesterov,
-    check_parameter,
-    check_scaling,
-    fraction,
-    integers,
-    positive_integer,
-    positive_integers,
-    positive_reals,
-    validate_fit,
-)
+from ._validation import validate_fit
 
 SLOWEST, FASTEST = 1e-3, 0.5
 """The default learning rates, as parts of the largest stable one; above a half of it modes overshoot."""
 
 MOST_STEPS = 10**9
 """The largest number of steps in a default grid."""
+
+
+RULES: dict[str, Rule] = {
+    "learning_rates": POSITIVE_INTEGER | several(POSITIVE, "finite numbers > 0"),
+    "max_iters": POSITIVE_INTEGER | several(POSITIVE_INTEGER, "integers >= 1"),
+    "momentum": FRACTION,
+}
 
 
 class GradientDescentRegressorCV(DescendedModel):
@@ -222,7 +218,7 @@ class GradientDescentRegressorCV(DescendedModel):
             on some fold. An earlier fit stays as it was.
         """
         with self._unchanged_on_error():
-            self._check_parameters()
+            self._check(RULES)
             cv = check_cv(self.cv)
             split_params = self._split_params(params)
             X, y, weight, later = validate_fit(self, X, y, sample_weight)
@@ -268,22 +264,6 @@ class GradientDescentRegressorCV(DescendedModel):
                 "(sklearn.set_config(enable_metadata_routing=True)) only groups is passed on to cv."
             )
         return params
-
-    def _check_parameters(self) -> None:
-        owner = type(self).__name__
-        grids = {
-            "learning_rates": (self.learning_rates, "finite numbers > 0", positive_reals),
-            "max_iters": (self.max_iters, "integers >= 1", positive_integers),
-        }
-        for name, (value, what, are_valid) in grids.items():
-            allowed = f"an integer >= 1 or a non-empty 1-D array of {what}"
-            check_parameter(owner, name, value, allowed, positive_integer, are_valid)
-        check_scaling(owner, self.scaling)
-        check_init(owner, self.init)
-        check_parameter(owner, "momentum", self.momentum, "a number in [0, 1)", fraction)
-        check_nesterov(owner, self.nesterov, self.momentum)
-        check_parameter(owner, "fit_intercept", self.fit_intercept, "a boolean", boolean)
-        self._check_early_stopping()
 
     @property
     def _regularises_by_stopping(self) -> bool:
@@ -337,11 +317,11 @@ class GradientDescentRegressorCV(DescendedModel):
         """Learning rates and numbers of steps, as given or log-spaced over what makes sense on all rows."""
         stable = largest_stable_rate(problem.curvature, self.momentum, self.nesterov)
         bound = stable if np.isfinite(stable) else 1.0
-        if positive_integer(self.learning_rates):
+        if POSITIVE_INTEGER(self.learning_rates):
             rates = bound * np.geomspace(SLOWEST, FASTEST, int(self.learning_rates))
         else:
             rates = np.array([float(rate) for rate in self.learning_rates])
-        if not positive_integer(self.max_iters):
+        if not POSITIVE_INTEGER(self.max_iters):
             return rates, integers(self.max_iters)
         fastest = float(rates[rates < stable].max(initial=0.0)) or FASTEST * bound
         settings = Settings(fastest, self.momentum, self.nesterov, max_iter=1)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ._arrays import Array
 from ._objective import Iterate, Objective, QuadraticObjective
-from ._validation import positive_real
+from ._parameters import POSITIVE
 
 StepRule = Callable[[Iterate], Any]
 """The step size η at an iterate: one number, or one for each target; None where no step leads further down."""
@@ -55,7 +55,7 @@ def schedule(rate_of: Callable[[int], Any]) -> StepRule:
 
     def rule(iterate: Iterate) -> float:
         rate = rate_of(iterate.n_steps)
-        if not positive_real(rate):
+        if not POSITIVE(rate):
             raise ValueError(
                 f"The 'learning_rate' callable returned {rate!r} for step {iterate.n_steps}: it must return a finite "
                 "number > 0."

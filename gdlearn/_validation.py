@@ -1,4 +1,4 @@
-"""Clear refusals: every wrong parameter and every unusable X, y or sample_weight, before anything has changed."""
+"""The door: X, y and sample_weight as arrays of finite numbers, or a clear refusal before anything has changed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import validate_data
 
 from ._columns import Columns, shortened
+from ._parameters import InvalidParameterError
 from ._warnings import warn_where_called
 
 CHECK_OPTIONS: dict[str, Any] = {
@@ -25,180 +26,6 @@ CHECK_OPTIONS: dict[str, Any] = {
 
 PLAIN = (np.float64, np.float32)
 """The dtypes of arrays in which there is nothing to check but their values."""
-
-SGD_RATES = {
-    "constant": 'SGDRegressor(learning_rate="constant", eta0=0.01) is learning_rate=0.01 here.',
-    "invscaling": "eta0/t**power_t of SGDRegressor is a callable here: learning_rate=lambda k: 0.01 / (k + 1) ** 0.25.",
-    "adaptive": "It lowers the rate where the noise of single rows stalls the descent, and the gradient over all rows "
-    'has no such noise: use a number, or "auto".',
-    "optimal": 'It follows from the penalty of SGDRegressor; here "auto" follows from the data, 1/L.',
-}
-"""What scikit-learn's stochastic descents call learning rates, and what to write here."""
-
-
-def _is_number(value: Any) -> bool:
-    """Whether the value is a real number that float64 can hold."""
-    if not isinstance(value, numbers.Real) or boolean(value):
-        return False
-    try:
-        float(value)
-    except OverflowError:
-        return False
-    return True
-
-
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, numbers.Integral) and not boolean(value)
-
-
-def positive_real(value: Any) -> bool:
-    """A finite number > 0, not a boolean."""
-    return _is_number(value) and 0 < float(value) < np.inf
-
-
-def finite_real(value: Any) -> bool:
-    """A finite number, not a boolean."""
-    return _is_number(value) and abs(float(value)) < np.inf
-
-
-def positive_integer(value: Any) -> bool:
-    """An integer ≥ 1, not a boolean."""
-    return _is_integer(value) and int(value) >= 1
-
-
-def nonnegative_integer(value: Any) -> bool:
-    """An integer ≥ 0, not a boolean."""
-    return _is_integer(value) and int(value) >= 0
-
-
-def fraction(value: Any) -> bool:
-    """A number in [0, 1)."""
-    return _is_number(value) and 0 <= float(value) < 1
-
-
-def positive_reals(value: Any) -> bool:
-    """A non-empty 1-D array of finite numbers > 0."""
-    return _is_list(value) and all(map(positive_real, value))
-
-
-def positive_integers(value: Any) -> bool:
-    """A non-empty 1-D array of integers ≥ 1."""
-    return _is_list(value) and all(map(positive_integer, value))
-
-
-def integers(values: Any) -> NDArray[Any]:
-    """Integers as int64, or as Python's integers where that would not hold them (NumPy may make floats of these)."""
-    exact = [int(value) for value in values]
-    return np.array(exact, dtype=np.int64 if max(exact) <= np.iinfo(np.int64).max else object)
-
-
-def _is_list(value: Any) -> bool:
-    if hasattr(value, "__array__"):  # also a Series
-        return np.ndim(value) == 1 and len(value) > 0
-    return isinstance(value, list | tuple | range) and len(value) > 0
-
-
-def is_numeric_array(value: Any) -> bool:
-    """A non-empty array, list or tuple of real numbers, of one or two dimensions."""
-    if isinstance(value, str) or not (hasattr(value, "__array__") or isinstance(value, list | tuple)):
-        return False
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        return False
-    return array.ndim in (1, 2) and array.size > 0
-
-
-def open_fraction(value: Any) -> bool:
-    """A number in (0, 1)."""
-    return positive_real(value) and float(value) < 1
-
-
-def boolean(value: Any) -> bool:
-    """True or False."""
-    return isinstance(value, bool | np.bool_)
-
-
-def one_of(*options: Any) -> Callable[[Any], bool]:
-    """Membership, by identity for None and by equality for strings."""
-    return lambda value: (value is None and None in options) or (isinstance(value, str) and value in options)
-
-
-def check_parameter(
-    owner: str, name: str, value: Any, allowed: str, *tests: Callable[[Any], bool], hint: str = ""
-) -> None:
-    """Raise `InvalidParameterError` unless one of the tests accepts the value."""
-    if not any(test(value) for test in tests):
-        message = f"The {name!r} parameter of {owner} must be {allowed}. Got {value!r} instead."
-        raise InvalidParameterError(f"{message} {hint}".rstrip())
-
-
-class InvalidParameterError(ValueError, TypeError):
-    """A parameter has a value or a type that is not allowed; the message names both and what is."""
-
-
-def check_scaling_and_steps(owner: str, learning_rate: Any, momentum: Any, nesterov: Any, scaling: Any) -> None:
-    """The parameters that every descent has."""
-    check_parameter(
-        owner,
-        "learning_rate",
-        learning_rate,
-        'a finite number > 0, "auto", "exact" or a callable k -> rate',
-        positive_real,
-        one_of("auto", "exact"),
-        callable,
-        hint=SGD_RATES.get(learning_rate, "") if isinstance(learning_rate, str) else "",
-    )
-    check_parameter(owner, "momentum", momentum, '"auto" or a number in [0, 1)', one_of("auto"), fraction)
-    check_nesterov(owner, nesterov, momentum)
-    check_scaling(owner, scaling)
-
-
-def check_nesterov(owner: str, nesterov: Any, momentum: Any) -> None:
-    """A boolean that is true only beside a momentum, without which it would change nothing."""
-    check_parameter(owner, "nesterov", nesterov, "a boolean", boolean)
-    if nesterov and not positive_real(momentum):
-        raise InvalidParameterError(
-            f"The 'nesterov' parameter of {owner} must be False without a momentum, for it takes the gradient where "
-            f"the momentum would move theta. Got {nesterov!r} with momentum={momentum!r} instead: write momentum=0.9, "
-            "nesterov=True."
-        )
-
-
-def check_scaling(owner: str, scaling: Any) -> None:
-    """The name of a scaling, or None."""
-    check_parameter(
-        owner,
-        "scaling",
-        scaling,
-        '"standard", "minmax", "maxabs" or None',
-        one_of("standard", "minmax", "maxabs", None),
-    )
-
-
-def check_init(owner: str, init: Any) -> None:
-    """Where a descent starts: a name, or numbers whose shape is checked when the data are known."""
-    check_parameter(
-        owner,
-        "init",
-        init,
-        '"auto", "zero", "mean" or an array of numbers in the original units, the intercept first',
-        one_of("auto", "zero", "mean"),
-        is_numeric_array,
-    )
-
-
-def check_random_state_parameter(owner: str, random_state: Any) -> None:
-    """Raise unless scikit-learn's `check_random_state` takes it."""
-    check_parameter(
-        owner,
-        "random_state",
-        random_state,
-        "None, an integer >= 0 or a numpy.random.RandomState",
-        one_of(None),
-        nonnegative_integer,
-        lambda value: isinstance(value, np.random.RandomState),
-    )
 
 
 def _in_memory(given: Any, name: str) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._validation import InvalidParameterError, positive_integer
+from ._parameters import POSITIVE_INTEGER, InvalidParameterError
 
 __all__ = ["EarlyStopping", "HistoryRecorder"]
 
@@ -46,7 +46,7 @@ class HistoryRecorder:
     """
 
     def __init__(self, every: int = 1) -> None:
-        if not positive_integer(every):
+        if not POSITIVE_INTEGER(every):
             raise InvalidParameterError(f"every must be an integer >= 1. Got {every!r} instead.")
         self.every = every
 
@@ -105,7 +105,7 @@ class EarlyStopping:
     """
 
     def __init__(self, X_val: Any, y_val: ArrayLike, patience: int = 10) -> None:
-        if not positive_integer(patience):
+        if not POSITIVE_INTEGER(patience):
             raise InvalidParameterError(f"patience must be an integer >= 1. Got {patience!r} instead.")
         self.X_val, self.y_val, self.patience = X_val, np.asarray(y_val, dtype=np.float64), patience
 

@@ -15,6 +15,7 @@ PACKAGE = Path(gdlearn.__file__).parent
 ORDER = [
     "_threads",
     "_arrays",
+    "_parameters",
     "_warnings",
     "_columns",
     "_validation",

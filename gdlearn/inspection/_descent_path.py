@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._arrays import beyond_float64
-from .._validation import InvalidParameterError
+from .._parameters import InvalidParameterError
 from ._estimator_surface import estimator_surface
 from ._function_surface import function_surface
 from ._picture import ARROW, arrows_at, inside, ratio_levels, until_outside

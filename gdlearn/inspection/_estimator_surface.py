@@ -13,16 +13,10 @@ from sklearn.exceptions import ConvergenceWarning
 from .._arrays import Array, beyond_float64
 from .._coordinates import Coordinates
 from .._objective import MeanSquaredError
+from .._parameters import LEARNING_RATE, NONE, POSITIVE, POSITIVE_INTEGER, InvalidParameterError, allowed, choice
 from .._path import gradient_descent_path
 from .._regressor import GradientDescentRegressor
-from .._validation import (
-    InvalidParameterError,
-    check_parameter,
-    one_of,
-    positive_integer,
-    positive_real,
-    validate_rows,
-)
+from .._validation import validate_rows
 from ._picture import OVERSHOOT, grid_around
 from ._style import DRAWABLE, name_of_rate
 
@@ -77,7 +71,7 @@ def estimator_surface(
     titles, near = [], [optimum[None]]
     for rate, path in zip(rates, paths, strict=True):
         eta = limit.learning_rate_ if rate == "auto" else rate
-        diverges = positive_real(eta) and eta >= stable
+        diverges = POSITIVE(eta) and eta >= stable
         titles.append(name_of_rate(rate, eta) + (": diverges" if diverges else ""))
         with beyond_float64():
             away = np.linalg.norm(path - optimum, axis=1)
@@ -115,29 +109,20 @@ def _refuse_beyond_float64(owner: str, *sizes: Any) -> None:
 
 def _check(owner: str, estimator: Any, learning_rates: Any, iterations: Any, others: Any, names: Any) -> None:
     def is_list_of_rates(value: Any) -> bool:
-        return isinstance(value, list | tuple | np.ndarray) and len(value) > 0 and all(map(is_rate, value))
-
-    def is_rate(value: Any) -> bool:
-        return positive_real(value) or one_of("auto", "exact")(value) or callable(value)
+        return isinstance(value, list | tuple | np.ndarray) and len(value) > 0 and all(map(LEARNING_RATE, value))
 
     def is_descent(value: Any) -> bool:
         return isinstance(value, GradientDescentRegressor)
 
     a_regressor = "a GradientDescentRegressor, fitted or not (of a pipeline, its last step, with X transformed)"
-    check_parameter(owner, "estimator", estimator, a_regressor, is_descent)
-    some_rates = 'None or a non-empty list of finite numbers > 0, "auto", "exact" or callables k -> rate'
-    check_parameter(owner, "learning_rates", learning_rates, some_rates, is_list_of_rates, one_of(None))
-    check_parameter(owner, "iterations", iterations, "an integer >= 1", positive_integer)
-    check_parameter(owner, "others", others, '"optimum" or "fixed"', one_of("optimum", "fixed"))
+    allowed(a_regressor, is_descent).check(owner, "estimator", estimator)
+    some_rates = 'a non-empty list of finite numbers > 0, "auto", "exact" or callables k -> rate'
+    (NONE | allowed(some_rates, is_list_of_rates)).check(owner, "learning_rates", learning_rates)
+    POSITIVE_INTEGER.check(owner, "iterations", iterations)
+    choice("optimum", "fixed").check(owner, "others", others)
     n = 1 if learning_rates is None else len(learning_rates)
-    check_parameter(
-        owner,
-        "names",
-        names,
-        f"None or a list of {n} str, one for each rate",
-        one_of(None),
-        lambda some: len(some) == n,
-    )
+    as_many = allowed(f"a list of {n} str, one for each rate", lambda given: len(given) == n)
+    (NONE | as_many).check(owner, "names", names)
 
 
 def _places(owner: str, features: Any, limit: GradientDescentRegressor) -> list[int]:

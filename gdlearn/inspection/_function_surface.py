@@ -9,7 +9,7 @@ import numpy as np
 
 from .._arrays import Array
 from .._descent import Status
-from .._validation import InvalidParameterError, check_parameter, one_of
+from .._parameters import NONE, InvalidParameterError, allowed
 from ._picture import GRID, OVERSHOOT, arrows_at, grid_around, quantile_levels, refined
 from ._style import name_of_rate
 
@@ -82,8 +82,8 @@ def paths_and_names(
             f"The 'paths' parameter of {owner} must be {rule}. Got a descent over {', '.join(foreign.variables)} "
             "instead."
         )
-    listed = f"None or a list of {len(paths)} str, one for each path"
-    check_parameter(owner, "names", names, listed, one_of(None), lambda given: len(given) == len(paths))
+    as_many = allowed(f"a list of {len(paths)} str, one for each path", lambda given: len(given) == len(paths))
+    (NONE | as_many).check(owner, "names", names)
     return paths, [name_of_path(path) for path in paths] if names is None else list(names)
 
 
@@ -121,6 +121,6 @@ def _check(function: Any, xlim: Any, ylim: Any) -> None:
             "LossCurveDisplay.from_paths draws its values over the steps; or plot it on a grid with matplotlib, and "
             "path.values over path.points[:, 0] with it."
         )
-    check_parameter(OWNER, "function", function, "a function of two variables", of_two)
+    allowed("a function of two variables", of_two).check(OWNER, "function", function)
     for name, limits in (("xlim", xlim), ("ylim", ylim)):
-        check_parameter(OWNER, name, limits, "None or two increasing numbers", one_of(None), interval)
+        (NONE | allowed("two increasing numbers", interval)).check(OWNER, name, limits)

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from .._arrays import Array, beyond_float64
+from .._parameters import NONE, POSITIVE, POSITIVE_INTEGER, InvalidParameterError, allowed, integers
 from .._regressor_cv import GradientDescentRegressorCV
-from .._validation import InvalidParameterError, check_parameter, integers, one_of, positive_integer, positive_real
 from ._style import COLOURS, drawable, drawable_steps, pyplot
 
 NEAR = 10.0
@@ -187,11 +187,12 @@ class LearningRateDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        allowed = (
+        fitted = (
             "a fitted GradientDescentRegressorCV (of a pipeline, its last step; for a GridSearchCV use from_cv_results)"
         )
         owner = "LearningRateDisplay.from_estimator"
-        check_parameter(owner, "estimator", estimator, allowed, lambda e: isinstance(e, GradientDescentRegressorCV))
+        is_one = allowed(fitted, lambda given: isinstance(given, GradientDescentRegressorCV))
+        is_one.check(owner, "estimator", estimator)
         check_is_fitted(estimator)
         rates, row = np.unique(estimator.learning_rates_, return_index=True)
         steps, column = np.unique(estimator.max_iters_, return_index=True)
@@ -246,14 +247,7 @@ class LearningRateDisplay:
             If matplotlib is not installed.
         """
         owner = "LearningRateDisplay.from_cv_results"
-        check_parameter(
-            owner,
-            "max_stable_learning_rate",
-            max_stable_learning_rate,
-            "None or a finite number > 0",
-            positive_real,
-            one_of(None),
-        )
+        (NONE | POSITIVE).check(owner, "max_stable_learning_rate", max_stable_learning_rate)
         rate, step, score = _columns(owner, cv_results, prefix)
         rates, row = np.unique(rate, return_inverse=True)
         steps, column = np.unique(step, return_inverse=True)
@@ -290,7 +284,7 @@ def _columns(owner: str, cv_results: Any, prefix: str | None) -> tuple[Array, Ar
             f"the parameters in a pipeline, here {prefix!r}. Got {got} instead."
         )
     rate, step, score = (list(cv_results[key]) for key in wanted)
-    if not all(map(positive_real, rate)) or not all(map(positive_integer, step)) or not np.isfinite(score).any():
+    if not all(map(POSITIVE, rate)) or not all(map(POSITIVE_INTEGER, step)) or not np.isfinite(score).any():
         raise InvalidParameterError(
             f"The 'cv_results' parameter of {owner} must have numbers as learning rates and as numbers of steps, and a "
             f"finite score. Got learning rates {rate}, numbers of steps {step} and scores {score}."

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from .._arrays import EPS, Array
+from .._parameters import FINITE, NONE, POSITIVE, InvalidParameterError, allowed
 from .._regressor import GradientDescentRegressor
 from .._regressor_cv import GradientDescentRegressorCV
-from .._validation import InvalidParameterError, check_parameter, finite_real, one_of, positive_real
 from ._function_surface import paths_and_names
 from ._style import COLOURS, DRAWABLE, drawable_steps, name_of_rate, pyplot
 
@@ -204,7 +204,7 @@ class LossCurveDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        check_parameter("LossCurveDisplay.from_estimator", "estimator", estimator, ESTIMATORS, _is_descended)
+        allowed(ESTIMATORS, _is_descended).check("LossCurveDisplay.from_estimator", "estimator", estimator)
         names = None if name is None else [name]
         return cls._of([estimator], names, "LossCurveDisplay.from_estimator", minimum).plot(ax, **line_kw)
 
@@ -292,7 +292,7 @@ class LossCurveDisplay:
         """
         owner = "LossCurveDisplay.from_paths"
         some, titles = paths_and_names(owner, paths, names, "a descent or a non-empty list of them")
-        check_parameter(owner, "minimum", minimum, "None or a finite number", one_of(None), finite_real)
+        (NONE | FINITE).check(owner, "minimum", minimum)
         return cls(
             iterations=[np.arange(len(path.values)) for path in some],
             losses=[path.values for path in some],
@@ -305,7 +305,7 @@ class LossCurveDisplay:
     def _of(
         cls, estimators: Sequence[Any], names: list[str] | None, owner: str, minimum: float | None
     ) -> LossCurveDisplay:
-        check_parameter(owner, "minimum", minimum, "None or a finite number > 0", positive_real, one_of(None))
+        (NONE | POSITIVE).check(owner, "minimum", minimum)
         for estimator in estimators:
             check_is_fitted(estimator)
         return cls(

@@ -13,20 +13,13 @@ from sklearn.base import clone
 from .._arrays import EPS, Array, beyond_float64, in_units
 from .._coordinates import ScalingName
 from .._first_step import first_step
+from .._parameters import BOOLEAN, POSITIVE, InvalidParameterError, check_descent, choice
 from .._problem import Problem, refuse_overflow, starting_point
 from .._recurrence import FAR, Recurrence
 from .._regressor import GradientDescentRegressor
 from .._rows import Rows
 from .._solve import Plan, Settings, pose
-from .._validation import (
-    InvalidParameterError,
-    boolean,
-    check_parameter,
-    check_scaling_and_steps,
-    one_of,
-    positive_real,
-    validate_fit,
-)
+from .._validation import validate_fit
 from ._diagnosis import Case, diagnose, explodes, leading, short
 
 SCALINGS: tuple[ScalingName, ...] = (None, "standard", "minmax", "maxabs")
@@ -257,13 +250,13 @@ def _arguments(
         raise TypeError(f"sensitivity has no setting {unknown[0]!r}. Allowed: {', '.join(SETTINGS)}, sample_weight.")
     estimator.set_params(**settings)
     rate = estimator.learning_rate
-    if not (positive_real(rate) or one_of("auto")(rate)):
+    if not (POSITIVE | choice("auto"))(rate):
         raise InvalidParameterError(
             f"The 'learning_rate' of {owner} must be a finite number > 0 or \"auto\", for a rate that changes from "
             f'step to step has no factor. Got {rate!r} instead: pass learning_rate="auto".'
         )
-    check_scaling_and_steps(owner, rate, estimator.momentum, estimator.nesterov, estimator.scaling)
-    check_parameter(owner, "fit_intercept", estimator.fit_intercept, "a boolean", boolean)
+    check_descent(owner, rate, estimator.momentum, estimator.nesterov, estimator.scaling)
+    BOOLEAN.check(owner, "fit_intercept", estimator.fit_intercept)
     return estimator, X, y
 
 

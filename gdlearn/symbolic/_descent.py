@@ -14,16 +14,17 @@ from .. import _descent
 from .._arrays import Array
 from .._descent import Status
 from .._objective import Iterate
-from .._step_size import StepRule, backtracking_line_search, constant, constant_momentum, schedule
-from .._validation import (
+from .._parameters import (
+    CALLABLE_RATE,
+    FRACTION,
+    NONE,
+    POSITIVE,
+    POSITIVE_INTEGER,
     InvalidParameterError,
     check_nesterov,
-    check_parameter,
-    fraction,
-    one_of,
-    positive_integer,
-    positive_real,
+    choice,
 )
+from .._step_size import StepRule, backtracking_line_search, constant, constant_momentum, schedule
 from ._account import Account
 from ._domain import DomainError
 from ._points import Function, one_point
@@ -246,12 +247,11 @@ def _rule(learning_rate: Any, surface: _Surface) -> StepRule:
 
 
 def _check(function: Function, learning_rate: Any, momentum: Any, nesterov: Any, max_iter: Any, tol: Any) -> None:
-    rates = 'a finite number > 0, "backtracking" or a callable k -> rate'
-    check_parameter("descend", "learning_rate", learning_rate, rates, positive_real, one_of("backtracking"), callable)
-    check_parameter("descend", "momentum", momentum, "a number in [0, 1)", fraction)
+    (POSITIVE | choice("backtracking") | CALLABLE_RATE).check("descend", "learning_rate", learning_rate)
+    FRACTION.check("descend", "momentum", momentum)
     check_nesterov("descend", nesterov, momentum)
-    check_parameter("descend", "max_iter", max_iter, "an integer >= 1", positive_integer)
-    check_parameter("descend", "tol", tol, "None or a finite number > 0", one_of(None), positive_real)
+    POSITIVE_INTEGER.check("descend", "max_iter", max_iter)
+    (NONE | POSITIVE).check("descend", "tol", tol)
     if isinstance(learning_rate, str) and momentum:
         raise InvalidParameterError(
             f"The 'momentum' parameter of descend must be 0 with learning_rate=\"backtracking\", which searches along "

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._arrays import Array
-from .._validation import InvalidParameterError
+from .._parameters import InvalidParameterError
 
 LONG = 200
 """Characters of a wrong value that an error repeats; of a longer one it names the type."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._arrays import Array
-from .._validation import InvalidParameterError, check_parameter
+from .._parameters import InvalidParameterError, allowed
 from ._descent import Descendable
 from ._domain import DomainError
 from ._points import at, finite_reals, points
@@ -148,8 +148,8 @@ class ResidualSumOfSquares(Descendable):
 
 
 def _check(model: Any, data: Any) -> None:
-    check_parameter(OWNER, "model", model, "a SymbolicFunction", lambda m: isinstance(m, SymbolicFunction))
-    check_parameter(OWNER, "data", data, "a mapping from variables to columns", lambda d: isinstance(d, Mapping))
+    allowed("a SymbolicFunction", lambda given: isinstance(given, SymbolicFunction)).check(OWNER, "model", model)
+    allowed("a mapping from variables to columns", lambda given: isinstance(given, Mapping)).check(OWNER, "data", data)
     unknown = [name for name in data if name not in model.variables]
     if unknown or len(data) == len(model.variables):
         rule = "variables of the model, and not all of them:" if not unknown else "variables of the model:"
