@@ -164,7 +164,7 @@ def listed(conditions):
 def _(f):
     beside(
         box("Where f is defined", listed(f.domain.defined) or "everywhere"),
-        box("What its derivatives need besides", listed(f.domain.differentiable) or "nothing"),
+        box("Further conditions for the derivatives", listed(f.domain.differentiable) or "none"),
     )
     return
 

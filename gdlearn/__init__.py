@@ -1,4 +1,4 @@
-"""Linear regression by gradient descent: textbook-clear, without babysitting, and to the last digit."""
+"""Linear regression by gradient descent, with scikit-learn regressors that know the result of any number of steps."""
 
 from ._advice import DivergenceError
 from ._gradient_check import GradientCheck, GradientCheckError, check_gradient

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from ._arrays import EPS, LARGEST_FLOAT, Array, beyond_float64
 
 FAR = LARGEST_FLOAT
-"""So many steps at most are counted to the limit: float64 holds no larger numbers of them."""
+"""The largest number of steps that is counted to the limit: float64 holds no larger ones."""
 
 TABLE_LENGTH = 256
 """Steps in a row whose powers are kept."""
 
 LONGEST_OSCILLATION = 1_000_000
-"""Steps after which early stopping takes an oscillation for slow, whatever is left of it."""
+"""Steps after which early stopping assumes that oscillations have decayed."""
 
 
 @dataclass(frozen=True, eq=False)

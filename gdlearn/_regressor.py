@@ -79,32 +79,36 @@ class GradientDescentRegressor(DescendedModel):
         "zero" otherwise. An array of shape (n_features + 1,) or (n_targets, n_features + 1) is a model in original
         units, the intercept first; without an intercept of shape (n_features,) or (n_targets, n_features).
     fit_intercept : bool, default=True
-        Without, the model goes through the origin in original units.
+        If False, the model goes through the origin of the original units.
     max_iter : int >= 1 or None, default=None
-        Alone: exactly so many steps, however many, and no warning however far the limit still is. With `tol`: at most
-        so many, and a warning where they were too few.
+        Without `tol`: the exact number of steps, with no warning however far the limit still is. With `tol`: the
+        largest number of steps, with a warning if they do not reach the tolerance.
     tol : float > 0 or None, default=None
-        Stop at the first k ≥ 1 with ‖∇J(θ_k)‖₂ ≤ tol · 2 · ‖X̃‖_F/√W · σ_y, for every target. With both None the descent
-        goes to its limit; a loop then takes tol=1e-8 and max_iter=1000.
+        Stop when the norm of the gradient is at most `tol` times its typical size: at the first k ≥ 1 with
+        ‖∇J(θ_k)‖₂ ≤ tol · 2 · ‖X̃‖_F/√W · σ_y for every target. X̃ are the scaled features (each row times the root of
+        its weight, and a column of ones for the intercept), W is the sum of the weights, and σ_y is the standard
+        deviation of the target. With `max_iter` and `tol` both None the descent goes to its limit; a loop then takes
+        tol=1e-8 and max_iter=1000.
     solver : "auto", "spectral" or "loop", default="auto"
-        How the iterates are computed, not which: in closed form, step by step, or whichever is cheaper.
+        How the iterates are computed: in closed form ("spectral"), step by step ("loop"), or whichever is cheaper. The
+        iterates themselves are the same.
     check_gradient : bool, default=False
         Verify the analytic partials by finite differences before descending (see :func:`check_gradient`).
     early_stopping : bool, default=False
         Hold rows out and return the iterate k ≥ 1 with the least error on them: the descent ends when that error has
         not fallen for `n_iter_no_change` steps. `max_iter` and `tol` hold too.
     validation_fraction : float in (0, 1), default=0.1
-        With early stopping: the share of the rows held out (scikit-learn's ``train_test_split``), unless `fit` is given
-        some. They take no part in scaling or descent.
+        With early stopping: the share of the rows that ``train_test_split`` of scikit-learn holds out, unless `fit` is
+        given X_val and y_val. Rows held out take no part in scaling or descent.
     n_iter_no_change : int >= 1, default=10
-        With early stopping: the patience, in steps.
+        With early stopping: the number of steps to wait for a smaller error on the held-out rows.
     warm_start : bool, default=False
         Start from the fitted coefficients rather than from zero.
     random_state : int, RandomState or None, default=None
         For the rows that early stopping holds out and the random points of ``check_gradient=True``; the descent itself
         is deterministic.
     verbose : int, default=0
-        Above 0: a progress bar for loops, by rich (extra ``progress``); the closed form has nothing to wait for.
+        If positive, loops show a progress bar by rich (extra ``progress``); the closed form takes no steps to show.
 
     Attributes
     ----------
@@ -113,14 +117,15 @@ class GradientDescentRegressor(DescendedModel):
     intercept_ : float or ndarray of shape (n_targets,)
         In the units of y; 0.0 without an intercept.
     n_iter_ : int
-        Steps of the model; at the limit, the number after which the fit differs from the limit by less than rounding.
-        With early stopping the best step, which the recorded curves pass by `n_iter_no_change`.
+        The number of steps behind the model. With neither `max_iter` nor `tol` it is the number of steps that a loop
+        would have needed until the fitted values differ from the limit by less than rounding; in closed form none of
+        them is taken. With early stopping it is the best step; the recorded curves go on for `n_iter_no_change` more.
     loss_ : float
         J on the training data at the end, summed over targets, in units of y squared.
     loss_curve_ : list of float
         J at each recorded step, the start first.
     loss_curve_iterations_ : list of int
-        Which steps those are: all up to 1,000, and of more 250 evenly in log k.
+        The recorded steps: every step if there are at most 1,000, otherwise 250 of them, log-spaced.
     validation_loss_curve_ : list of float
         With early stopping: J on the held-out rows at each recorded step.
     gradient_norm_ : float
@@ -130,10 +135,10 @@ class GradientDescentRegressor(DescendedModel):
     max_stable_learning_rate_ : float
         2/L, at and above which plain descent does not converge; with momentum its own limit.
     condition_number_ : float
-        λ_max/λ_min of ∇²J in scaled coordinates, over what the data hold; NaN where no matrix was formed.
+        λ_max/λ_min of ∇²J in scaled coordinates, ignoring exactly collinear directions; NaN where no matrix was formed.
     rank_ : int
-        How many directions of the features float64 can tell from none in the coordinates of the descent; -1 where no
-        matrix was formed.
+        The numerical rank of the scaled features: the number of directions along which they vary by more than float64
+        has rounded them; -1 where no matrix was formed.
     feature_shift_ : ndarray of shape (n_features,)
         What the scaling subtracts from each feature, x̃ = (x − feature_shift_)/feature_scale_: its mean under
         "standard", its minimum under "minmax", 0 under "maxabs", under None and without an intercept.
@@ -175,7 +180,7 @@ class GradientDescentRegressor(DescendedModel):
     0.517748
 
     Three steps by hand: one feature, no intercept, y = 2x. J = mean (2x − θx)² = (2 − θ)²·(1 + 4 + 9)/3, so ∂J/∂θ =
-    −28/3·(2 − θ), and with η = 0.05 each step closes 0.05·28/3 = 7/15 of what is left to 2:
+    −28/3·(2 − θ), and with η = 0.05 each step covers 0.05·28/3 = 7/15 of the remaining distance to θ = 2:
 
     >>> for k in 1, 2, 3:
     ...     model = GradientDescentRegressor(learning_rate=0.05, max_iter=k, scaling=None, fit_intercept=False)

@@ -41,9 +41,9 @@ RULES: dict[str, Rule] = {
 class GradientDescentRegressorCV(DescendedModel):
     r"""Linear regression by gradient descent, with learning rate and number of steps chosen by cross-validation.
 
-    As `GridSearchCV` over `GradientDescentRegressor`, candidate for candidate, at about the cost of one fit: the rows
-    are read once where the test folds partition them (and never more than once a split elsewhere), and from a fold's
-    eigendecomposition every learning rate and number of steps is a line of arithmetic.
+    Every candidate gets the score that `GridSearchCV` over `GradientDescentRegressor` would give it, at about the cost
+    of one fit: the rows are read once where the test folds partition them (and at most once for each split elsewhere),
+    and one eigendecomposition for each fold gives the results of all learning rates and numbers of steps.
 
     .. math::
         \mathrm{MSE}_f(\eta, k) = \frac{1}{W_f} \sum_{n \in f} w_n \bigl(y_n - \hat y_n(\theta_k)\bigr)^2, \qquad
@@ -52,11 +52,12 @@ class GradientDescentRegressorCV(DescendedModel):
     Parameters
     ----------
     learning_rates : int or array-like of float > 0, default=20
-        So many, log-spaced from a thousandth to a half of the largest stable rate; or the rates themselves.
+        If an array: the candidate learning rates. If an integer n: n candidates, log-spaced from a thousandth to a half
+        of the largest stable rate.
     max_iters : int or array-like of int >= 1, default=10
-        An integer is how many candidates there are, not how many steps: so many, log-spaced from 1 to where descent at
-        the largest stable rate of the grid has reached its limit, 10⁹ at most (fewer where rounding to integers makes
-        some equal). Or the numbers themselves.
+        If an array: the candidate numbers of steps. If an integer n: n candidates, log-spaced from 1 to the number of
+        steps at which descent with the largest stable rate of the grid has reached its limit, at most 10⁹; fewer than
+        n where rounding to integers makes some equal.
     cv : int, splitter, iterable of (train, test) or None, default=None
         As for `GridSearchCV`; None is 5-fold. Row numbers and masks; a row number that comes twice counts twice.
     scaling : "standard", "minmax", "maxabs" or None, default="standard"
@@ -65,18 +66,18 @@ class GradientDescentRegressorCV(DescendedModel):
         Where each descent starts: as for :class:`GradientDescentRegressor`, and "auto" is "mean", so that an offset of
         y does not matter to the choice of the number of steps.
     fit_intercept : bool, default=True
-        Without, the model goes through the origin in original units.
+        If False, the model goes through the origin of the original units.
     momentum : float in [0, 1), default=0.0
         β in v ← βv − η∇J(θ), θ ← θ + v.
     nesterov : bool, default=False
         Whether the gradient is taken at θ + βv, which needs a momentum.
     early_stopping : bool, default=False
-        Stop each descent, in the folds too, on rows held out of its training rows: a number of steps is then the most
-        that are taken. See :class:`GradientDescentRegressor`.
+        Stop each descent, in the folds too, by rows held out of its training rows; the numbers of steps are then upper
+        bounds. See :class:`GradientDescentRegressor`.
     validation_fraction : float in (0, 1), default=0.1
-        With early stopping: the share of the training rows held out, unless `fit` is given some.
+        With early stopping: the share of the training rows held out, unless `fit` is given X_val and y_val.
     n_iter_no_change : int >= 1, default=10
-        With early stopping: the patience, in steps.
+        With early stopping: the number of steps to wait for a smaller error on the held-out rows.
     random_state : int, RandomState instance or None, default=None
         For the rows that early stopping holds out.
 
@@ -96,8 +97,8 @@ class GradientDescentRegressorCV(DescendedModel):
     best_score_ : float
         Minus the least mean of `mse_path_` over the folds.
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        Slopes, in original units, of the descent on all rows with the best rate and number of steps, as are all that
-        follow; see :class:`GradientDescentRegressor`.
+        Slopes in original units. This attribute and those below describe the descent on all rows with the best learning
+        rate and number of steps; see :class:`GradientDescentRegressor`.
     intercept_ : float or ndarray of shape (n_targets,)
         In the units of y; 0.0 without an intercept.
     n_iter_ : int
@@ -107,7 +108,7 @@ class GradientDescentRegressorCV(DescendedModel):
     loss_curve_ : list of float
         J at each recorded step.
     loss_curve_iterations_ : list of int
-        Which steps those are.
+        The recorded steps.
     validation_loss_curve_ : list of float
         With early stopping: J on the held-out rows at each recorded step.
     gradient_norm_ : float
@@ -117,7 +118,7 @@ class GradientDescentRegressorCV(DescendedModel):
     condition_number_ : float
         λ_max/λ_min of ∇²J in scaled coordinates.
     rank_ : int
-        How many directions of the features float64 can tell from none.
+        The numerical rank of the scaled features.
     feature_shift_ : ndarray of shape (n_features,)
         What the scaling subtracts from each feature; see :class:`GradientDescentRegressor`.
     feature_scale_ : ndarray of shape (n_features,)
@@ -140,7 +141,8 @@ class GradientDescentRegressorCV(DescendedModel):
     squares would cost the modes more than five digits (about 5e4), the training rows of each fold are read once more
     for a QR.
 
-    For small rates only the product ηk matters, so the grid has a valley of near ties; the first of the least wins.
+    For small rates only the product ηk matters, so the grid has a valley of near ties. Ties go to the first
+    candidate in the given order.
 
     Examples
     --------

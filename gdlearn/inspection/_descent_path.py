@@ -288,8 +288,9 @@ class DescentPathDisplay:
 
         The coordinates are those of the descent, in which −∇J is at right angles to the level sets: with scaling, the
         coefficient of feature j times its scale, in units of y. With two parameters in all the picture is exact: the
-        path is on the surface, and without momentum every step goes along its arrow. With more it is a shadow: path
-        points are θ_k without its other entries, and arrows are −∇J₂, of the surface that is drawn.
+        path is on the surface, and without momentum every step goes along its arrow. With more
+        parameters the path is a projection and does not follow the arrows: its points are θ_k without the other
+        entries, and the arrows are −∇J₂ of the surface that is drawn.
 
         Parameters
         ----------

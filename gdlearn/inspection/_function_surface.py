@@ -88,7 +88,7 @@ def paths_and_names(
 
 
 def _shown(path: Any, paths: Sequence[Any]) -> Array:
-    """The points of a path that the picture has room for: of a wild one, those near its start."""
+    """The points of a path that the picture has room for; of a path that diverges only those near its start."""
     points: Array = path.points
     if not _is_wild(path):
         return points

@@ -101,8 +101,8 @@ class LearningRateDisplay:
         ax : matplotlib Axes, default=None
             Where to draw, the legend below it (``layout="constrained"`` makes room); a new figure if None.
         vmin, vmax : float, default=None
-            Where the colours begin and end. None is the least error, and that of the smallest rate and the fewest
-            steps, which leave the model near zero: what is worse is not worth telling apart.
+            The errors of the first and the last colour. By default the least error, and the error of the smallest
+            rate with the fewest steps, which leave the model near zero; larger errors share the last colour.
         **mesh_kw
             For `Axes.pcolormesh`, such as `cmap`.
 

@@ -139,7 +139,7 @@ class Callee(NamedTuple):
     defined : callable
         What its argument needs for it to have a value.
     differentiable : callable
-        What its argument needs besides for it to have a derivative.
+        What its argument needs, beyond `defined`, for it to have a derivative.
     most : int
         The largest number of arguments.
     """
