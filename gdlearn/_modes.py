@@ -20,6 +20,7 @@ more than the direction gives.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,7 +29,7 @@ from scipy import linalg
 from ._arrays import EPS, Array
 from ._coordinates import Coordinates
 from ._objective import Quadratic
-from ._threads import factorised
+from ._threads import SMALL_SIDE, factorised, one_blas_thread
 
 HALF_THE_DIGITS = 1e-8
 """λ/λ_max below which the squares in A have lost half the digits of a mode."""
@@ -151,7 +152,9 @@ def _singular_values(M: Array) -> tuple[Array, Array, Array]:
     m, p = M.shape
     if m == 0:
         return np.zeros(0), np.zeros((0, 0)), np.zeros((p, 0))
-    s, left, right, work, *_ = linalg.lapack.dgejsv(M if m == p else M.T, joba=2, jobu=0, jobv=0, jobr=0)
+    # Its solves with a triangle take every thread of BLAS, and wait for it, however few the columns are.
+    with one_blas_thread() if m < SMALL_SIDE else nullcontext():
+        s, left, right, work, *_ = linalg.lapack.dgejsv(M if m == p else M.T, joba=2, jobu=0, jobv=0, jobr=0)
     s = s * (work[0] / work[1])
     return (s, left, right) if m == p else (s, right, left[:, :m])
 

@@ -34,6 +34,7 @@ def environment():
     return os.environ | {"PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8", "MPLBACKEND": "Agg"}
 
 
+@pytest.mark.slow  # starts Python with all that the page needs
 def test_runs_as_a_script(tmp_path):
     for package in ("marimo", "matplotlib"):
         pytest.importorskip(package)

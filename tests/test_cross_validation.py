@@ -81,7 +81,7 @@ def compare(model, X, y, tolerance=1e-10, *, weights=None, groups=None):
 @pytest.mark.parametrize("name", SPLITTERS)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_every_splitter(name, weighted):
-    model = GradientDescentRegressorCV(4, max_iters=3, cv=SPLITTERS[name])
+    model = GradientDescentRegressorCV(3, max_iters=3, cv=SPLITTERS[name])
     groups = GROUPS if name == "grouped" else None
     compare(model, X, y, weights=WEIGHTS if weighted else None, groups=groups)
 
@@ -91,7 +91,7 @@ def test_every_splitter(name, weighted):
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_every_scaling_and_momentum(scaling, momentum, nesterov, fit_intercept):
     model = GradientDescentRegressorCV(
-        4, max_iters=4, cv=3, scaling=scaling, momentum=momentum, nesterov=nesterov, fit_intercept=fit_intercept
+        3, max_iters=3, cv=3, scaling=scaling, momentum=momentum, nesterov=nesterov, fit_intercept=fit_intercept
     )
     compare(model, X, y)
 

@@ -50,7 +50,7 @@ def wrong_gradients(J, X, y, w):
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("start", ["zero", "random", "far"])
-@pytest.mark.parametrize("d", [1, 5, 60])
+@pytest.mark.parametrize("d", [1, 5, 20])
 def test_a_right_gradient_passes_and_planted_mistakes_fail(scale, start, d):
     X, y, w = rows(d=d)
     X, y = X * SCALES[scale][0], y * SCALES[scale][1]
@@ -218,7 +218,10 @@ PLANTED = {
 def test_fit_fails_on_a_wrong_gradient_and_keeps_the_earlier_fit(monkeypatch, fault, scale, factor):
     plant, options = PLANTED[fault]
     options = dict(options)
-    X, y, w = rows(n=30, d=90) if options.pop("wide", False) else rows()
+    X, y, w = rows()
+    if options.pop("wide", False):
+        monkeypatch.setattr(gdlearn._solve, "SMALL_MATRIX", 10)  # else the kernel begins at 65 columns
+        X, y, w = rows(n=8, d=20)
     X, y = X * SCALES[scale][0], y * SCALES[scale][1]
     model = GradientDescentRegressor(check_gradient=True, random_state=0, **options).fit(X, y, w)
     before = dict(vars(model))
@@ -241,7 +244,7 @@ def test_fit_fails_where_the_closed_form_takes_half_a_step(monkeypatch, options)
 @pytest.mark.parametrize("solver", ["spectral", "loop"])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_features_far_from_zero_raise_no_false_alarm(offset, scaling, solver):
-    for seed in range(5):
+    for seed in range(2):
         X, y, w = rows(seed=seed)
         options = {"max_iter": 3} if solver == "loop" else {}
         model = GradientDescentRegressor(scaling=scaling, solver=solver, check_gradient=True, **options)

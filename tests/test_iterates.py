@@ -59,7 +59,7 @@ def hessian(Z, weights, fit_intercept):
 @pytest.mark.parametrize("shape", [(40, 4), (6, 9)])
 def test_every_route_takes_the_textbooks_steps(scaling, momentum, nesterov, rate, t, weighted, fit_intercept, shape):
     X, y, weights = data(*shape, t=t, weighted=weighted)
-    for k in (1, 2, 57):
+    for k in (1, 57):
         eta, coef, intercept, losses = reference(X, y, scaling, rate, k, weights, momentum, nesterov, fit_intercept)
         settings = Settings(eta, momentum, nesterov, max_iter=k)
         for solver in ("spectral", "loop"):

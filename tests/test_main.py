@@ -130,6 +130,7 @@ def test_overflow_is_no_warning(capsys):
     assert not capsys.readouterr().err
 
 
+@pytest.mark.slow  # each starts Python
 @pytest.mark.parametrize("closed", ["> /dev/full", ">&-"])
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_output_that_cannot_be_written(closed):

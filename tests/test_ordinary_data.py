@@ -153,7 +153,7 @@ def near_copies(kind, seed, n=30):
 @pytest.mark.parametrize("kind", ["seconds and days", "seconds and hours", "offset 1e6", "offset 1e8"])
 @pytest.mark.parametrize("others", [0, 8])
 def test_a_near_copy_costs_nothing_and_is_named(kind, scaling, others):
-    for seed in range(5):
+    for seed in range(3):
         X, y = near_copies(kind, seed, n=30 + 2 * others)
         X = np.hstack([X, np.random.default_rng(seed).standard_normal((len(y), others))])
         without = np.delete(X, 1, axis=1)
@@ -162,8 +162,9 @@ def test_a_near_copy_costs_nothing_and_is_named(kind, scaling, others):
         # float64 holds the second column, and coefficients for it, to so much of its size
         rounding = 64 * np.finfo(float).eps * np.abs(X[:, 1]).max() / X[:, 1].std()
         alone = exact_loss(GradientDescentRegressor(scaling=scaling).fit(without, y), without, y)
-        assert exact_loss(model, X, y) <= alone * (1 + rounding)
-        assert_allclose(model.loss_, exact_loss(model, X, y), rtol=1e-9)
+        loss = exact_loss(model, X, y)
+        assert loss <= alone * (1 + rounding)
+        assert_allclose(model.loss_, loss, rtol=1e-9)
         assert model.rank_ == 1 + others
 
 
@@ -228,25 +229,26 @@ BADLY_SCALED = {
 }
 
 
-@pytest.mark.parametrize("solver", ["spectral", "loop"])
 @pytest.mark.parametrize("kind", BADLY_SCALED)
 @pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.9, True)])
-def test_few_steps_are_the_iterates_of_the_book_however_badly_scaled(kind, solver, momentum, nesterov):
+def test_few_steps_are_the_iterates_of_the_book_however_badly_scaled(kind, momentum, nesterov):
     rng = np.random.default_rng(0)
     X = BADLY_SCALED[kind](rng)
     y = (X - X.mean(axis=0)) @ (1 / X.std(axis=0)) + 0.1 * rng.standard_normal(40)
     options = {"scaling": None, "momentum": momentum, "nesterov": nesterov}
     rate = 0.4 * GradientDescentRegressor(1e-40, max_iter=1, **options).fit(X, y).max_stable_learning_rate_
-    model = GradientDescentRegressor(rate, max_iter=100, solver=solver, **options).fit(X, y)
     truth = mpmath_loop(X, y, rate, 100, momentum=momentum, nesterov=nesterov)
     # every coefficient by itself, though one may be 1e-23 of another; offsets leave them the digits of the data
     offset = np.abs(X.mean(axis=0) / X.std(axis=0)).max()
     rtol = 1e-10 + 1e-14 * offset
-    assert_allclose([model.intercept_, *model.coef_], truth, rtol=rtol)
-    _, coefs, _, losses = gradient_descent_path(X, y, learning_rate=rate, iterations=[100], solver=solver, **options)
-    assert_allclose(coefs[:, 0], model.coef_, rtol=1e-13)
-    assert_allclose(losses[0], model.loss_, rtol=1e-9)
-    assert_allclose(model.loss_, exact_loss(model, X, y), rtol=1e-9)
+    for solver in ("spectral", "loop"):
+        model = GradientDescentRegressor(rate, max_iter=100, solver=solver, **options).fit(X, y)
+        assert_allclose([model.intercept_, *model.coef_], truth, rtol=rtol)
+        settings = options | {"learning_rate": rate, "solver": solver}
+        _, coefs, _, losses = gradient_descent_path(X, y, iterations=[100], **settings)
+        assert_allclose(coefs[:, 0], model.coef_, rtol=1e-13)
+        assert_allclose(losses[0], model.loss_, rtol=1e-9)
+        assert_allclose(model.loss_, exact_loss(model, X, y), rtol=1e-9)
 
 
 def test_many_steps_of_nearly_collinear_features():
@@ -400,12 +402,12 @@ def test_errors_of_a_search_are_those_of_its_models_whatever_the_offset(scaling,
 
 
 def test_an_entry_far_out_makes_no_error_negative():
-    for seed in range(8):
+    for seed in range(3):
         rng = np.random.default_rng(seed)
         X = rng.standard_normal((30, 3))
         X[rng.integers(30), 0] = 1e9
         y = X[:, 1] + rng.standard_normal(30)
-        found = GradientDescentRegressorCV(4, max_iters=4, cv=KFold(3), scaling=None, init="zero").fit(X, y)
+        found = GradientDescentRegressorCV(3, max_iters=3, cv=KFold(3), scaling=None, init="zero").fit(X, y)
         assert (found.mse_path_ >= 0).all()
         grid = {"learning_rate": found.learning_rates_.tolist(), "max_iter": found.max_iters_.tolist()}
         peer = GridSearchCV(
@@ -456,7 +458,7 @@ def test_constant_columns_of_any_size(large, small, scaling):
 
 @pytest.mark.parametrize("scaling", ["standard", "minmax", "maxabs", None])
 def test_a_column_that_never_moves_has_no_coefficient(scaling):
-    for seed in range(40):
+    for seed in range(10):
         rng = np.random.default_rng(seed)
         X = rng.standard_normal((3, 14) if seed % 2 else (30, 12))
         X[:, 4], X[:, 5] = 0.0, X[:, 6]

@@ -14,9 +14,10 @@ from contextlib import ExitStack
 
 import numpy as np
 import pytest
+from scipy import linalg
 from threadpoolctl import ThreadpoolController
 
-from gdlearn import Moments, _threads
+from gdlearn import GradientDescentRegressor, Moments, _threads
 from gdlearn._rows import Rows
 from gdlearn._threads import blas_for, factorised, interruptible, n_threads_allowed, one_blas_thread
 
@@ -375,6 +376,20 @@ def test_a_small_matrix_is_factorised_here_on_one_thread_and_a_large_one_elsewhe
     for side, (here, held) in cases.items():  # of the first BLAS takes one thread by itself
         assert factorised(factorise, np.zeros((side + 5, side)), mode="r") == (here, held)
         assert numbers(libraries) == [4, 8]
+
+
+def test_few_columns_without_scaling_keep_to_one_thread(libraries, monkeypatch):
+    right, seen = linalg.lapack.dgejsv, []
+
+    def dgejsv(*args, **kwargs):
+        seen.append(numbers(libraries))
+        return right(*args, **kwargs)
+
+    monkeypatch.setattr(linalg.lapack, "dgejsv", dgejsv)
+    X = np.random.default_rng(0).standard_normal((200, 8)) * 10.0 ** np.arange(8)
+    GradientDescentRegressor(1e-20, max_iter=3, scaling=None).fit(X, X.sum(axis=1))
+    assert seen == [[1, 1]]
+    assert numbers(libraries) == [4, 8]
 
 
 def test_moments_of_all_numbers_of_threads_are_the_same():
