@@ -1,14 +1,13 @@
-"""A mode's powers against fifty digits, and the first step below a bound against counting one by one."""
+"""A mode's powers against fifty digits and exact fractions, and how its roots lie."""
 
-import tracemalloc
+from fractions import Fraction
 
 import mpmath
 import numpy as np
 import pytest
 
 from gdlearn import DivergenceError, GradientDescentRegressor
-from gdlearn._first_step import LONGEST_SEARCH, first_step
-from gdlearn._recurrence import FAR, Recurrence
+from gdlearn._recurrence import LONGEST_OSCILLATION, Recurrence
 
 EPS = np.finfo(float).eps
 
@@ -65,157 +64,98 @@ def test_powers_keep_their_digits_next_to_double_roots_and_at_the_edge_of_stabil
                     assert one[6, j] == pytest.approx(two[i, j], rel=1e-12, abs=2 * noise)
 
 
-def random_case(rng, longest):
-    nesterov = bool(rng.integers(2))
-    beta = float(rng.choice([rng.uniform(0.01, 0.9), 1 - 10 ** -rng.uniform(1, longest)]))
-    m, t = int(rng.integers(1, 7)), int(rng.integers(1, 4))
-    low, high, top = edges(beta, nesterov)
-    rate = top * rng.choice([0.5, 0.99, 1 - 1e-6, 1.0, 1.0001, 1.2])
-    h = rate * 10 ** -rng.uniform(0, rng.choice([0.1, 1, 4, 9]), m)
-    kind = rng.integers(6)
-    if kind < 2:
-        h[:] = [rate, h[0]][kind]
-    elif kind < 4:
-        h[0] = rng.choice(around([low, high][kind - 2]))
-    elif kind == 4:
-        h[0] = rate
-    weight = 10 ** rng.uniform(-8, 8, (m, t)) * (rng.random((m, t)) < 0.9)
-    bound = np.sqrt(weight.sum(axis=0)) * 10 ** -rng.uniform(-0.5, rng.choice([1, 5, 17]), t)
-    return h, beta, nesterov, weight, bound
+def fractions(h, beta, nesterov, most):
+    """e(0), ..., e(most) of the recurrence, in fractions."""
+    h, beta, e, v = Fraction(h), Fraction(beta), Fraction(1), Fraction(0)
+    found = [e]
+    for _ in range(most):
+        v = beta * v - h * (e + beta * v if nesterov else e)
+        e += v
+        found.append(e)
+    return found
 
 
-def counted(cases, most):
-    """The first step of each case, by taking them one by one: all cases at once, in long double."""
-    wide = np.longdouble
-    h, weight = np.zeros((len(cases), 6), wide), np.zeros((len(cases), 6, 3), wide)
-    bound = np.full((len(cases), 3), np.inf, wide)
-    for i, (h_i, _, _, weight_i, bound_i) in enumerate(cases):
-        (m, t) = weight_i.shape
-        h[i, :m], weight[i, :m, :t], bound[i, :t] = h_i, weight_i, bound_i
-    beta = np.array([case[1] for case in cases], wide)[:, None]
-    look = beta * np.array([case[2] for case in cases])[:, None]
-    e, v, first = np.ones_like(h), np.zeros_like(h), np.full(len(cases), most + 1)
-    with np.errstate(all="ignore"):
-        for k in range(1, most + 1):
-            v = beta * v - h * (e + look * v)
-            e = e + v
-            small = (np.sqrt(np.einsum("im,imt->it", e * e, weight)) <= bound).all(axis=1)
-            first[small & (first > most)] = k
-    return first.tolist()
+@pytest.mark.parametrize(("beta", "nesterov"), [(0.0, False), (0.5, False), (0.5, True), (0.875, False), (0.875, True)])
+@pytest.mark.parametrize("h", [0.0, 2.0**-60, 2.0**-20, 0.25, 0.75, 1.0, 1.25, 1.75, 2.25])
+def test_all_that_is_asked_of_a_mode_is_that_of_fractions(h, beta, nesterov):
+    exact = fractions(h, beta, nesterov, 261)
+    recurrence, steps = Recurrence(np.array([h, 0.5]), beta, nesterov), [0, 1, 2, 3, 6, 100, 255, 256, 260]
+    left, done, drop = recurrence.advances(steps)
+    powers, squares, falls = recurrence.powers(steps), recurrence.squares(steps), recurrence.falls(3, [0, 1, 4, 257])
+    for i, k in enumerate(steps):
+        e, size = float(exact[k]), max(1.0, abs(float(exact[k])))
+        # Of a slow mode the change is small beside the rest, and has its own digits.
+        noise = 1e-13 * k * min(h, 1.0) * size if abs(h - 1.0) > 0.9 else 1e-13 * size
+        assert left[i, 0] == pytest.approx(e, rel=1e-12 if beta == 0.0 else 0, abs=1e-13 * size)
+        assert done[i, 0] == pytest.approx(float(1 - exact[k]), rel=1e-13, abs=noise)
+        assert drop[i, 0] == pytest.approx(float(exact[k] - exact[k + 1]), rel=1e-12, abs=noise)
+        assert powers[0][i, 0] == left[i, 0]
+        assert powers[1][i, 0] == done[i, 0]
+        assert squares[i, 0] == pytest.approx(e * e, rel=1e-12 if beta == 0.0 else 0, abs=1e-12 * size * size)
+    for i, span in enumerate([0, 1, 4, 257]):
+        assert falls[i, 0] == pytest.approx(float(exact[3] - exact[3 + span]), rel=1e-12, abs=1e-13 * min(h, 1.0) * 10)
+    consecutive = recurrence.powers(range(1, 261))
+    assert consecutive[0].shape == (260, 2)
+    assert consecutive[0][:, 0] == pytest.approx([float(e) for e in exact[1:261]], rel=1e-9, abs=1e-12)
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.slow
-def test_the_first_step_is_the_one_that_counting_finds(seed):
-    rng = np.random.default_rng(seed)
-    cases, most = [random_case(rng, 3.0) for _ in range(300)], 12_000
-    expected = counted(cases, most)
-    assert sum(256 < k <= most for k in expected) > 30  # beyond those that are tried at once
-    for (h, beta, nesterov, weight, bound), k in zip(cases, expected, strict=True):
-        assert first_step(weight, bound, Recurrence(h, beta, nesterov), most) == k, (h, beta, nesterov, weight, bound)
-        if k <= most:
-            assert first_step(weight, bound, Recurrence(h, beta, nesterov), k) == k
-        if 1 < k <= most:
-            assert first_step(weight, bound, Recurrence(h, beta, nesterov), k - 1) == k  # "most + 1": none is found
+def test_steps_beyond_float64_are_taken():
+    far, slow = 10**400, 2.0**-1074
+    recurrence = Recurrence(np.array([slow, 0.5, 0.0]))
+    left, done = recurrence.powers([0, 10**300, far])
+    # slow·10³⁰⁰ is 4.94e-24, and with 10⁴⁰⁰ nothing is left
+    assert done[1, 0] == pytest.approx(float(Fraction(slow) * 10**300), rel=1e-14)
+    assert left.tolist() == [[1.0, 1.0, 1.0], [1.0, 0.0, 1.0], [0.0, 0.0, 1.0]]
+    between = 2**1030 + 2**1029
+    assert recurrence.powers([between])[1][0, 0] == pytest.approx(
+        float(-mpmath.expm1(-mpmath.mpf(slow) * between)), 1e-14
+    )
+    assert recurrence.squares([between])[0, 0] == pytest.approx(
+        float(mpmath.exp(-2 * mpmath.mpf(slow) * between)), 1e-14
+    )
 
 
-def test_without_momentum_too():
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_roots_are_positive_complex_or_negative_where_their_quadratic_says_so(nesterov):
     rng = np.random.default_rng(0)
-    cases = [(np.minimum(h, 2.5), 0.0, False, *rest) for h, _, _, *rest in (random_case(rng, 3.0) for _ in range(100))]
-    for (h, beta, nesterov, weight, bound), k in zip(cases, counted(cases, 3_000), strict=True):
-        assert first_step(weight, bound, Recurrence(h, beta, nesterov), 3_000) == k
+    for beta in [0.25, 0.5, 0.75, *rng.uniform(0.01, 0.999, 20).tolist()]:
+        low, high, top = edges(beta, nesterov)
+        h = np.array([*rng.uniform(0, top, 20), *(low * np.array([0.5, 0.99, 1.01, 1.5])), 0.99 * high, 1.01 * high])
+        recurrence = Recurrence(h, beta, nesterov)
+        p, q = [], []
+        for value in map(Fraction, h.tolist()):
+            pull = value * Fraction(beta) if nesterov else 0
+            p.append(1 + Fraction(beta) - value - pull)
+            q.append(Fraction(beta) - pull)
+        is_real = np.array([a * a - 4 * b >= 0 for a, b in zip(p, q, strict=True)])
+        is_positive = is_real & np.array([a > 0 and b >= 0 for a, b in zip(p, q, strict=True)])
+        assert recurrence.monotone().tolist() == is_positive.tolist()
+        assert recurrence.oscillating().tolist() == (~is_real).tolist()
+        half, root = recurrence.roots
+        for i in range(len(h)):
+            theirs = np.sort_complex(np.roots([1.0, -float(p[i]), float(q[i])]))
+            assert np.sort_complex([half[i] + root[i], half[i] - root[i]]) == pytest.approx(theirs, abs=1e-7)
 
 
 @pytest.mark.parametrize("nesterov", [False, True])
-@pytest.mark.parametrize("beta", [0.9999, 0.99999])
-def test_a_long_oscillation_takes_few_evaluations(monkeypatch, beta, nesterov):
-    rng = np.random.default_rng(0)
-    h = np.sort(rng.uniform(1e-9 if nesterov else 0.01, 1.0, 8))
-    weight = rng.uniform(0.1, 1.0, (8, 2))
-    bound = EPS * np.sqrt(weight.sum(axis=0))
-    squares = Recurrence.squares
-    asked = counting_evaluations(monkeypatch)
-    tracemalloc.start()
-    k = first_step(weight, bound, Recurrence(h, beta, nesterov), FAR)
-    assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
-    tracemalloc.stop()
-    assert sum(asked) < 5_000
-    assert k > (2_000 if nesterov else 100_000)
-
-    def norms(steps):
-        return (np.sqrt(squares(Recurrence(h, beta, nesterov), steps) @ weight) / bound).max(axis=1)
-
-    assert norms([k])[0] <= 1
-    for start in [*range(max(1, k - 20_000), k, 4_000), *np.geomspace(1, max(k - 4_000, 1), 20).astype(int).tolist()]:
-        assert (norms(range(start, min(start + 4_000, k))) > 1).all()
+@pytest.mark.parametrize("beta", [0.36, 0.9, 0.999])
+def test_the_mode_with_a_double_root_does_not_overshoot_and_the_next_one_does(beta, nesterov):
+    low, *_ = edges(beta, nesterov)
+    recurrence = Recurrence(np.array([low * (1 - 1e-9), low * (1 + 1e-9)]), beta, nesterov)
+    assert recurrence.last_monotone == pytest.approx(low, rel=1e-9)
+    assert recurrence.monotone().tolist() == [True, False]
+    assert recurrence.oscillating().tolist() == [False, True]
 
 
-@pytest.mark.parametrize("beta", [1 - 1e-8, 1 - 1e-10, 1 - 1e-13, 1 - EPS])
-@pytest.mark.parametrize("nesterov", [False, True])
-def test_an_endless_oscillation_ends(beta, nesterov):
-    h, weight, bound = np.array([0.7, 0.1]), np.ones((2, 1)), np.array([1e-9])
-    k = first_step(weight, bound, Recurrence(h, beta, nesterov), FAR)
-    assert (np.sqrt(Recurrence(h, beta, nesterov).squares([k]) @ weight) <= bound).all()
-    if not nesterov:  # both modes fall as β^(k/2)
-        assert k == pytest.approx(np.log(1e-9) / (0.5 * np.log1p(beta - 1)), rel=0.2, abs=LONGEST_SEARCH)
-
-
-def counting_evaluations(monkeypatch):
-    asked = []
-    squares = Recurrence.squares
-    monkeypatch.setattr(Recurrence, "squares", lambda self, steps: asked.append(len(steps)) or squares(self, steps))
-    return asked
-
-
-@pytest.mark.parametrize("beta", [0.9, 0.9999])
-@pytest.mark.parametrize("nesterov", [False, True])
-@pytest.mark.parametrize("factor", [1.0 + 1e-9, 1.01, 5.0])
-def test_an_unstable_rate_is_told_at_once(monkeypatch, beta, nesterov, factor):
-    asked = counting_evaluations(monkeypatch)
-    h = np.array([factor * edges(beta, nesterov)[2], 0.3, 1e-5])
-    most = 10**12
-    assert first_step(np.ones((3, 1)), np.array([1e-6]), Recurrence(h, beta, nesterov), most) == most + 1
-    assert sum(asked) < 3_000
-
-
-@pytest.mark.parametrize("beta", [0.5, 0.9, 0.9999])
-@pytest.mark.parametrize("nesterov", [False, True])
-@pytest.mark.parametrize("gap", [1e-4, 1e-9, 1e-12])
-def test_just_below_the_largest_stable_rate_few_evaluations_find_the_step(monkeypatch, beta, nesterov, gap):
-    asked = counting_evaluations(monkeypatch)
-    h = np.array(
-        [*[(1 - gap) * edges(beta, nesterov)[2]] * 3, 0.3, 1e-3]
-    )  # three modes that change sign, and two others
-    weight, bound, recurrence = np.ones((5, 1)), np.array([1e-6]), Recurrence(h, beta, nesterov)
-    k = first_step(weight, bound, recurrence, FAR)
-    assert sum(asked) < 3_000
-    assert 0.1 * (1 - beta) / gap < k < 100 / (gap * (1 - beta))
-    before, after = np.sqrt(recurrence.squares([k - 1, k]) @ weight)[:, 0] <= bound
-    assert after
-    assert not before
-
-
-@pytest.mark.parametrize("beta", [0.99, 0.9999])
-@pytest.mark.parametrize("part", [0.9, 0.5, 0.1, 1e-3])
-def test_modes_that_change_sign_and_fall_hardly_more_slowly_than_others_oscillate(monkeypatch, beta, part):
-    asked = counting_evaluations(monkeypatch)
-    size = 1 - part * (1 - beta**0.5)  # of the larger root, −size
-    h = np.array([*[1 + beta + size + beta / size] * 3, 0.3])
-    weight, bound, recurrence = np.ones((4, 1)), np.array([1e-6]), Recurrence(h, beta, False)
-    k = first_step(weight, bound, recurrence, FAR)
-    assert sum(asked) < 3_000
-    assert (np.sqrt(recurrence.squares([k]) @ weight) <= bound).all()
-    assert (np.sqrt(recurrence.squares(range(max(k - 40_000, 1), k)) @ weight) > bound).all()
-
-
-@pytest.mark.parametrize(
-    ("weight", "bound", "k"),
-    [(1.0, 0.0, 1001), (np.inf, 1.0, 1001), (np.nan, 1.0, 1001), (0.0, 0.0, 1), (1e-300, 1.0, 1)],
-)
-@pytest.mark.parametrize("beta", [0.0, 0.5])
-def test_weights_and_bounds_at_the_ends(weight, bound, k, beta):
-    recurrence = Recurrence(np.array([0.3, 0.2]), beta)
-    assert first_step(np.array([[weight], [0.0]]), np.array([bound]), recurrence, 1000) == k
+def test_oscillations_last_as_long_as_the_slowest_needs_to_fall_below_rounding():
+    assert Recurrence(np.array([0.3, 0.01]), 0.0).oscillation == 0
+    assert Recurrence(np.array([1.0, 1e-9]), 0.0).oscillation == 0
+    assert Recurrence(np.array([1.5, 1e-9]), 0.0).oscillation == 52  # 2⁻⁵² is rounding
+    assert Recurrence(np.array([1.5, 1.75]), 0.0).oscillation == int(np.log(EPS) / np.log(0.75))
+    assert Recurrence(np.array([0.5]), 0.25).oscillation == 52  # |x|² = β
+    assert Recurrence(np.array([0.5, 1.0]), 0.81).oscillation == int(np.log(EPS) / np.log(0.9))
+    for h, beta in ((2.0, 0.0), (2.5, 0.0), (1.9999999, 0.0), (0.5, 1 - 1e-9), (4.0, 0.9)):
+        assert Recurrence(np.array([h, 0.1]), beta).oscillation == LONGEST_OSCILLATION
 
 
 def test_an_estimator_with_an_unstable_rate_and_momentum_says_so():

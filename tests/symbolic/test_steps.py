@@ -237,3 +237,51 @@ def test_what_is_not_in_the_table(expression):
     else:
         with pytest.raises(ValueError, match=r"no rule|not in the table"):
             steps(expression, x)
+
+
+def test_names_for_the_inner_function_are_tried_in_order():
+    u, v, w, u_1 = sympy.symbols("u v w u_1", real=True)
+    for taken, name in (((x,), "u"), ((u,), "v"), ((u, v), "w"), ((u, v, w), "u_1"), ((u, v, w, u_1), "u_2")):
+        inner = 2 * sympy.Mul(*taken)
+        assert steps(sin(inner), taken[0])[0].rule == f"chain rule, d sin({name})/d{name} = cos({name})"
+
+
+SIMPLIFIED = [  # function, its derivative as the last step has it
+    (sin(x) / (2 * x + 2 * y), "((x + y)*cos(x) - sin(x))/(2*(x + y)**2)"),
+    ((3 * x + 3 * y) / (6 * x + 6 * y) ** 2, "-1/(12*(x + y)**2)"),
+    ((x**2 + 1) / (2 * x + 2 * y), "(-x**2 + 2*x*(x + y) - 1)/(2*(x + y)**2)"),
+    ((x - y) / (x + y), "2*y/(x + y)**2"),
+    ((2 * x + 2 * y) * sin(x), "(2*x + 2*y)*cos(x) + 2*sin(x)"),  # no quotient: as it is
+    ((2 * x + 2 * y) ** 3, "6*(2*x + 2*y)**2"),
+]
+
+
+@pytest.mark.parametrize(("expression", "text"), SIMPLIFIED, ids=str)
+def test_the_last_step_cancels_common_factors_of_quotients_and_touches_nothing_else(expression, text):
+    last = steps(expression, x)[-1]
+    assert str(last) == f"simplify: {text}" or str(last).endswith(f" = {text}")
+    assert sympy.simplify(last.after - sympy.diff(expression, x)) == 0
+
+
+def test_an_expression_too_large_is_not_searched_for_common_factors():
+    wide = sympy.Add(*[sin(i * x) / (2 * x + 2 * y) for i in range(2, 40)])
+    last = steps(wide, x)[-1]
+    assert last.after == last.before
+    narrow = sympy.Add(*[sin(i * x) / (2 * x + 2 * y) for i in range(2, 5)])
+    last = steps(narrow, x)[-1]
+    assert last.after != last.before
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        x / (10**120 * x + 10**120 * y) ** 3,
+        (x - y) / (10**110 * x + 10**110 * y) ** 3,
+    ],
+)
+def test_a_common_factor_that_float64_does_not_hold_is_left_where_it_was(expression):
+    last = steps(expression, x)[-1]
+    assert all(abs(number) < 10**300 for number in last.after.atoms(sympy.Integer))
+    assert last.after == last.before
+    point = {x: sympy.Rational(3, 10**150), y: sympy.Rational(1, 10**150)}
+    assert sympy.simplify(last.after.subs(point) - sympy.diff(expression, x).subs(point)) == 0

@@ -1,0 +1,154 @@
+"""The closed form: any iterate, the step a tolerance asks for and the record, as ten lines of NumPy have them."""
+
+import warnings
+
+import mpmath
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.exceptions import ConvergenceWarning
+from textbook import numpy_loop
+
+from gdlearn import DivergenceError, GradientDescentRegressor, gradient_descent_path
+
+EPS = np.finfo(float).eps
+
+
+def data(n=30, d=4, t=1, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, d)) @ rng.normal(size=(d, d)) + rng.normal(size=d)
+    y = X @ rng.normal(size=(d, t)) + 3 + rng.normal(size=(n, t))
+    return X, y[:, 0] if t == 1 else y
+
+
+def asked(X, y, tol, fit_intercept=True):
+    """The gradient norm that a tolerance asks of each target, by its formula: tol·2·‖X̃‖_F/√N·σ_y."""
+    Z = np.column_stack([np.ones(len(X)), X]) if fit_intercept else X
+    y = y.reshape(len(y), -1)
+    sigma = y.std(axis=0) if fit_intercept else np.sqrt((y**2).mean(axis=0))
+    return tol * 2 * np.linalg.norm(Z) / np.sqrt(len(X)) * sigma
+
+
+def first_small(X, y, rate, tol, momentum, nesterov, fit_intercept, most=3_000):
+    """The first step after which every target's gradient is as small as asked."""
+    Z = np.column_stack([np.ones(len(X)), X]) if fit_intercept else X
+    y = y.reshape(len(y), -1)
+    theta, velocity = np.zeros((Z.shape[1], y.shape[1])), 0.0
+    bound = asked(X, y, tol, fit_intercept)
+    for k in range(1, most + 1):
+        at = theta + momentum * velocity if nesterov else theta
+        velocity = momentum * velocity + rate * 2 / len(y) * Z.T @ (y - Z @ at)
+        theta = theta + velocity
+        if (np.linalg.norm(2 / len(y) * Z.T @ (y - Z @ theta), axis=0) <= bound).all():
+            return k
+    raise AssertionError
+
+
+@pytest.mark.parametrize("solver", ["spectral", "loop"])
+@pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.6, False), (0.6, True)])
+@pytest.mark.parametrize(("t", "fit_intercept"), [(1, True), (2, True), (1, False)])
+@pytest.mark.parametrize("shape", [(30, 4), (8, 70)])
+def test_a_tolerance_ends_at_the_first_step_that_meets_it(solver, momentum, nesterov, t, fit_intercept, shape):
+    X, y = data(*shape, t=t)
+    rate = 0.5 / np.linalg.eigvalsh(X.T @ X / len(X) + np.outer(X.mean(axis=0), X.mean(axis=0)) + 1)[-1]
+    options = {"scaling": None, "momentum": momentum, "nesterov": nesterov, "fit_intercept": fit_intercept}
+    for tol in (0.3, 0.03, 0.01):
+        k = first_small(X, y, rate, tol, momentum, nesterov, fit_intercept)
+        model = GradientDescentRegressor(rate, tol=tol, solver=solver, **options).fit(X, y)
+        assert model.n_iter_ == k
+        # As many steps as that are enough, and all warnings are errors.
+        exactly = GradientDescentRegressor(rate, tol=tol, max_iter=k, solver=solver, **options).fit(X, y)
+        assert exactly.n_iter_ == k
+        assert_allclose(exactly.coef_, model.coef_, rtol=1e-12)
+        more = GradientDescentRegressor(rate, tol=tol, max_iter=k + 1, solver=solver, **options).fit(X, y)
+        assert more.n_iter_ == k
+        if k > 1:
+            with pytest.warns(ConvergenceWarning, match="tol"):
+                less = GradientDescentRegressor(rate, tol=tol, max_iter=k - 1, solver=solver, **options).fit(X, y)
+            assert less.n_iter_ == k - 1
+
+
+@pytest.mark.parametrize("solver", ["spectral", "loop"])
+def test_a_tolerance_that_is_met_exactly_is_met(solver):
+    # x = ±1 and y = 2x: ‖∇J(θ_k)‖ = 2·2·2⁻ᵏ at η = 1/4, and tol = 2⁻ᵏ asks for tol·2·1·2.
+    x = np.array([1.0, -1.0, 1.0, -1.0])
+    options = {"scaling": None, "fit_intercept": False, "solver": solver}
+    if solver == "loop":  # the closed form knows 2⁻ᵏ to rounding only
+        for k in (1, 2, 5, 10):
+            assert GradientDescentRegressor(0.25, tol=2.0**-k, **options).fit(x[:, None], 2 * x).n_iter_ == k
+            model = GradientDescentRegressor(0.25, tol=2.0**-k, max_iter=k, **options).fit(x[:, None], 2 * x)
+            assert model.n_iter_ == k
+    for k in (1, 2, 5, 10):
+        tol = 2.0**-k
+        assert GradientDescentRegressor(0.25, tol=tol * (1 + 1e-12), **options).fit(x[:, None], 2 * x).n_iter_ == k
+        assert GradientDescentRegressor(0.25, tol=tol * (1 - 1e-12), **options).fit(x[:, None], 2 * x).n_iter_ == k + 1
+
+
+@pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.6, False), (0.6, True)])
+@pytest.mark.parametrize("shape", [(30, 4), (8, 70)])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_a_path_in_any_order_is_the_loops(momentum, nesterov, shape, fit_intercept):
+    X, y = data(*shape, t=2)
+    rate = 0.3 / np.linalg.eigvalsh(X.T @ X / len(X) + np.outer(X.mean(axis=0), X.mean(axis=0)) + 1)[-1]
+    wanted = [7, 0, 300, 1, 1, 2, 299]
+    options = {"momentum": momentum, "nesterov": nesterov, "fit_intercept": fit_intercept}
+    for solver in ("spectral", "loop"):
+        steps, coefs, intercepts, losses = gradient_descent_path(
+            X, y, learning_rate=rate, iterations=wanted, scaling=None, solver=solver, **options
+        )
+        assert steps.tolist() == wanted
+        for i, k in enumerate(wanted):
+            theta, J = numpy_loop(X, y, rate, k, **options)
+            slopes = theta[1:] if fit_intercept else theta
+            assert_allclose(coefs[:, :, i].T, slopes, rtol=0, atol=1e-10 * max(np.abs(theta).max(), EPS))
+            if fit_intercept:
+                assert_allclose(intercepts[:, i], theta[0], rtol=0, atol=1e-10 * max(np.abs(theta).max(), EPS))
+            assert losses[i] == pytest.approx(J[-1], rel=1e-10, abs=1e-14 * J[0])
+            if k:
+                model = GradientDescentRegressor(rate, max_iter=k, scaling=None, solver=solver, **options).fit(X, y)
+                assert_allclose(model.coef_, coefs[:, :, i], rtol=0, atol=1e-12 * np.abs(model.coef_).max())
+
+
+@pytest.mark.parametrize("k", [10**3, 10**6, 10**9, 10**12])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_far_iterates_are_those_of_forty_digits(k, momentum):
+    # Two features at right angles, so that each coefficient is a descent by itself: θ_j(k) = θ_j*(1 − e(k)).
+    X = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]]) * [1.0, 2.0**-6]
+    y, rate = X @ [3.0, 5.0], 2.0**-2 / k
+    model = GradientDescentRegressor(rate, momentum=momentum, scaling=None, fit_intercept=False, max_iter=k).fit(X, y)
+    with mpmath.workdps(40):
+        expected = []
+        for target, size in ((3.0, 1.0), (5.0, 2.0**-12)):
+            h = 2 * mpmath.mpf(rate) * size
+            M = mpmath.matrix([[1 - h, momentum], [-h, momentum]])
+            expected.append(float(target * (1 - (M**k)[0, 0])))
+    assert_allclose(model.coef_, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("solver", ["spectral", "loop"])
+def test_the_record_is_of_every_step_and_thinned_beyond_a_thousand(solver):
+    X, y = data()
+    for k in (1, 999, 1_000):
+        model = GradientDescentRegressor(0.01, max_iter=k, solver=solver).fit(X, y)
+        assert model.loss_curve_iterations_ == list(range(k + 1))
+    steps = GradientDescentRegressor(0.01, max_iter=1_001, solver=solver).fit(X, y).loss_curve_iterations_
+    assert steps[:10] == list(range(10))
+    assert steps[-1] == 1_001
+    assert 150 < len(steps) <= 252
+    assert steps == sorted(set(steps))
+    ratios = np.diff(np.log(steps[150:-1]))
+    assert ratios.max() < 1.1 * np.log(1_001) / 249 + 1 / 300
+
+
+@pytest.mark.parametrize("solver", ["spectral", "loop"])
+def test_where_J_leaves_float64_the_error_tells_after_how_many_steps(solver):
+    # e(k) = (1 − 2η)ᵏ = (−9)ᵏ and J = 4·81ᵏ, beyond 1.8e308 from k = 162 on.
+    x = np.array([1.0, -1.0, 1.0, -1.0])
+    options = {"scaling": None, "fit_intercept": False, "solver": solver}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises(DivergenceError, match="infinite after 162 steps"):
+            GradientDescentRegressor(5.0, max_iter=500, **options).fit(x[:, None], 2 * x)
+        model = GradientDescentRegressor(5.0, max_iter=161, **options).fit(x[:, None], 2 * x)
+    assert model.loss_ == pytest.approx(4 * 81.0**161, rel=1e-10)
+    assert [w.category for w in caught] == [ConvergenceWarning]

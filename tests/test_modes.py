@@ -1,0 +1,194 @@
+"""Modes: curvature, rank and condition are those of NumPy's eigenvalues, and roots keep the digits of small ones."""
+
+import warnings
+
+import mpmath
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.exceptions import ConvergenceWarning
+from textbook import scaled
+
+from gdlearn import GradientDescentRegressor, Moments, gradient_descent_path
+from gdlearn._modes import modes_of_root
+
+SCALINGS = [None, "standard", "minmax", "maxabs"]
+EPS = np.finfo(float).eps
+
+
+def hessian(X, scaling, fit_intercept, weights=None):
+    """∇²J = 2 Z̃ᵀWZ̃/ΣW of the scaled features."""
+    Z, _, _ = scaled(X, scaling, weights, shift=fit_intercept)
+    Z = np.column_stack([np.ones(len(Z)), Z]) if fit_intercept else Z
+    w = np.ones(len(Z)) if weights is None else weights
+    return 2 * Z.T @ (w[:, None] * Z) / w.sum()
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("source", "shape"),
+    [("rows", (40, 5)), ("rows", (6, 5)), ("rows", (4, 80)), ("moments", (40, 5)), ("root", (40, 5)), ("root", (5, 5))],
+)
+def test_rate_condition_and_rank_are_those_of_the_hessian(scaling, fit_intercept, shape, weighted, source):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=shape) * np.geomspace(0.3, 3, shape[1]) + 0.5
+    y, w = rng.normal(size=shape[0]), rng.integers(1, 4, shape[0]).astype(float) if weighted else None
+    model = GradientDescentRegressor(scaling=scaling, fit_intercept=fit_intercept)
+    if source == "rows":
+        model.fit(X, y, w)
+    else:
+        model.fit_moments(Moments.from_data(X, y, w, root=source == "root"))
+    H = hessian(X, scaling, fit_intercept, w)
+    values = np.linalg.eigvalsh(H)[::-1]
+    rank = int((values > 1e-10 * values[0]).sum())
+    assert model.learning_rate_ == pytest.approx(1 / values[0], rel=1e-10)
+    assert model.max_stable_learning_rate_ == pytest.approx(2 / values[0], rel=1e-10)
+    assert model.condition_number_ == pytest.approx(values[0] / values[rank - 1], rel=1e-6)
+    # rank_ is that of the features alone: about their means with an intercept
+    features = X - np.average(X, axis=0, weights=w) if fit_intercept else X
+    assert model.rank_ == np.linalg.matrix_rank(features, tol=1e-9)
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("gap", [1e-5, 1e-7, 1e-9])
+def test_nearly_collinear_features_keep_their_condition_number(scaling, gap):
+    rng = np.random.default_rng(1)
+    u, v = np.linalg.qr(rng.normal(size=(60, 2)) - rng.normal(size=(60, 2)).mean(axis=0))[0].T
+    u, v = u - u.mean(), v - v.mean()
+    X = np.column_stack([u, u + gap * v]) * [1.0, 8.0]
+    model = GradientDescentRegressor(scaling=scaling).fit(X, u + v)
+    Z, _, _ = scaled(X, scaling)
+    Z = np.column_stack([np.ones(60), Z])
+    with mpmath.workdps(50):
+        A = mpmath.matrix(Z.tolist())
+        values = sorted(mpmath.eigsy(A.T * A, eigvals_only=True))
+        condition = float(values[-1] / values[0])
+    assert model.condition_number_ == pytest.approx(condition, rel=1e-4 + EPS / gap * 100)
+
+
+@pytest.mark.parametrize("k", [1, 1_000, 10**7])
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("offset", [0.0, 100.0])
+def test_iterates_of_nearly_collinear_features_are_those_of_sixty_digits(k, scaling, fit_intercept, offset):
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(20, 3))
+    X[:, 2] = X[:, 0] + 1e-4 * X[:, 2]
+    X += offset
+    y = X @ [1.0, 2.0, 3.0] + rng.normal(size=20)
+    Z, shift, scale = scaled(X, scaling, shift=fit_intercept)
+    Z = np.column_stack([np.ones(20), Z]) if fit_intercept else Z
+    rate = 0.4 / np.linalg.eigvalsh(Z.T @ Z / 10)[-1]
+    _, coefs, intercepts, losses = gradient_descent_path(
+        X, y, learning_rate=rate, iterations=[k], scaling=scaling, fit_intercept=fit_intercept
+    )
+    with mpmath.workdps(60):
+        exact = [[mpmath.mpf(v) for v in row] for row in X.tolist()]
+        s, c = [mpmath.mpf(v) for v in shift.tolist()], [mpmath.mpf(v) for v in scale.tolist()]
+        rows = [[(v - a) / b for v, a, b in zip(row, s, c, strict=True)] for row in exact]
+        A = mpmath.matrix([[1, *row] for row in rows] if fit_intercept else rows)
+        b = mpmath.matrix(y.tolist())
+        H, g = 2 * A.T * A / 20, 2 * A.T * b / 20
+        M = (mpmath.eye(H.rows) - mpmath.mpf(rate) * H) ** k  # θ_k = (I − Mᵏ)H⁻¹g
+        theta = (mpmath.eye(H.rows) - M) * mpmath.lu_solve(H, g)
+        r = b - A * theta
+        J = float(sum(v * v for v in r) / 20)
+        slopes = [theta[j + fit_intercept] / c[j] for j in range(3)]
+        start = float(theta[0] - sum(a * v for a, v in zip(s, slopes, strict=True))) if fit_intercept else 0.0
+        slopes = np.array([float(v) for v in slopes])
+    # The scale itself is rounded, and η‖∇²J‖k times that is what an iterate on its way may differ by.
+    assert_allclose(coefs[:, 0], slopes, rtol=0, atol=1e-8 * np.abs(slopes).max())
+    assert intercepts[0] == pytest.approx(start, rel=1e-8, abs=1e-8 * (1 + offset) * np.abs(slopes).max())
+    assert losses[0] == pytest.approx(J, rel=1e-7)
+
+
+def test_a_root_gives_singular_values_to_their_last_digits_and_its_own_doubt():
+    # M = U diag(1, 2⁻²⁰) Vᵀ with exact U and V; the third column is zero.
+    M = np.array([[1.0, 1.0, 0.0], [1.0, -1.0, 0.0]]) @ np.diag([1.0, 1.0, 0.0])
+    M[0] *= 1.0
+    M[1] *= 2.0**-20
+    q = np.array([[3.0], [2.0**-20]])
+    modes = modes_of_root(M, q, np.ones(3), 100)
+    assert_allclose(modes.eigenvalues, [2.0, 2.0**-39], rtol=1e-14)
+    assert_allclose(np.abs(modes.vectors[:2]), np.full((2, 2), 0.5**0.5), rtol=1e-14)
+    assert modes.vectors[2].tolist() == [0.0, 0.0]
+    assert_allclose(modes.combine(modes.optimum)[:, 0], [2.0, 1.0, 0.0], rtol=1e-9)
+    assert modes.minimum[0] == pytest.approx(0.0, abs=1e-30)
+    assert modes.smallest == pytest.approx(2.0**-40, rel=1e-12)
+    assert not modes.complete
+    assert modes.condition_number == pytest.approx(2.0**40, rel=1e-12)
+    # What rounding may do along a mode is ε of what the features hold along it, ‖diag(sizes)v‖ = 1, and of the largest
+    # singular value, √2, in a factorisation of 2 rows and of the 100 behind them.
+    factorisation = EPS * (20 * 2**0.5 + 4 * 10) * 2**0.5
+    assert_allclose(modes.doubt, (factorisation + EPS) / np.sqrt([2.0, 2.0**-39]), rtol=1e-9)
+    assert modes.error == pytest.approx(factorisation / 2.0**-19.5, rel=1e-9)
+    without = modes.without(1)
+    assert without.eigenvalues.tolist() == modes.eigenvalues[:1].tolist()
+    assert_allclose(without.minimum, [2.0**-40], rtol=1e-9)  # ‖(2⁻²⁰ of q)‖², which the mode explained
+    assert_allclose(without.given_up, modes.vectors[:, 1:])
+
+
+@pytest.mark.parametrize(("times", "held"), [(3.0, True), (0.3, False)])
+def test_a_direction_is_held_if_it_is_larger_than_the_rounding_of_its_features(times, held):
+    factorisation = EPS * (20 * 2**0.5 + 4 * 10)
+    for sizes, noise in ((np.array([1.0, 1e-3]), factorisation), (np.array([1.0, 1e4]), factorisation + 1e4 * EPS)):
+        M = np.diag([1.0, times * noise])
+        modes = modes_of_root(M, M @ [[1.0], [1.0]], sizes, 100)
+        assert len(modes.eigenvalues) == 1 + held
+        if sizes[1] > 1.0 and not held:  # it was a direction before the features were rounded
+            assert_allclose(np.abs(modes.given_up[:, 0]), [0.0, 1.0])
+        else:
+            assert modes.given_up.shape[1] == 0
+
+
+def test_a_hundred_powers_of_ten_between_the_features_are_no_condition():
+    rng = np.random.default_rng(3)
+    Q = np.linalg.qr(np.column_stack([np.ones(16), rng.normal(size=(16, 3))]))[0][:, 1:] * 4
+    X, y = Q * [1.0, 1e-60, 1e60], Q @ [1.0, 2.0, 3.0]
+    model = GradientDescentRegressor(scaling=None, learning_rate=1e-122, max_iter=1).fit(X, y)
+    assert model.max_stable_learning_rate_ == pytest.approx(1e-120, rel=1e-12)
+    limit = GradientDescentRegressor(scaling=None).fit(X, y)
+    assert_allclose(limit.coef_ * [1.0, 1e-60, 1e60], [1.0, 2.0, 3.0], rtol=1e-12)
+    assert limit.condition_number_ == pytest.approx(1e240, rel=1e-9)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("noise", [0.0, 1e-7, 1e-3])
+def test_a_small_least_loss_has_its_digits(fit_intercept, noise):
+    rng = np.random.default_rng(4)
+    X = np.round(64 * rng.normal(size=(50, 3))) / 64 + 2
+    y = X @ [1.0, -2.0, 4.0] + 1000.0 * fit_intercept + noise * rng.normal(size=50)
+    Z = np.column_stack([np.ones(50), X]) if fit_intercept else X
+    with mpmath.workdps(40):
+        A, b = mpmath.matrix(Z.tolist()), mpmath.matrix(y.tolist())
+        r = b - A * mpmath.lu_solve(A.T * A, A.T * b)
+        least = float(sum(v * v for v in r) / 50)
+    for scaling in SCALINGS:
+        for options in ({}, {"max_iter": 10**15}):
+            model = GradientDescentRegressor(scaling=scaling, fit_intercept=fit_intercept, **options).fit(X, y)
+            assert model.loss_ == pytest.approx(least, rel=1e-5, abs=(4 * EPS * np.abs(y).max()) ** 2)
+    of_moments = GradientDescentRegressor(fit_intercept=fit_intercept).fit_moments(Moments.from_data(X, y, root=True))
+    assert of_moments.loss_ == pytest.approx(least, rel=1e-3, abs=(100 * EPS * np.abs(y).max()) ** 2)
+
+
+def test_overflow_of_the_squares_is_refused_and_not_a_number_is_never_returned():
+    x = np.array([1.0, 2.0, 3.0, 5.0])
+    for size in (1e154, 1e160, 1e300):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)
+            with pytest.raises(ValueError, match='scaling="standard"'):
+                GradientDescentRegressor(scaling=None).fit(size * x[:, None], x)
+            assert GradientDescentRegressor().fit(size * x[:, None], x).coef_[0] == pytest.approx(1 / size, rel=1e-14)
+
+
+def test_more_rows_give_no_more_directions_than_there_are():
+    rng = np.random.default_rng(5)
+    for n in (2, 3, 4, 5):
+        X, y = rng.normal(size=(n, 4)), rng.normal(size=n)
+        for fit_intercept in (True, False):
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", ConvergenceWarning)
+                model = GradientDescentRegressor(fit_intercept=fit_intercept).fit(X, y)
+            assert model.rank_ == min(n - fit_intercept, 4)
