@@ -6,7 +6,7 @@ The Hessian of J is 2A. In its eigenvectors, :math:`A = V\Lambda V^T`, :math:`z 
 
 and descent moves along each as if it were alone. Three roads lead here: the eigenvalues of A (from moments), the
 singular values of its square root (from a QR of the rows: twice the digits), and, where rows are fewer than columns,
-the kernel (see `_wide`). Modes of one scaling are carried to another by the singular values of their own root.
+the kernel (see `_kernel`). Modes of one scaling are carried to another by the singular values of their own root.
 
 What is rounding is no direction of the data. A direction v of unit length is held only if the features vary along it by
 more than float64 has rounded them,

@@ -14,6 +14,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from ._arrays import EPS, Array
 from ._coordinates import Coordinates, Model, ScalingName
 from ._early_stopping import HeldOut
+from ._kernel import Columns, KernelModes
 from ._limit import Limit
 from ._modes import Modes
 from ._moments import Moments, moments_of, statistics_of_moments
@@ -22,7 +23,6 @@ from ._parameters import InvalidParameterError
 from ._rows import Rows
 from ._spectrum import KernelSpectrum, MomentSpectrum, Spectrum
 from ._statistics import Statistics, statistics_of
-from ._wide import Columns, KernelModes
 
 TOO_LOSSY = 1e-11
 """Relative error of the closed form above which the rows themselves are factorised for the modes."""

@@ -19,6 +19,7 @@ from ._advice import (
     warn_of_slowness,
 )
 from ._arrays import EPS, Array, beyond_float64
+from ._closed_form import ClosedForm, descend_in_closed_form, first_stop
 from ._coordinates import Model, ScalingName
 from ._descent import Descent, Observer, Status, descend
 from ._early_stopping import HeldOut
@@ -28,7 +29,6 @@ from ._objective import Iterate
 from ._problem import TOO_LOSSY, Problem
 from ._recurrence import Recurrence
 from ._rows import Rows
-from ._spectral import ClosedForm, descend_spectrally, first_stop
 from ._step_size import (
     Acceleration,
     MomentumRule,
@@ -308,7 +308,7 @@ def _closed_form(
 ) -> tuple[Problem, Descent, Model]:
     def run(closed: ClosedForm, max_iter: int | None) -> Descent:
         asked = None if settings.tol is None else threshold(problem, settings.tol)
-        return descend_spectrally(closed, plan.rate, max_iter=max_iter, threshold=asked, held_out=held_out)
+        return descend_in_closed_form(closed, plan.rate, max_iter=max_iter, threshold=asked, held_out=held_out)
 
     if settings.to_limit:
         problem = problem.for_limit()

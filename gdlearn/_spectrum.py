@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from ._arrays import EPS, Array, beyond_float64
 from ._coordinates import Coordinates
+from ._kernel import Columns, KernelModes
 from ._limit import SMALL_LOSS, Limit, LimitFinder
 from ._modes import Modes, modes_of_matrix, modes_of_root, with_intercept
 from ._moments import Moments, with_root
 from ._objective import Quadratic, row_objective
 from ._rows import Rows
 from ._statistics import Statistics
-from ._wide import Columns, KernelModes
 
 LARGEST_FACTOR = 2**26
 """Most entries of X of which a wide problem holds the factors themselves (half a gigabyte)."""

@@ -96,7 +96,7 @@ class ClosedForm:
             return Iterate(k, self.thetas([k])[:, 0], float(self.values([k])[0]), gradient)
 
 
-def descend_spectrally(
+def descend_in_closed_form(
     closed: ClosedForm,
     rate: float,
     *,
