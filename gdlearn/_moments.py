@@ -329,46 +329,42 @@ def _one_pass(rows: Rows, shift: Array, exponent: Exponents, n_groups: int, *, e
     """For each group the Gram matrix of (1, z − shift), summed over blocks, then centred."""
     d, size = rows.n_features, rows.width + 1
 
-    def work(blocks: Iterator[Block]) -> tuple[list[Array], Array, Array]:
-        totals = [np.zeros((size, size)) for _ in range(n_groups)]
-        low, high = np.full((n_groups, d), np.inf), np.full((n_groups, d), -np.inf)
-        with beyond_float64():  # looked for in the result
-            for block in blocks:
-                for g, some in block.by_group():
-                    if extremes:
-                        np.minimum(low[g], some.x.min(axis=0), out=low[g])
-                        np.maximum(high[g], some.x.max(axis=0), out=high[g])
-                    _add_squares(totals[g], *some.weighted())
-        return totals, low, high
+    def work(blocks: Iterator[Block]) -> tuple[Array, Array]:
+        """The Gram matrices, and the maxima of −x and of x."""
+        totals, bounds = np.zeros((n_groups, size, size)), np.full((n_groups, 2, d), -np.inf)
+        for block in blocks:
+            for g, some in block.by_group():
+                if extremes:
+                    np.maximum(bounds[g], [-some.x.min(axis=0), some.x.max(axis=0)], out=bounds[g])
+                _add_squares(totals[g], *some.weighted())
+        return totals, bounds
 
-    def merge(
-        a: tuple[list[Array], Array, Array], b: tuple[list[Array], Array, Array]
-    ) -> tuple[list[Array], Array, Array]:
-        for total, addition in zip(a[0], b[0], strict=True):
-            total += addition
-        return a[0], np.minimum(a[1], b[1]), np.maximum(a[2], b[2])
+    def merge(a: tuple[Array, Array], b: tuple[Array, Array]) -> tuple[Array, Array]:
+        totals, bounds = a
+        totals += b[0]
+        return totals, np.maximum(bounds, b[1])
 
-    totals, low, high = rows.fold(work, merge, shift, exponent)
-    weights, counts = _weights(rows, n_groups)
-    origins = np.broadcast_to(np.ldexp(shift, -exponent), (n_groups, rows.width))
-    groups = []
-    for g, (origin, total) in enumerate(zip(origins, totals, strict=True)):
-        gap, covariance = _centred(total, d)
-        with np.errstate(over="ignore", invalid="ignore"):
+    with beyond_float64():  # looked for in the result
+        totals, bounds = rows.fold(work, merge, shift, exponent)
+        weights, counts = _weights(rows, n_groups)
+        origins = np.broadcast_to(np.ldexp(shift, -exponent), (n_groups, rows.width))
+        groups = []
+        for g, (origin, total, (below, high)) in enumerate(zip(origins, totals, bounds, strict=True)):
+            gap, covariance = _centred(total, d)
             mean, rest = two_sum(origin, gap)
-        groups.append(
-            Moments(
-                weight=float(weights[g]),
-                n_samples=int(counts[g]),
-                n_targets=rows.width - d,
-                exponent=exponent,
-                mean=mean,
-                mean_rest=rest,
-                covariance=covariance if counts[g] > 1 else np.zeros_like(covariance),
-                minimum=origin[:d] + low[g] if extremes else None,
-                maximum=origin[:d] + high[g] if extremes else None,
+            groups.append(
+                Moments(
+                    weight=float(weights[g]),
+                    n_samples=int(counts[g]),
+                    n_targets=rows.width - d,
+                    exponent=exponent,
+                    mean=mean,
+                    mean_rest=rest,
+                    covariance=covariance if counts[g] > 1 else np.zeros_like(covariance),
+                    minimum=origin[:d] - below if extremes else None,
+                    maximum=origin[:d] + high if extremes else None,
+                )
             )
-        )
     return groups
 
 
@@ -385,10 +381,9 @@ def _add_squares(total: Array, one: Array, x: Array, y: Array) -> None:
 
 def _centred(total: Array, d: int) -> tuple[Array, Array]:
     """Mean and covariance from the sums of squares of (1, z)."""
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        mean = total[0, 1:] / total[0, 0]
-        total[1 : d + 1, d + 1 :] = total[d + 1 :, 1 : d + 1].T
-        return mean, total[1:, 1:] / total[0, 0] - mean[:, None] * mean
+    mean = total[0, 1:] / total[0, 0]
+    total[1 : d + 1, d + 1 :] = total[d + 1 :, 1 : d + 1].T
+    return mean, total[1:, 1:] / total[0, 0] - mean[:, None] * mean
 
 
 def _weights(rows: Rows, n_groups: int) -> tuple[Array, NDArray[np.intp]]:
@@ -400,5 +395,4 @@ def _weights(rows: Rows, n_groups: int) -> tuple[Array, NDArray[np.intp]]:
     sums = rows.weight.sum()[None]
     if rows.group is not None:
         sums = np.bincount(rows.group, weights=rows.weight, minlength=n_groups)
-    with np.errstate(over="ignore", under="ignore"):
-        return np.ldexp(sums, rows.weight_exponent), counts
+    return np.ldexp(sums, rows.weight_exponent), counts
