@@ -84,6 +84,12 @@ class Coordinates:
         return cls(shift if fit_intercept else nothing, scale, exponent, target_exponent, fit_intercept, centred)
 
     @classmethod
+    def original(cls, n_features: int, n_targets: int, fit_intercept: bool) -> Coordinates:
+        """Those of X and y as they are."""
+        exponent, target_exponent = (np.zeros(n, dtype=np.int64) for n in (n_features, n_targets))
+        return cls(np.zeros(n_features), np.ones(n_features), exponent, target_exponent, fit_intercept)
+
+    @classmethod
     def equilibrated(cls, statistics: Statistics, fit_intercept: bool) -> Coordinates:
         """Where the problem is best conditioned, near enough (van der Sluis 1969): columns of norm 1.
 

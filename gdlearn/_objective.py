@@ -25,12 +25,12 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import sparse
 
-from ._arrays import EPS, Array, Exponents, beyond_float64, in_units
+from ._arrays import EPS, Array, beyond_float64, in_units
 from ._coordinates import Coordinates
+from ._design import Design
 from ._moments import Moments
-from ._rows import Rows, slices
+from ._rows import Rows
 from ._validation import validate_rows
 
 RESIDUALS = 2**22
@@ -137,88 +137,32 @@ class MeanSquaredError:
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, fit_intercept: bool = True
     ) -> None:
         X, target, weight = validate_rows(X, y, sample_weight)
-        d = X.shape[1]
-        self._setup(X, target.astype(np.float64), weight, fit_intercept, np.zeros(d), np.ones(d))
+        coordinates = Coordinates.original(X.shape[1], target[:1].size, fit_intercept)
+        self._join(X, target.astype(np.float64), weight, coordinates, np.ones(target.shape[1:]))
 
     @classmethod
-    def scaled(
-        cls,
-        X: Any,
-        y: Array,
-        weight: Array | None,
-        coordinates: Coordinates,
-    ) -> MeanSquaredError:
-        """On validated rows, in the coordinates (x·2**−exponent − shift)/scale; X itself is neither scaled nor copied.
-
-        But for a sparse X with an exponent, which the ends of float64 need. Each target's error counts `target_share`
-        times, since its units may be its own.
-        """
+    def scaled(cls, X: Any, y: Array, weight: Array | None, coordinates: Coordinates) -> MeanSquaredError:
+        """On validated rows, in these coordinates; each target's error counts its `target_share`."""
         self = cls.__new__(cls)
-        c = coordinates
-        self._setup(X, in_units(y, -c.target_exponent), weight, c.fit_intercept, c.shift, c.scale, c.exponent)
-        self._target_share = c.target_share
+        y = in_units(y, -coordinates.target_exponent)
+        self._join(X, y, weight, coordinates, coordinates.target_share)
         return self
 
-    def _setup(
-        self,
-        X: Any,
-        y: Array,
-        weight: Array | None,
-        fit_intercept: bool,
-        shift: Array,
-        scale: Array,
-        exponent: Exponents | None = None,
-    ) -> None:
-        self._exponent = exponent if exponent is not None and exponent.any() else None
-        if self._exponent is not None and sparse.issparse(X):
-            X, format_ = X.tocoo(), X.format
-            data = in_units(X.data, -self._exponent[X.col])
-            X = sparse.coo_array((data, (X.row, X.col)), shape=X.shape).asformat(format_)
-        self._X, self._y, self.fit_intercept = X, y, fit_intercept
-        self._shift, self._scale, self._shifted = shift, scale, bool(shift.any())
-        n = X.shape[0]
+    def _join(self, X: Any, y: Array, weight: Array | None, coordinates: Coordinates, target_share: Array) -> None:
+        self.fit_intercept = coordinates.fit_intercept
+        self._design, self._y, self._target_share = Design(X, coordinates), y, target_share
         # Normalised before summing, by a power of two: the scale of the weights is then exactly irrelevant.
-        raw = np.ones(n) if weight is None else np.ldexp(weight, -int(np.frexp(weight.max())[1]))
+        raw = np.ones(len(y)) if weight is None else np.ldexp(weight, -int(np.frexp(weight.max())[1]))
         self._share = raw / raw.sum()
-        self._target_share = np.ones(y.shape[1:])
 
     @property
     def n_parameters(self) -> int:
         """p: the number of features, and one more for the intercept."""
-        return int(self._X.shape[1]) + self.fit_intercept
+        return self._design.shape[1]
 
     def _residual(self, theta: Array) -> Array:
         """y − ŷ, of y's shape."""
-        return self._y - self._predict(theta).reshape(self._y.shape)
-
-    def _predict(self, theta: Array) -> Array:
-        """X̃θ, the shift subtracted from X (exact) and not from the product (which would cancel)."""
-        intercept, slopes = (theta[0], theta[1:]) if self.fit_intercept else (0.0, theta)
-        slopes = (slopes.T / self._scale).T
-        if sparse.issparse(self._X):
-            return np.asarray(self._X @ slopes) - self._shift @ slopes + intercept
-        out = np.empty((self._X.shape[0], *theta.shape[1:]))
-        for rows in slices(*self._X.shape):
-            out[rows] = self._block(rows) @ slopes
-        return out + intercept
-
-    def _block(self, rows: slice) -> Array:
-        """Rows of X less the shift, in C order whatever the order of X, so that no bit depends on it."""
-        block: Array = np.ascontiguousarray(self._X[rows], dtype=np.float64)
-        if self._exponent is not None:
-            block = in_units(block, -self._exponent)
-        return block - self._shift if self._shifted else block
-
-    def _adjoint(self, r: Array) -> Array:
-        """[1, X̃]ᵀr."""
-        if sparse.issparse(self._X):
-            product = np.asarray(self._X.T @ r) - np.multiply.outer(self._shift, r.sum(axis=0))
-        else:
-            product = np.zeros((self._X.shape[1], *r.shape[1:]))
-            for rows in slices(*self._X.shape):
-                product += self._block(rows).T @ r[rows]
-        product = (product.T / self._scale).T
-        return np.concatenate([r.sum(axis=0)[None], product]) if self.fit_intercept else product
+        return self._y - self._design.predict(theta).reshape(self._y.shape)
 
     def _shaped(self, theta: ArrayLike) -> Array:
         theta = np.asarray(theta, dtype=np.float64)
@@ -249,11 +193,11 @@ class MeanSquaredError:
     def errors(self, thetas: Array) -> Array:
         """The mean squared error of each target at many points, of shape (p, n, t) → (n, t)."""
         p, n, t = thetas.shape
-        out = np.empty((n, t))
-        step = max(1, RESIDUALS // (len(self._share) * t))
+        out, y = np.empty((n, t)), self._y.reshape(-1, 1, t)
+        step = max(1, RESIDUALS // (len(y) * t))
         for start in range(0, n, step):
             some = thetas[:, start : start + step]
-            r = self._y.reshape(len(self._y), 1, t) - self._predict(some.reshape(p, -1)).reshape(len(self._y), -1, t)
+            r = y - self._design.predict(some.reshape(p, -1)).reshape(len(y), -1, t)
             out[start : start + step] = np.einsum("n,nkt,nkt->kt", self._share, r, r, optimize=True)
         return out
 
@@ -271,7 +215,7 @@ class MeanSquaredError:
         theta = self._shaped(theta)
         with beyond_float64():
             r = self._residual(theta)
-            return -2.0 * self._adjoint((self._share * r.T).T)
+            return -2.0 * self._design.adjoint((self._share * r.T).T)
 
     def hessian(self) -> Array:
         """∇²J = 2/W Σ wₙ (1, xₙ)(1, xₙ)ᵀ, the same for every θ.
@@ -285,7 +229,7 @@ class MeanSquaredError:
     def hessian_product(self, direction: Array) -> Array:
         """∇²J times each column of `direction`."""
         with beyond_float64():
-            return 2.0 * self._adjoint((self._share * self._predict(direction).T).T)
+            return 2.0 * self._design.adjoint((self._share * self._design.predict(direction).T).T)
 
     def hessian_product_of_vector(self, direction: Array) -> Array:
         """∇²J times one direction of shape (p,) or (p, 1)."""

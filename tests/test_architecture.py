@@ -24,6 +24,7 @@ ORDER = [
     "_statistics",
     "_moments",
     "_coordinates",
+    "_design",
     "_objective",
     "_step_size",
     "_early_stopping",
