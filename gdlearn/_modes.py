@@ -205,7 +205,7 @@ def modes_of_root(M: Array, q: Array, sizes: Array, n_samples: int) -> Modes:
         raise ValueError(OVERFLOW)
     U, s, Vt = factorised(linalg.svd, M, full_matrices=False, check_finite=False, lapack_driver="gesvd")
     largest = float(s[0]) if len(s) else 0.0
-    factorisation = EPS * (20 * np.sqrt(min(M.shape)) + 4 * np.sqrt(n_samples)) * largest
+    factorisation = EPS * (5 * np.sqrt(min(M.shape)) + 2 * np.sqrt(n_samples)) * largest
     noise = factorisation + EPS * np.linalg.norm(Vt * sizes, axis=1)
     held, rounded = s > noise, (s <= noise) & (s > factorisation)
     values, V = s[held], np.ascontiguousarray(Vt[held].T)
