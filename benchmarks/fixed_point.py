@@ -190,21 +190,29 @@ def integer_sums(Z: Array, grid: Array, groups: Sequence[tuple[float, Array]]) -
 def swept(sums: Sums, fit_intercept: bool, least: float) -> tuple[Array, list[int]]:
     """Gauss-Jordan on S, symmetrically, the column first of which the largest part is new; until all are below `least`.
 
+    What is new of x_j = Σ_k b_k x_k + new is compared, squared, with what rounding every entry of these columns by one
+    part moves it: rms x_j + Σ_k |b_k| rms x_k.
+
     Returns
     -------
     tableau : of the swept columns −G⁻¹; beside it their coefficients for every other column, y too; there what is left.
     held : the columns that were swept, 0 for the intercept.
     """
-    A, size = sums.S.copy(), sums.S.diagonal()
-    rest, held = list(range(1, 1 + sums.d)), []
+    A, size = sums.S.copy(), sums.size
+    rest, held = [j for j in range(1, 1 + sums.d) if size[j]], []
     if fit_intercept:
         sweep(A, 0)
         held = [0]
+
+    def new(j: int) -> float:
+        moved = size[j] + sum(abs(A[k, j] / ONE) * size[k] for k in held if k > 0)
+        return float(A[j, j] / ONE) / float(moved) ** 2
+
     while rest:
-        new = [A[j, j] / size[j] if size[j] else 0.0 for j in rest]
-        if max(new) <= least:
+        parts = [new(j) for j in rest]
+        if max(parts) <= least:
             break
-        held.append(rest.pop(int(np.argmax(new))))
+        held.append(rest.pop(int(np.argmax(parts))))
         sweep(A, held[-1])
     return A, held
 

@@ -78,7 +78,7 @@ def against_limit(
     if limit.clear and scaling == "standard" and fit_intercept and limit.amplification < 1e8:
         rank = len(limit.distance)
         yield f"rank_ {model.rank_} for {rank}", 0.0 if model.rank_ == rank else np.inf
-    if limit.exact and len(limit.distance) < sums.d and limit.where.square.all():
+    if limit.exact and len(limit.distance) < sums.d and limit.where.has_digits:
         where, nearest = limit.where, limit.theta
         c = np.array([root(int(v)) for v in where.square])[:, None]
         off = np.linalg.norm(((theta - nearest)[1:] / ONE).astype(float) * c, axis=0)

@@ -83,6 +83,11 @@ class Coordinates:
             self.square = from_numbers([int(square[j]) if real[j] else ONE for j in range(d)])
         self.power = [(int(v).bit_length() - BITS) // 2 for v in self.square]
 
+    @property
+    def has_digits(self) -> bool:
+        """Whether c² and 1/c² of all features have digits here, as at float64's ends unscaled units have not."""
+        return all(abs(int(v).bit_length() - BITS) < BITS // 2 for v in self.square)
+
     @cached_property
     def quadratic(self) -> tuple[Array, Array, Array]:
         """A, b and P: the gradient of J is 2(Aθ − b), and descent moves along −P times it."""
@@ -203,7 +208,7 @@ def shortest(tableau: Array, held: list[int], rest: list[int], where: Coordinate
     d, intercept = where.sums.d, where.fit_intercept
     beta, theta = tableau[held, 1 + d :], np.zeros((1 + d, len(tableau) - 1 - d), dtype=object)
     theta[held] = beta
-    if not rest or not where.square.all():  # unscaled units have no digits here at the ends of float64's range
+    if not rest or not where.has_digits:
         return theta
     F = np.zeros((len(held), 1 + d), dtype=object)
     F[:, held], F[:, rest] = identity(len(held)), tableau[np.ix_(held, rest)]

@@ -19,13 +19,14 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import linalg
 
-from ._arrays import EPS, Array
+from ._arrays import EPS, Array, beyond_float64
 from ._coordinates import Coordinates, Model
 from ._extended import residual_and_gradient, two_product
-from ._modes import OVERFLOW, Modes
-from ._rows import Rows
+from ._modes import OVERFLOW, Modes, singular_values, with_intercept
+from ._rows import Rows, dense
 from ._statistics import Statistics
 
 MAX_REFINEMENTS = 6
@@ -40,6 +41,15 @@ SMALL_LOSS = 1e-4
 
 DOUBTFUL = 1.0 / 64.0
 """A direction whose rounding is at least so large a part of it must show that it lowers J."""
+
+WEIGHTIEST = 30.0
+"""How much more one feature counts than another at most, where independent ones are chosen: more may take rounding."""
+
+ROUNDING = 1e-13
+"""Sums that come to no more than this part of their terms come to nothing."""
+
+MOST_DEPENDENT = 64
+"""So many features at most are written as combinations of others to the last digit."""
 
 WORSE = 1.0 + 1e-9
 """J after a step of refinement, relative to J before, above which the step is taken back."""
@@ -80,9 +90,11 @@ class LimitFinder:
 
     def limit(self, start: Array, own: Coordinates) -> tuple[Array, Limit]:
         """Where descent from `start` in the coordinates `own` converges to: theta there, and the model."""
-        limit = self._raw(start, own)
+        limit = self._raw()
         if self.rows is not None and self._needs_refinement(limit):
             limit = self._refined(limit)
+        if not (self.modes.complete or (self.coordinates.agree_with(own) and not start.any())):
+            limit = self._nearest(limit, start, own)
         theta = own.theta(limit.model)
         # A feature that is zero in the descent's coordinates: its coefficient never moves.
         still = (self.statistics.feature_variance == 0) & (self.statistics.feature_mean == own.shift)
@@ -97,11 +109,20 @@ class LimitFinder:
 
     def judged(self) -> LimitFinder:
         """Without the directions that, as float64 stores their coefficients, do not lower J."""
-        if self.rows is None or not (self.modes.doubt > DOUBTFUL).any():
+        if self.rows is None or not len(self.modes.eigenvalues):
             return self
-        finder, loss = self, self._loss()
-        for i in range(len(self.modes.doubt) - 1, -1, -1):
-            if self.modes.doubt[i] > DOUBTFUL:
+        doubt, features = self.modes.doubt, self.statistics.n_features
+        offset = self.statistics.feature_mean / self.coordinates.scale
+        # The modes of a matrix know no offsets: those of centred features are rounded by ε·offset along each direction.
+        if EPS**2 * (offset @ offset) > DOUBTFUL**2 * self.modes.eigenvalues[-1]:
+            rounding = EPS * np.linalg.norm(self.modes.vectors[-features:].T * offset, axis=1)
+            doubt = np.maximum(doubt, rounding / np.sqrt(self.modes.eigenvalues))
+        if not (doubt > DOUBTFUL).any():
+            return self
+        finder = replace(self, modes=replace(self.modes, doubt=doubt))
+        loss = finder._loss()
+        for i in range(len(doubt) - 1, -1, -1):
+            if doubt[i] > DOUBTFUL:
                 fewer = replace(finder, modes=finder.modes.without(i))
                 there = fewer._loss()
                 if there <= loss:
@@ -111,18 +132,70 @@ class LimitFinder:
     def _loss(self) -> float:
         """J of the limit from zero, measured on the rows, in units of each target's mean square."""
         size = self.statistics.target_square
-        minimum = self._refined(self._raw(np.zeros(self.coordinates.shape), self.coordinates)).minimum
+        minimum = self._refined(self._raw()).minimum
         return float(np.sum(minimum / np.where(size > 0, size, 1.0)))
 
-    def _raw(self, start: Array, own: Coordinates) -> Limit:
-        """The limit as the modes have it."""
-        modes, best = self.modes, self.coordinates
-        limit = Limit(best.model(modes.combine(modes.optimum)), modes.minimum)
-        if modes.complete or len(modes.eigenvalues) == 0:
-            return limit
-        if not start.any() and best.agree_with(own):
-            return limit
-        return Limit(own.model(nearest_solution(start, modes, best, own)), limit.minimum)
+    def _raw(self) -> Limit:
+        """The limit from zero in these coordinates, as the modes have it."""
+        return Limit(self.coordinates.model(self.modes.combine(self.modes.optimum)), self.modes.minimum)
+
+    def _nearest(self, limit: Limit, start: Array, own: Coordinates) -> Limit:
+        """Of all models that fit as `limit` does, the one nearest to `start` in the coordinates `own`."""
+        first, best = own.first, self.coordinates
+        is_feature = self.modes.vectors[:first].sum(axis=0) == 0
+        vectors = self.modes.vectors[first:, is_feature]
+        with beyond_float64():
+            size, gap = best.scale / own.scale, (best.shift - own.shift) / own.scale
+            held, rest, combination = combinations(vectors, size / np.hypot(1.0, gap / size))
+            C = combination * (size[rest] / size[held, None])
+            offset, terms = gap[rest] - gap[held] @ C, np.abs(gap[rest]) + np.abs(gap[held]) @ np.abs(C)
+            digits = ROUNDING
+            finder = self._holding(held, self.modes.eigenvalues[is_feature], vectors[held])
+            if first and self.rows is not None and len(rest) <= MOST_DEPENDENT and not own.shift.any():
+                slopes, intercept = finder._dependence(held, rest, combination)
+                C, offset = slopes[held] * (own.scale[held, None] / own.scale[rest]), intercept / own.scale[rest]
+                digits = 4.0 * EPS  # no exact offset is below the last digits of the features
+            offset = np.where(np.abs(offset) > digits * terms, offset, 0.0)
+            given = own.theta(limit.model)
+        F = np.zeros((len(held) + first, len(given)))
+        F[first:, first + held], F[first:, first + rest] = np.eye(len(held)), C
+        if first:
+            F[0, 0], F[0, first + rest] = 1.0, offset
+        if not np.isfinite(F).all():
+            raise ValueError(OVERFLOW)
+        theta = np.zeros_like(given)
+        theta[np.concatenate([np.arange(first), first + held])] = F @ given  # all that the others explained, too
+        theta = own.theta(finder._corrected(theta, own).model)
+        return finder._corrected(nearest_solution(F, theta, start), own)
+
+    def _holding(self, held: NDArray[np.intp], eigenvalues: Array, vectors: Array) -> LimitFinder:
+        """The same with the features `held` alone, whose parts of the modes are `vectors`: no other moves."""
+        s, _, V = singular_values(np.sqrt(eigenvalues)[:, None] * vectors.T)
+        d, t = len(self.coordinates.scale), len(self.statistics.target_mean)
+        axes = np.zeros((d, len(s)))
+        axes[held] = V
+        modes = replace(
+            self.modes, eigenvalues=s * s, vectors=axes, optimum=np.zeros((len(s), t)), doubt=np.zeros(len(s))
+        )
+        return replace(self, modes=with_intercept(modes, np.zeros(t)) if self.coordinates.fit_intercept else modes)
+
+    def _corrected(self, theta: Array, own: Coordinates) -> Limit:
+        """The model of theta, and what the rows say of its last digits."""
+        limit = Limit(own.model(theta), self.modes.minimum)
+        return limit if self.rows is None else self._refined(limit)
+
+    def _dependence(self, held: NDArray[np.intp], rest: NDArray[np.intp], C: Array) -> Model:
+        """What the features `rest` are made of, in the features `held` and an intercept: about C, to the last digit.
+
+        Where an offset is large the least rounding of it would change how features share what they explain.
+        """
+        assert self.rows is not None
+        y = np.asarray(dense(self.rows.X[:, rest]), dtype=np.float64)
+        own = replace(self.coordinates, target_exponent=self.coordinates.exponent[rest])
+        finder = replace(self, coordinates=own, rows=replace(self.rows, y=y))
+        theta = np.zeros(own.shape)
+        theta[0], theta[1 + held] = own.shift[rest], C * own.scale[rest]
+        return finder._corrected(theta, own).model
 
     def _needs_refinement(self, limit: Limit) -> bool:
         """Whether rounding may have cost coefficients or loss more than about two digits."""
@@ -188,22 +261,32 @@ def _relative(change: Array, slopes: Array, intercept: Array) -> Array:
     return relative
 
 
-def nearest_solution(start: Array, modes: Modes, best: Coordinates, own: Coordinates) -> Array:
-    """The least-squares solution nearest to `start` in the coordinates `own`, which descent from there converges to.
+def combinations(vectors: Array, rank: Array) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
+    """Independent features h, the others r, and C with x_r = x_h C, from the directions of shape (d, m) that they have.
 
-    `modes` are those in the coordinates `best`: there the solutions are Λ^½Vᵀθ = Λ^½z*, fewer equations than
-    unknowns. In the coordinates `own` the unknowns may be of very different sizes. Householder's QR of the transpose
-    perturbs each of them by its own rounding only if large rows come first and columns are pivoted (Cox and Higham
-    1998).
+    Features of high `rank` come first: then C is small, and no offset comes to it from a feature far from zero.
     """
-    root = np.sqrt(modes.eigenvalues)[:, None]
-    M, q = best.of_functional(root * modes.vectors.T, own), root * modes.optimum
-    if not np.isfinite(M).all():
-        raise ValueError(OVERFLOW)
-    order = np.argsort(-np.abs(M).max(axis=0, initial=0.0), kind="stable")
-    Q, R, pivots = linalg.qr(M.T[order], mode="economic", pivoting=True, check_finite=False)
-    theta = start.copy()
+    m = vectors.shape[1]
+    if m == 0:
+        return np.arange(0), np.arange(len(rank)), np.zeros((0, len(rank)))
+    spread = np.log(rank) - np.log(rank.max())
+    weight = np.exp(spread * min(1.0, np.log(WEIGHTIEST) / max(-spread.min(), 1e-300)))
+    pivots = linalg.qr(vectors.T * weight, mode="r", pivoting=True, check_finite=False)[1]
+    held, rest = np.sort(pivots[:m]), np.sort(pivots[m:])
+    C = linalg.solve(vectors[held].T, vectors[rest].T, check_finite=False)
+    return held, rest, np.where(np.abs(C) > ROUNDING, C, 0.0)
+
+
+def nearest_solution(F: Array, given: Array, start: Array) -> Array:
+    """The θ nearest to `start` with Fθ as `given` has it: fewer equations than unknowns.
+
+    The unknowns may be of very different sizes. Householder's QR of the transpose perturbs each of them by its own
+    rounding only if large rows come first and columns are pivoted (Cox and Higham 1998).
+    """
+    order = np.argsort(-np.abs(F).max(axis=0, initial=0.0), kind="stable")
+    Q, R, pivots = linalg.qr(F.T[order], mode="economic", pivoting=True, check_finite=False)
+    theta, q = start.copy(), F @ given
     for _ in range(2):  # the second removes what the rounding of a far start leaves
-        gap = (q - M @ theta)[pivots]
+        gap = (q - F @ theta)[pivots]
         theta[order] += Q @ linalg.solve_triangular(R, gap, trans="T", check_finite=False)
     return theta

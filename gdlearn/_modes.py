@@ -128,7 +128,7 @@ class Modes:
         M = here.of_functional(root * self.vectors.T, there)
         if not np.isfinite(M).all():
             raise ValueError(OVERFLOW)
-        s, U, V = _singular_values(M)
+        s, U, V = singular_values(M)
         with np.errstate(over="ignore", under="ignore"):
             eigenvalues = s * s
         if not np.isfinite(eigenvalues).all():
@@ -144,7 +144,7 @@ class Modes:
         )
 
 
-def _singular_values(M: Array) -> tuple[Array, Array, Array]:
+def singular_values(M: Array) -> tuple[Array, Array, Array]:
     """s, U and V with M = U diag(s) Vᵀ of full row rank, by one-sided Jacobi rotations.
 
     Of a square M as it is even the small entries of V have their digits; of a wide one LAPACK wants the transpose.
@@ -209,7 +209,7 @@ def modes_of_root(M: Array, q: Array, sizes: Array, n_samples: int) -> Modes:
         raise ValueError(OVERFLOW)
     U, s, Vt = factorised(linalg.svd, M, full_matrices=False, check_finite=False, lapack_driver="gesvd")
     largest = float(s[0]) if len(s) else 0.0
-    factorisation = EPS * (20 * np.sqrt(min(M.shape)) + 4 * np.sqrt(n_samples)) * largest
+    factorisation = EPS * (5 * np.sqrt(min(M.shape)) + 2 * np.sqrt(n_samples)) * largest
     noise = factorisation + EPS * np.linalg.norm(Vt * sizes, axis=1)
     held, rounded = s > noise, (s <= noise) & (s > factorisation)
     values, V = s[held], np.ascontiguousarray(Vt[held].T)

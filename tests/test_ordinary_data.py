@@ -517,3 +517,84 @@ def test_rank_and_condition_number_are_those_of_the_problem_that_was_solved(spre
             total, product = 1 + (size / scale) ** 2, (deviation / scale) ** 2
             assert model.condition_number_ == pytest.approx(total**2 / product, rel=1e-4)
             assert model.n_iter_ > model.condition_number_
+
+
+# How features that hold the same share what they explain
+
+
+def shortest_of_copies(X, y, factor, offset):
+    """Slopes and intercept of [x, factor·x + offset], the shortest of all that fit as well, in rational arithmetic."""
+    x, y = ([Fraction(float(v)) for v in values] for values in (X[:, 0], y))
+    x_mean, y_mean = sum(x) / len(x), sum(y) / len(y)
+    slope = sum((v - x_mean) * w for v, w in zip(x, y, strict=True)) / sum((v - x_mean) ** 2 for v in x)
+    k, c = Fraction(factor), Fraction(offset)
+    level = y_mean - slope * x_mean
+    # θ₁ + kθ₂ = slope and θ₀ + cθ₂ = level; of θ₀² + θ₁² + θ₂² the derivative by θ₂ is zero.
+    second = (c * level + k * slope) / (1 + c * c + k * k)
+    return np.array([float(slope - k * second), float(second)]), float(level - c * second)
+
+
+@pytest.mark.parametrize("factor", [1.0, -1.0, 2.0**20])
+@pytest.mark.parametrize("offset", [0.0, 32.0, 2.0**30])
+@pytest.mark.parametrize("where", [0.0, 1e5, 1.7e9])
+@pytest.mark.parametrize("far_out", [False, True])
+def test_an_exact_copy_shares_the_slope_to_the_last_digit(factor, offset, where, far_out):
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        x = where + rng.integers(0, 1000, 20).astype(float)
+        if far_out:
+            x[3] = 1e9
+        y = 5.0 + 0.01 * (x - where) + rng.standard_normal(20)
+        X = np.column_stack([x, factor * x + offset])  # integers below 2**53: exact
+        coef, intercept = shortest_of_copies(X, y, factor, offset)
+        model = GradientDescentRegressor(scaling=None).fit(X, y)
+        assert_allclose(model.coef_, coef, rtol=1e-5)
+        assert_allclose(
+            model.intercept_, intercept, rtol=1e-7, atol=1e-15 * float(np.abs(X).max(axis=0) @ np.abs(coef))
+        )
+
+
+@pytest.mark.parametrize("tiny", [1.0, 1e-8, 1e-149])
+@pytest.mark.parametrize("root", [False, True])
+@pytest.mark.parametrize("scaling", [None, "maxabs", "minmax"])
+def test_a_column_of_tiny_numbers_takes_no_digits_from_others_that_are_dependent(tiny, root, scaling):
+    for seed in range(4):
+        X, free, y = factors([0.5, 0.5], 40, seed)
+        late = (np.arange(40) >= 20)[:, None]
+        X, free = np.hstack([X, tiny * late]), np.hstack([free, late])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # moments without a root say that they are not enough
+            moments = Moments.from_data(X, y + 1e9, root=root, extremes=True)
+            model = GradientDescentRegressor(scaling=scaling).fit_moments(moments)
+        peer = LinearRegression(tol=0).fit(free, y)
+        assert_allclose(model.predict(X) - 1e9, peer.predict(free), atol=1e-5)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_of_constant_columns_and_the_intercept_each_takes_its_share(route):
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        sizes = np.array([7.1e5, 1.36e6])
+        Z = rng.standard_normal((30, 2)) * [5e-4, 1.5e7] + [0.0, 1.3e7]
+        y = Z @ [1e3, 1e-8] + 1.0 + rng.standard_normal(30)
+        X = np.column_stack([Z, np.tile(sizes, (30, 1))])
+        model = ROUTES[route](GradientDescentRegressor(scaling=None), X, y, None)
+        level = LinearRegression(tol=0).fit(Z, y).intercept_
+        assert_allclose(model.coef_[2:], level * sizes / (1 + sizes @ sizes), rtol=1e-6)
+
+
+@pytest.mark.parametrize("scaling", ["standard", "minmax", "maxabs", None])
+@pytest.mark.parametrize("offset", [1e14, 7e14])
+def test_a_column_so_far_out_that_its_slope_has_no_digits_costs_nothing(scaling, offset):
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        Z = rng.standard_normal((20, 3))
+        far = offset + Z[:, 1] + 0.1 * rng.standard_normal(20)
+        y = Z @ [1.0, 10.0, -2.0] + 0.1 * rng.standard_normal(20)
+        X, without = np.column_stack([Z, far]), Z
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model = GradientDescentRegressor(scaling=scaling).fit(X, y)
+        other = GradientDescentRegressor().fit(without, y)
+        assert exact_loss(model, X, y) <= exact_loss(other, without, y) * (1 + 1e-9)
+        assert_allclose(model.loss_, exact_loss(model, X, y), rtol=0.01)  # such slopes are stored so coarsely
