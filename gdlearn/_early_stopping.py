@@ -136,6 +136,8 @@ def watch_curve(curve: ErrorCurve, patience: int, last: int, dense: int) -> Watc
     dense : int
         The step from which on the error changes slowly.
     """
+    # Early on the error may rise and fall within a few steps, so every step is looked at. Later the modes that still
+    # move are slow, so rises and falls are long, and their ends are found by bisection.
     watch = Watch(patience)
     while watch.now < min(dense, last) and not watch.is_over:
         size = max(CHUNK, min(watch.now, curve.at_once))

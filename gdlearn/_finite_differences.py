@@ -171,6 +171,8 @@ class Differences:
     def read(self) -> Reading:
         if self.n == 0:
             return Reading(self.line.step(0), math.nan, math.inf, 0.0, False, False, False, True)
+        # The difference with the least bound is the answer, unless what is known of f's shape says that it is about
+        # something else than the slope at theta: a jump, a kink, a bend far out, or digits that f does not have.
         bounds = self.bounds()
         never = self._never_settles()
         unfit = never | self._contradicted(bounds) | self._bends_far_out() | (self.n_smaller < 3)

@@ -118,6 +118,7 @@ class _Search:
         most = self.most
         if not (self.alone > 0).all():
             return most + 1
+        # Most answers are small, and asking for a few steps at once costs less than the search below.
         for tried in (range(1, 17), range(17, AT_ONCE + 1)):
             small = self._small(tried)
             if small.any():
@@ -126,6 +127,8 @@ class _Search:
         k, falling = self._settled(AT_ONCE + 1, falling, ~oscillating)
         if falling.all() or k > most:
             return min(k, most + 1)
+        # Only oscillations are left. Beyond `end` their envelopes alone are small enough, so nothing is missed there;
+        # before it every step must be looked at, for a sum of waves may dip below the bound for a single one.
         waves = _Waves.of(self.recurrence, oscillating)
         end = waves.end(self.alone[oscillating])
         k = max(k, end - LONGEST_SEARCH)
@@ -216,6 +219,7 @@ class _Waves:
         rounding = 8.0 * stop * EPS * np.sqrt(whole)  # of the waves' phases
         allowed = (room + rounding) ** 2 + 16.0 * EPS * whole
         share = square / allowed
+        # A step is ruled out as soon as the few largest waves exceed what is allowed: the rest could only add to them.
         order = np.argsort(-share.max(axis=1, initial=0.0))
         n_top = max(4, 1 + int(np.searchsorted(np.cumsum(share[order], axis=0).max(axis=1, initial=0.0), CLEAR)))
         top = order[:n_top]

@@ -149,6 +149,7 @@ class KernelModes:
                     total = total + block @ block.T
         if not np.isfinite(total).all():
             raise ValueError(OVERFLOW)
+        # What is below the noise is rounding: of squares by their sides, of a root where products with X lose digits.
         noise = ROOT_RESOLUTION if root else EPS * (8 * n + 2 * np.sqrt(columns.rows.n_features))
         if root:
             _, s, Ut = factorised(linalg.svd, total, full_matrices=False, check_finite=False, lapack_driver="gesvd")
@@ -167,7 +168,7 @@ class KernelModes:
         rest = q - U @ projection
         optimum = projection / np.sqrt(eigenvalues)[:, None]
         place = None
-        if centred:
+        if centred:  # the intercept is one more mode, λ = 1, with a column of zeros so that products leave it out
             place = int(np.searchsorted(-eigenvalues, -1.0))
             eigenvalues = np.insert(eigenvalues, place, 1.0)
             optimum = np.insert(optimum, place, mean, axis=0)

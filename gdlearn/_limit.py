@@ -144,6 +144,8 @@ class LimitFinder:
         first, best = own.first, self.coordinates
         is_feature = self.modes.vectors[:first].sum(axis=0) == 0
         vectors = self.modes.vectors[first:, is_feature]
+        # The dependent features are written as combinations of the others, x_r = offset + x_h C: the solutions are then
+        # those θ that give the features h, with their share of the others, the same slopes.
         with beyond_float64():
             size, gap = best.scale / own.scale, (best.shift - own.shift) / own.scale
             held, rest, combination = combinations(vectors, size / np.hypot(1.0, gap / size))
@@ -225,10 +227,12 @@ class LimitFinder:
             better = loss <= WORSE * least  # else the last step was rounding, and worse than none
             best = Model(np.where(better, coef, best.coef), np.where(better, intercept, best.intercept))
             least = np.minimum(loss, least)
+            # Σ w r (x − s) from Σ w r x and Σ w r, in pairs: of a feature far from zero the two agree to most digits.
             product, error = two_product(shift, np.broadcast_to(sum_r[0], coef.shape))
             centred = (sum_rx[0] - product) + (sum_rx[1] - error - shift * sum_r[1])
             slopes = centred / coordinates.scale[:, None] / weight
             descent = coordinates.join((sum_r[0] + sum_r[1]) / weight, slopes)
+            # In the modes Newton's step is a division, and directions that are not held get none of it.
             step = modes.coordinates(descent) / modes.eigenvalues[:, None]
             theta = modes.combine(step)
             size = _relative(theta, coef * coordinates.scale[:, None], intercept)

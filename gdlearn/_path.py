@@ -166,7 +166,7 @@ def _in_closed_form(problem: Problem, plan: Plan, start: Array, wanted: NDArray[
 
 
 def _looped(problem: Problem, plan: Plan, start: Array, wanted: NDArray[np.int64]) -> tuple[list[Model], Array]:
-    """The same, step by step."""
+    """Models and J at the iterates that are wanted, by taking every step up to the last of them."""
     places: dict[int, list[int]] = {}
     for place, k in enumerate(wanted):
         places.setdefault(int(k), []).append(place)

@@ -108,6 +108,8 @@ class Recurrence:
         """M^k for each k of `steps`: its first column, which is (e(k), v(k)), or both."""
         if not self._swapped.any():
             return self._powers(steps, columns)
+        # Where the roots are near −1, M^k − I has no digits but (−M)^k − I has: descent with 2(1 + β) − h in place of h
+        # is the same but for the sign of every other step.
         power = self._powers(steps, 2)
         sign = np.array([1.0 - 2.0 * (step & 1) for step in steps])[:, None]
         change, whole = (np.where(self._swapped, sign * _swapped(part), part) for part in power)
@@ -117,6 +119,7 @@ class Recurrence:
     def _powers(self, steps: Sequence[int], columns: int) -> Power:
         """The same of the matrix whose digits are kept, by repeated squaring."""
         if isinstance(steps, range) and steps.step == 1 and len(steps) > 1:
+            # Of a run of steps each costs one product: M^(s + j) = M^j M^s, with a table of M^j.
             starts = self._powers(range(steps.start, steps.stop, TABLE_LENGTH), columns)
             pieces = [
                 self._table.at(slice(steps.stop - start)).times(starts.at(slice(i, i + 1)))
@@ -224,6 +227,7 @@ class Power(NamedTuple):
         identity = IDENTITY[:, :columns]
         change = self.change[:, :columns] + other.change + _product(self.change, other.change)
         whole = _product(self.whole, other.whole)
+        # Each entry is taken from the part that does not cancel: the other is found from it by adding or taking I.
         small = np.abs(whole).max(axis=(0, 1)) < 0.5
         return Power(np.where(small, whole - identity, change), np.where(small, whole, change + identity))
 
@@ -233,7 +237,7 @@ class Power(NamedTuple):
 
 
 def _stacked(powers: list[Power]) -> Power:
-    """Of several sets of k those of all together."""
+    """The powers for several sets of k, one after another."""
     return Power(*(np.concatenate(parts, axis=2) for parts in zip(*powers, strict=True)))
 
 

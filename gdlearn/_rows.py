@@ -193,7 +193,7 @@ class Rows:
     def blocks(self, shift: Array, exponent: Exponents, part: slice | None = None) -> Iterator[Block]:
         """Yield (z − shift)·2^−exponent in blocks, x and y apart, with the weights and groups of their rows.
 
-        Of all rows, or of one part of them. The shift has shape (d + t,), or (n_groups, d + t) for one to each group.
+        The rows are those of `part`, or all of them. The shift has shape (d + t,), or (n_groups, d + t) for one to each group.
         The blocks are C-contiguous. They are buffers that the next ones overwrite and that a caller may change, unless
         there are no weights: then x may be a part of X itself.
         """
@@ -220,6 +220,7 @@ class Rows:
             if len(y) == 0:
                 continue
             x, y_block = buffer[: len(y)], target[: len(y)]
+            # Where nothing is to be done to X its own memory serves; else each element is written once, to the buffer.
             as_it_is = plain and tile is None and weight is None and not own and _is_block(X)
             if not plain:  # scaled first: at the ends of float64's range a plain difference overflows
                 X = np.ldexp(np.asarray(X, dtype=np.float64), -exponent[:d])

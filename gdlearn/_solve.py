@@ -337,6 +337,8 @@ def resolved(problem: Problem, plan: Plan, start: Array, n_steps: int) -> Proble
 
     With momentum a step comes to η/(1 − β) in the long run.
     """
+    # An iterate that has arrived is the limit, which has all its digits by refinement. On the way there the rounding of
+    # the modes is amplified, and only where that shows is it worth a factorisation of the rows.
     for _ in range(2):  # sharper modes may show that the limit was, or was not, reached
         if plan.closed_form(problem, start).has_arrived(n_steps):
             better = problem.for_limit()

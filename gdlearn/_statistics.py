@@ -100,7 +100,7 @@ def _of_dense(rows: Rows, exponent: Exponents) -> tuple[Array, Array, Array, Arr
 
 
 def _of_sparse(rows: Rows, exponent: Exponents) -> tuple[Array, Array, Array, Array]:
-    """The same in one look at the stored entries; the others are zero."""
+    """Mean, variance, minimum and maximum of each column, from the stored entries alone; the others are zero."""
     X = rows.X.tocoo()  # shares the data; the coordinates are integers beside them
     d, column, part = X.shape[1], X.col, rows.share[X.row]
     data = np.ldexp(X.data.astype(np.float64, copy=False), -exponent[column])
