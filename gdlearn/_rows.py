@@ -193,9 +193,9 @@ class Rows:
     def blocks(self, shift: Array, exponent: Exponents, part: slice | None = None) -> Iterator[Block]:
         """Yield (z − shift)·2^−exponent in blocks, x and y apart, with the weights and groups of their rows.
 
-        The rows are those of `part`, or all of them. The shift has shape (d + t,), or (n_groups, d + t) for one to each group.
-        The blocks are C-contiguous. They are buffers that the next ones overwrite and that a caller may change, unless
-        there are no weights: then x may be a part of X itself.
+        The rows are those of `part`, or all of them. The shift has shape (d + t,), or (n_groups, d + t) where each
+        group has its own. The blocks are C-contiguous. They are buffers that the next ones overwrite and that a caller
+        may change, unless there are no weights: then x may be a part of X itself.
         """
         n, d = self.X.shape
         first, last = (0, n) if part is None else (part.start, part.stop)
