@@ -13,7 +13,7 @@ import numpy as np
 from ._arrays import LARGEST_FLOAT, Array
 from ._early_stopping import HeldOut, Watch
 from ._objective import Iterate, Objective
-from ._step_size import MomentumRule, StepRule
+from ._step_size import Momentum, StepRule
 
 Observer = Callable[[Iterate, float], bool]
 """Told of an iterate and the η that led to it, it says whether to stop there."""
@@ -83,20 +83,19 @@ def iterates(
     objective: Objective,
     theta: Array,
     step_rule: StepRule,
-    momentum: MomentumRule | None = None,
-    nesterov: bool = False,
+    momentum: Momentum | None = None,
 ) -> Iterator[tuple[Iterate, float]]:
     r"""Yield each iterate, from the start on, with the η that led to it.
 
     .. math::  v \leftarrow \beta v - \eta\nabla J(\theta), \qquad \theta \leftarrow \theta + v
 
-    from v = 0; with `nesterov` the gradient is taken at θ + βv. Without momentum: θ ← θ − η∇J(θ). It ends only where
+    from v = 0; with a lookahead the gradient is taken at θ + βv. Without momentum: θ ← θ − η∇J(θ). It ends only where
     the step rule knows no step.
     """
-    velocity = np.zeros_like(theta)
+    velocity, before = np.zeros_like(theta), None
     eta = np.nan
     for k in count():
-        point = Iterate(k, theta, objective.value(theta), objective.gradient(theta))
+        point = Iterate(k, theta, *objective.at(theta, k))
         yield point, float(np.max(eta))
         eta = step_rule(point)
         if eta is None:
@@ -104,18 +103,18 @@ def iterates(
         if momentum is None:
             theta = theta - eta * point.gradient
             continue
-        beta = momentum(point, velocity)
-        gradient = objective.gradient(theta + beta * velocity) if nesterov else point.gradient
+        beta, gradient = momentum.beta(point, velocity), point.gradient
+        if momentum.lookahead is not None:
+            gradient = momentum.lookahead(point, before or point, beta, velocity)
         velocity = beta * velocity - eta * gradient
-        theta = theta + velocity
+        theta, before = theta + velocity, point
 
 
 def descend(
     objective: Objective,
     theta: Array,
     step_rule: StepRule,
-    momentum: MomentumRule | None = None,
-    nesterov: bool = False,
+    momentum: Momentum | None = None,
     *,
     max_iter: int | None = None,
     threshold: Array | None = None,
@@ -131,7 +130,7 @@ def descend(
     objective : Objective
     theta : ndarray of shape (p, t)
         The start.
-    step_rule, momentum, nesterov
+    step_rule, momentum
         See `iterates`.
     max_iter : int or None
         None stands for `ENDLESS`.
@@ -148,19 +147,21 @@ def descend(
     watch = Watch(0 if held_out is None else held_out.patience)
     best = before = None
     with np.errstate(over="ignore", invalid="ignore"):
-        for point, eta in iterates(objective, theta, step_rule, momentum, nesterov):
+        for point, eta in iterates(objective, theta, step_rule, momentum):
             values.append(point.value)
             if not np.isfinite(point.value):
                 status = Status.DIVERGED
                 break
             stop = observe is not None and point.n_steps > 0 and observe(point, eta)
             if held_out is not None:
-                held_out_values.append(held_out.objective.value(point.theta))
-                if before is not None and before.n_steps > 0:
-                    watch.see(held_out.change(before.theta, point.theta - before.theta))
+                there = held_out.objective.at(point.theta)
+                held_out_values.append(there.value)
+                if before is not None and before[0].n_steps > 0:
+                    step = point.theta - before[0].theta
+                    watch.see(held_out.change(step, before[1].gradient, there.gradient))
                 if point.n_steps == watch.best or best is None:
                     best = point
-                before = point
+                before = point, there
                 if watch.is_over:
                     status = Status.EARLY_STOPPED
                     break

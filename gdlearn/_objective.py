@@ -37,21 +37,34 @@ RESIDUALS = 2**22
 """Most residuals held at once where J is asked for at many points (32 MB)."""
 
 
+class Evaluation(NamedTuple):
+    """J and its gradient at one point, found together, for what is dear of them they share."""
+
+    value: float
+    gradient: Array
+
+
 class Objective(Protocol):
-    """What a descent asks for: J and its gradient."""
+    """What a descent asks for."""
+
+    def at(self, theta: Array, k: int = 0) -> Evaluation:
+        """J and ∇J at theta, which step k has reached: an objective may look at other rows at every step."""
 
     def value(self, theta: Array) -> float:
-        """J at theta."""
-
-    def gradient(self, theta: Array) -> Array:
-        """∇J at theta, of theta's shape."""
+        """J alone, for trials."""
 
 
 class QuadraticObjective(Objective, Protocol):
     """A J with the same Hessian everywhere: what the exact line search and the closed form ask for besides."""
 
+    def gradient(self, theta: Array) -> Array:
+        """∇J alone."""
+
     def hessian_product(self, direction: Array) -> Array:
         """∇²J times a direction, of the direction's shape."""
+
+    def curvature_along(self, direction: Array) -> Array:
+        """dᵀ∇²J d for the direction of each target, of shape (t,)."""
 
 
 class ModalSpace(Protocol):
@@ -174,6 +187,30 @@ class MeanSquaredError:
             )
         return theta
 
+    def at(self, theta: ArrayLike, k: int = 0) -> Evaluation:
+        """J(θ) and ∇J(θ) together, by one product with X and one with its transpose.
+
+        Parameters
+        ----------
+        theta : array-like of shape (p,) or (p, n_targets)
+        k : int, default=0
+            The step of a descent; this J is the same at each.
+
+        Returns
+        -------
+        Evaluation
+            The named tuple (value, gradient).
+        """
+        theta = self._shaped(theta)
+        with beyond_float64():
+            r = self._residual(theta)
+            value = self._mean(r * r)
+            return Evaluation(value, -2.0 * self._design.adjoint((self._share * r.T).T))
+
+    def _mean(self, loss: Array) -> float:
+        """The losses of all rows and targets as one number."""
+        return float(np.sum(self._target_share * (self._share @ loss)))
+
     def value(self, theta: ArrayLike) -> float:
         """J(θ) = 1/W Σ wₙ (yₙ − ŷₙ)², summed over targets.
 
@@ -188,7 +225,7 @@ class MeanSquaredError:
         """
         with beyond_float64():
             r = self._residual(self._shaped(theta))
-            return float(np.sum(self._target_share * (self._share @ (r * r))))
+            return self._mean(r * r)
 
     def errors(self, thetas: Array) -> Array:
         """The mean squared error of each target at many points, of shape (p, n, t) → (n, t)."""
@@ -212,10 +249,7 @@ class MeanSquaredError:
         -------
         ndarray of theta's shape, float64
         """
-        theta = self._shaped(theta)
-        with beyond_float64():
-            r = self._residual(theta)
-            return -2.0 * self._design.adjoint((self._share * r.T).T)
+        return self.at(theta).gradient
 
     def hessian(self) -> Array:
         """∇²J = 2/W Σ wₙ (1, xₙ)(1, xₙ)ᵀ, the same for every θ.
@@ -234,6 +268,12 @@ class MeanSquaredError:
     def hessian_product_of_vector(self, direction: Array) -> Array:
         """∇²J times one direction of shape (p,) or (p, 1)."""
         return self.hessian_product(direction.reshape(-1))
+
+    def curvature_along(self, direction: Array) -> Array:
+        """dᵀ∇²J d for the direction of each target, by one product with X."""
+        with beyond_float64():
+            curvature: Array = 2.0 * (self._share @ self._design.predict(direction) ** 2)
+        return curvature
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,6 +315,10 @@ class Quadratic:
             target_variance=C.diagonal()[d:],
             coordinates=coordinates,
         )
+
+    def at(self, theta: Array, k: int = 0) -> Evaluation:
+        """J and ∇J at theta of shape (p, t), the same at every step k."""
+        return Evaluation(self.value(theta), self.gradient(theta))
 
     def _split(self, theta: Array) -> tuple[Array, Array]:
         """The mean residual e of each target, and the slopes."""
@@ -319,6 +363,10 @@ class Quadratic:
         e = intercept + self.mean @ slopes
         product = 2.0 * (self.covariance @ slopes + np.multiply.outer(self.mean, e))
         return self.coordinates.join(2.0 * e, product)
+
+    def curvature_along(self, direction: Array) -> Array:
+        """dᵀ∇²J d for the direction of each target."""
+        return _dot(direction, self.hessian_product(direction))
 
 
 def _dot(a: Array, b: Array) -> Array:

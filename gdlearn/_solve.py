@@ -31,13 +31,14 @@ from ._recurrence import Recurrence
 from ._rows import Rows
 from ._step_size import (
     Acceleration,
-    MomentumRule,
+    Momentum,
     StepRule,
     automatic_rate,
     constant,
     constant_momentum,
     exact_line_search,
     largest_stable_rate,
+    lookahead_by_linearity,
     schedule,
 )
 
@@ -230,20 +231,22 @@ class Plan:
     def gradient(self, problem: Problem, theta: Array) -> Array:
         """∇J as this descent uses it at theta: of the closed form, what its first step from there comes to."""
         if self.loop:
-            return problem.objective.gradient(theta)
+            return problem.objective.at(theta).gradient
         closed = self.closed_form(problem, theta)
         done = closed.recurrence.powers([1])[1][0]
         return -problem.modes.combine(done[:, None] * closed.gap) / self.rate
 
-    def rules(self, problem: Problem) -> tuple[StepRule, MomentumRule | None, bool]:
-        """Step rule, momentum rule and whether it is Nesterov's, for the loop."""
+    def rules(self, problem: Problem) -> tuple[StepRule, Momentum | None]:
+        """Step rule and momentum, for the loop."""
         if callable(self.learning_rate):
             rule = schedule(self.learning_rate)
         else:
             rule = exact_line_search(problem.objective) if np.isnan(self.rate) else constant(self.rate)
         if self.accelerated:
-            return rule, Acceleration(), True
-        return rule, constant_momentum(self.momentum) if self.momentum else None, self.nesterov
+            return rule, Momentum(Acceleration(), lookahead_by_linearity)
+        if not self.momentum:
+            return rule, None
+        return rule, Momentum(constant_momentum(self.momentum), lookahead_by_linearity if self.nesterov else None)
 
 
 def solve(
@@ -378,13 +381,10 @@ def _loop(
     observe: Observer | None,
 ) -> tuple[Descent, Model]:
     max_iter, tol = settings.of_loop if problem.otherwise is None else (LIMIT_MAX_ITER, LIMIT_TOL)
-    rule, momentum, nesterov = plan.rules(problem)
     descent = descend(
         problem.objective,
         start,
-        rule,
-        momentum,
-        nesterov,
+        *plan.rules(problem),
         max_iter=max_iter,
         threshold=None if tol is None else threshold(problem, tol),
         held_out=held_out,

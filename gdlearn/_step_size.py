@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,24 @@ SUFFICIENT = 1e-4
 
 MomentumRule = Callable[[Iterate, Array], Any]
 """The momentum β at an iterate with this velocity: one number, or one for each target."""
+
+Lookahead = Callable[[Iterate, Iterate, Any, Array], Array]
+"""∇J at θ + βv, from the iterate at θ, the one before it at θ − v, β and v."""
+
+
+@dataclass(frozen=True)
+class Momentum:
+    r"""The step :math:`v \leftarrow \beta v - \eta\nabla J`: its β, and where the gradient is taken.
+
+    Attributes
+    ----------
+    beta : MomentumRule
+    lookahead : Lookahead or None
+        Nesterov's gradient at θ + βv; None takes it at θ.
+    """
+
+    beta: MomentumRule
+    lookahead: Lookahead | None = None
 
 
 def largest_stable_rate(curvature: float, momentum: float = 0.0, nesterov: bool = False) -> float:
@@ -73,7 +92,7 @@ def exact_line_search(objective: QuadraticObjective) -> StepRule:
         # Divided by its largest entry, so that squares neither overflow nor vanish.
         unit = np.abs(g).max(axis=0)
         g = g / np.where(unit > 0, unit, 1.0)
-        curvature = np.sum(g * objective.hessian_product(g), axis=0)
+        curvature = objective.curvature_along(g)
         steep = curvature > 0
         eta: Array = np.where(steep, np.sum(g * g, axis=0) / np.where(steep, curvature, 1.0), 0.0)
         return eta
@@ -120,6 +139,17 @@ def backtracking_line_search(objective: Objective) -> StepRule:
 def constant_momentum(beta: float) -> MomentumRule:
     """The same β at every step."""
     return lambda iterate, velocity: beta
+
+
+def lookahead_by_linearity(now: Iterate, before: Iterate, beta: Any, velocity: Array) -> Array:
+    """Of a quadratic J, whose gradient is linear in θ, from the gradients at hand: no further product with X."""
+    ahead: Array = now.gradient + beta * (now.gradient - before.gradient)
+    return ahead
+
+
+def lookahead_by(gradient: Callable[[Array], Array]) -> Lookahead:
+    """Of any J, asked there."""
+    return lambda now, before, beta, velocity: gradient(now.theta + beta * velocity)
 
 
 class Acceleration:

@@ -164,6 +164,14 @@ def planted(monkeypatch, where, name, factor):
     monkeypatch.setattr(where, name, lambda *args, **kwargs: factor * right(*args, **kwargs))
 
 
+def wrong_evaluation(monkeypatch, factor):
+    """The same of the gradient alone, where it is found together with J."""
+    right = MeanSquaredError.at
+    monkeypatch.setattr(
+        MeanSquaredError, "at", lambda *args: (found := right(*args))._replace(gradient=factor * found.gradient)
+    )
+
+
 def halved_step(monkeypatch):
     """The recurrence takes half of η."""
     right = gdlearn._solve.Recurrence
@@ -208,7 +216,7 @@ PLANTED = {
         lambda patch, factor: planted(patch, Quadratic, "gradient", factor),
         {"learning_rate": "exact", "max_iter": 3},
     ),
-    "loop, wide": (lambda patch, factor: planted(patch, MeanSquaredError, "gradient", factor), WIDE | LOOP),
+    "loop, wide": (wrong_evaluation, WIDE | LOOP),
 }
 
 

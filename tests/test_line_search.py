@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gdlearn._descent import Status, descend
-from gdlearn._objective import Iterate
+from gdlearn._objective import Evaluation, Iterate
 from gdlearn._step_size import SUFFICIENT, backtracking_line_search
 
 
@@ -23,9 +23,12 @@ class Surface:
     def gradient(self, theta):
         return np.asarray(self._gradient(theta), dtype=np.float64)
 
+    def at(self, theta, k=0):
+        return Evaluation(self.value(theta), self.gradient(theta))
+
     def iterate(self, theta, k=0):
         theta = np.asarray(theta, dtype=np.float64)
-        return Iterate(k, theta, self.value(theta), self.gradient(theta))
+        return Iterate(k, theta, *self.at(theta))
 
 
 def parabola(scale=1.0):

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from .. import _descent
 from .._arrays import Array
 from .._descent import Status
-from .._objective import Iterate
+from .._objective import Evaluation, Iterate
 from .._parameters import (
     CALLABLE_RATE,
     FRACTION,
@@ -24,7 +24,16 @@ from .._parameters import (
     check_nesterov,
     choice,
 )
-from .._step_size import StepRule, backtracking_line_search, constant, constant_momentum, schedule
+from .._step_size import (
+    Lookahead,
+    Momentum,
+    StepRule,
+    backtracking_line_search,
+    constant,
+    constant_momentum,
+    lookahead_by,
+    schedule,
+)
 from ._account import Account
 from ._domain import DomainError
 from ._points import Function, one_point
@@ -185,8 +194,7 @@ def descend(
         surface,
         theta,
         _rule(learning_rate, surface),
-        constant_momentum(float(momentum)) if momentum else None,
-        bool(nesterov),
+        _momentum(float(momentum), lookahead_by(surface.gradient) if nesterov else None),
         max_iter=int(max_iter),
         threshold=None if tol is None else np.asarray(tol, dtype=np.float64),
         observe=record,
@@ -207,6 +215,10 @@ class _Surface:
         self._function = function
         self.refusal: DomainError | None = None
         self.where = np.empty(0)
+
+    def at(self, theta: Array, k: int = 0) -> Evaluation:
+        """The value and the gradient, which are the same at every step k."""
+        return Evaluation(self.value(theta), self.gradient(theta))
 
     def value(self, theta: Array) -> float:
         """The value f(θ)."""
@@ -244,6 +256,10 @@ def _rule(learning_rate: Any, surface: _Surface) -> StepRule:
     if isinstance(learning_rate, str):
         return backtracking_line_search(surface)
     return constant(float(learning_rate))
+
+
+def _momentum(beta: float, lookahead: Lookahead | None) -> Momentum | None:
+    return Momentum(constant_momentum(beta), lookahead) if beta else None
 
 
 def _check(function: Function, learning_rate: Any, momentum: Any, nesterov: Any, max_iter: Any, tol: Any) -> None:

@@ -1,0 +1,58 @@
+"""The loop: what a step costs."""
+
+import numpy as np
+import pytest
+
+from gdlearn._descent import descend
+from gdlearn._design import Design
+from gdlearn._problem import Problem, error_on
+from gdlearn._rows import Rows
+from gdlearn._solve import Plan, Settings
+
+
+def rows(n, t, d=40):
+    rng = np.random.default_rng(n)
+    return Rows.of(rng.normal(size=(n, d)), rng.normal(size=(n, t)), None)
+
+
+@pytest.fixture
+def products(monkeypatch):
+    """The number of rows of X, for each product with it or with its transpose."""
+    made = []
+
+    def counted(product):
+        def wrapper(design, operand):
+            made.append(design.shape[0])
+            return product(design, operand)
+
+        return wrapper
+
+    monkeypatch.setattr(Design, "predict", counted(Design.predict))
+    monkeypatch.setattr(Design, "adjoint", counted(Design.adjoint))
+    return made
+
+
+RULES = {
+    "plain": (Settings(0.01), 2),
+    "momentum": (Settings(0.01, 0.9), 2),
+    "Nesterov": (Settings(0.01, 0.9, True), 2),
+    "accelerated": (Settings(), 2),
+    "schedule": (Settings(lambda k: 0.1 / (k + 10)), 2),
+    "exact line search": (Settings("exact"), 3),  # the curvature along the gradient takes one more
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("t", [1, 3])
+def test_a_step_costs_two_products_with_the_rows(products, rule, t):
+    settings, expected = RULES[rule]
+    problem = Problem.of_rows(rows(30, t), "standard", True)
+    held_out = error_on(problem, lambda: rows(20, t), problem.on(rows(20, t)), patience=100)
+    plan, counts = Plan.of(problem, settings), []
+    for k in (10, 30):
+        products.clear()
+        rules, start = plan.rules(problem), np.zeros(problem.coordinates.shape)
+        descent = descend(problem.objective, start, *rules, max_iter=k, held_out=held_out)
+        assert descent.steps[-1] == k
+        counts.append((products.count(30), products.count(20)))
+    assert np.diff(counts, axis=0).tolist() == [[20 * expected, 20 * 2]]
