@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -24,6 +24,7 @@ from ._parameters import (
     POSITIVE_INTEGER,
     RANDOM_STATE,
     SCALING,
+    MatrixLike,
     Rule,
     check_nesterov,
 )
@@ -73,10 +74,10 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
     _doc_link_template = "https://pypi.org/project/gdlearn/"
 
     @abstractmethod
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> DescendedModel:
+    def fit(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> DescendedModel:
         """Descend."""
 
-    def predict(self, X: Any) -> NDArray[Any]:
+    def predict(self, X: MatrixLike) -> NDArray[np.floating[Any]]:
         """ŷ = intercept_ + X coef_.
 
         Parameters
@@ -88,14 +89,14 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         ndarray of shape (n_samples,) or (n_samples, n_targets)
         """
         check_is_fitted(self)
-        X = validate_predict(self, X)
+        matrix = validate_predict(self, X)
         coef = self.coef_.T.astype(np.float64)
         with beyond_float64():  # also beyond float32
-            if X.dtype != np.float32:
-                return np.asarray(np.asarray(X @ coef) + self.intercept_)
-            prediction = np.empty((X.shape[0], *coef.shape[1:]), dtype=np.float32)
-            for rows in slices(*X.shape):  # in float64 inside, and never a float64 copy of X
-                prediction[rows] = X[rows].astype(np.float64) @ coef + self.intercept_
+            if matrix.dtype != np.float32:
+                return np.asarray(np.asarray(matrix @ coef) + self.intercept_)
+            prediction = np.empty((matrix.shape[0], *coef.shape[1:]), dtype=np.float32)
+            for rows in slices(*matrix.shape):  # in float64 inside, and never a float64 copy of X
+                prediction[rows] = matrix[rows].astype(np.float64) @ coef + self.intercept_
         return prediction
 
     def __sklearn_tags__(self) -> Any:

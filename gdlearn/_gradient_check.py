@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -94,7 +94,11 @@ class GradientCheck(NamedTuple):
 
 
 def check_gradient(
-    value: Callable[[Array], Any], gradient: Callable[[Array], Any], theta: ArrayLike, *, safety: float = SAFETY
+    value: Callable[[Array], float | Array],
+    gradient: Callable[[Array], ArrayLike],
+    theta: ArrayLike,
+    *,
+    safety: float = SAFETY,
 ) -> GradientCheck:
     r"""Check an analytic gradient against finite differences of its function, whatever their units.
 

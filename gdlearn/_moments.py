@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._arrays import Array, Exponents, beyond_float64, in_units, safe_exponents, squares_are_safe, triangle
 from ._extended import two_sum
+from ._parameters import MatrixLike
 from ._rows import Block, Rows
 from ._statistics import Statistics
 from ._validation import validate_rows
@@ -99,7 +100,13 @@ class Moments:
 
     @classmethod
     def from_data(
-        cls, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, *, extremes: bool = True, root: bool = False
+        cls,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        extremes: bool = True,
+        root: bool = False,
     ) -> Moments:
         """Compute the moments of the rows of X and y in one pass.
 

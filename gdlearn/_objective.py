@@ -30,6 +30,7 @@ from ._arrays import EPS, Array, beyond_float64, in_units
 from ._coordinates import Coordinates
 from ._design import Design
 from ._moments import Moments
+from ._parameters import MatrixLike
 from ._rows import Rows
 from ._validation import validate_rows
 
@@ -147,11 +148,11 @@ class MeanSquaredError:
     """
 
     def __init__(
-        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, fit_intercept: bool = True
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None, fit_intercept: bool = True
     ) -> None:
-        X, target, weight = validate_rows(X, y, sample_weight)
-        coordinates = Coordinates.original(X.shape[1], target[:1].size, fit_intercept)
-        self._join(X, target.astype(np.float64), weight, coordinates, np.ones(target.shape[1:]))
+        matrix, target, weight = validate_rows(X, y, sample_weight)
+        coordinates = Coordinates.original(matrix.shape[1], target[:1].size, fit_intercept)
+        self._join(matrix, target.astype(np.float64), weight, coordinates, np.ones(target.shape[1:]))
 
     @classmethod
     def scaled(cls, X: Any, y: Array, weight: Array | None, coordinates: Coordinates) -> MeanSquaredError:

@@ -5,10 +5,31 @@ from __future__ import annotations
 import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+
+class SparseMatrix(Protocol):
+    """A matrix or array of `scipy.sparse`, which comes without types of its own."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+
+    def tocsr(self) -> Any:
+        """The same in CSR format."""
+
+
+MatrixLike = ArrayLike | SparseMatrix
+"""What X may be: arrays, DataFrames, nested lists, CSR and CSC."""
+
+LearningRate = float | Literal["auto", "exact"] | Callable[[int], float]
+MomentumLike = float | Literal["auto"]
+Solver = Literal["auto", "spectral", "loop"]
+Init = Literal["auto", "zero", "mean"] | ArrayLike
+RandomState = int | np.random.RandomState | None
 
 
 class InvalidParameterError(ValueError, TypeError):

@@ -17,7 +17,12 @@ from ._parameters import (
     NONNEGATIVE_INTEGER,
     POSITIVE_INTEGER,
     SOLVER,
+    Init,
     InvalidParameterError,
+    LearningRate,
+    MatrixLike,
+    MomentumLike,
+    Solver,
     check_descent,
     integers,
 )
@@ -29,18 +34,18 @@ from ._validation import validate_rows
 
 
 def gradient_descent_path(
-    X: Any,
+    X: MatrixLike,
     y: ArrayLike,
     *,
-    learning_rate: Any = "auto",
+    learning_rate: LearningRate = "auto",
     iterations: int | ArrayLike = 100,
-    momentum: Any = "auto",
+    momentum: MomentumLike = "auto",
     nesterov: bool = False,
     scaling: ScalingName = "standard",
-    init: Any = "zero",
+    init: Init = "zero",
     fit_intercept: bool = True,
     sample_weight: ArrayLike | None = None,
-    solver: str = "auto",
+    solver: Solver = "auto",
 ) -> tuple[NDArray[np.int64], Array, Array, Array]:
     r"""The iterates of gradient descent on the mean squared error, from θ = 0 unless `init` says otherwise.
 
@@ -92,11 +97,11 @@ def gradient_descent_path(
     SOLVER.check(owner, "solver", solver)
     INIT.check(owner, "init", init)
     wanted = _wanted(owner, iterations)
-    X, target, weight = validate_rows(X, y, sample_weight)
-    rows = Rows.of(X, target, weight)
+    matrix, target, weight = validate_rows(X, y, sample_weight)
+    rows = Rows.of(matrix, target, weight)
     most = int(wanted.max())
     settings = Settings(learning_rate, momentum, nesterov, max_iter=max(most, 1), solver=solver)
-    with blas_for(*X.shape):
+    with blas_for(*matrix.shape):
         problem = pose(rows, scaling, fit_intercept, settings)
     plan = Plan.of(problem, settings)
     given = "zero" if isinstance(init, str) and init == "auto" else init

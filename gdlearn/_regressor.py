@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,7 +11,7 @@ from sklearn.utils import check_random_state
 from ._advice import warn_if_unresolved
 from ._arrays import Array
 from ._base import Data, DescendedModel
-from ._coordinates import Model
+from ._coordinates import Model, ScalingName
 from ._gradient_check import GradientCheck, GradientCheckError, check_gradient
 from ._moments import Moments
 from ._objective import MeanSquaredError, Quadratic, QuadraticObjective, row_objective
@@ -26,7 +25,13 @@ from ._parameters import (
     POSITIVE,
     POSITIVE_INTEGER,
     SOLVER,
+    Init,
+    LearningRate,
+    MatrixLike,
+    MomentumLike,
+    RandomState,
     Rule,
+    Solver,
 )
 from ._problem import Problem, starting_point
 from ._rows import Rows
@@ -192,22 +197,22 @@ class GradientDescentRegressor(DescendedModel):
 
     def __init__(
         self,
-        learning_rate: Any = "auto",
+        learning_rate: LearningRate = "auto",
         *,
-        momentum: Any = "auto",
+        momentum: MomentumLike = "auto",
         nesterov: bool = False,
-        scaling: Any = "standard",
-        init: Any = "auto",
+        scaling: ScalingName = "standard",
+        init: Init = "auto",
         fit_intercept: bool = True,
         max_iter: int | None = None,
         tol: float | None = None,
-        solver: str = "auto",
+        solver: Solver = "auto",
         check_gradient: bool = False,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         warm_start: bool = False,
-        random_state: Any = None,
+        random_state: RandomState = None,
         verbose: int = 0,
     ) -> None:
         self.learning_rate = learning_rate
@@ -230,12 +235,12 @@ class GradientDescentRegressor(DescendedModel):
     @with_callbacks
     def fit(
         self,
-        X: Any,
-        y: Any,
+        X: MatrixLike,
+        y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         *,
-        X_val: Any = None,
-        y_val: Any = None,
+        X_val: MatrixLike | None = None,
+        y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> GradientDescentRegressor:
         """Descend on the mean squared error of the rows of X and y.
@@ -270,12 +275,12 @@ class GradientDescentRegressor(DescendedModel):
         """
         with self._unchanged_on_error():
             self._check(RULES)
-            X, y, weight, later = validate_fit(self, X, y, sample_weight)
-            rows = Rows.of(X, y, weight, unchecked=type(self).__name__ if later else None)
+            matrix, target, weight, later = validate_fit(self, X, y, sample_weight)
+            rows = Rows.of(matrix, target, weight, unchecked=type(self).__name__ if later else None)
             rows, held_out = self._hold_out(rows, X_val, y_val, sample_weight_val)
             with blas_for(*rows.X.shape):
                 problem = pose(rows, self.scaling, self.fit_intercept, self._settings)
-                self._descend(problem, rows, held_out, Data.of(X, y, weight))
+                self._descend(problem, rows, held_out, Data.of(matrix, target, weight))
         return self
 
     @with_callbacks

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,9 +14,10 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from ._advice import DivergenceError
 from ._arrays import Array, in_units
 from ._base import Data, DescendedModel
+from ._coordinates import ScalingName
 from ._cross_validation import Fold, Stopping, folds, refuse_too_large, splits_of
 from ._observers import with_callbacks
-from ._parameters import FRACTION, POSITIVE, POSITIVE_INTEGER, Rule, integers, several
+from ._parameters import FRACTION, POSITIVE, POSITIVE_INTEGER, Init, MatrixLike, RandomState, Rule, integers, several
 from ._problem import FirstPoint, Problem, starting_point
 from ._rows import Rows
 from ._solve import Plan, Settings, pose
@@ -156,19 +157,19 @@ class GradientDescentRegressorCV(DescendedModel):
 
     def __init__(
         self,
-        learning_rates: Any = 20,
+        learning_rates: int | Sequence[float] | NDArray[Any] = 20,
         *,
-        max_iters: Any = 10,
+        max_iters: int | Sequence[int] | NDArray[Any] = 10,
         cv: Any = None,
-        scaling: Any = "standard",
-        init: Any = "auto",
+        scaling: ScalingName = "standard",
+        init: Init = "auto",
         fit_intercept: bool = True,
         momentum: float = 0.0,
         nesterov: bool = False,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         self.learning_rates = learning_rates
         self.max_iters = max_iters
@@ -186,12 +187,12 @@ class GradientDescentRegressorCV(DescendedModel):
     @with_callbacks
     def fit(
         self,
-        X: Any,
-        y: Any,
+        X: MatrixLike,
+        y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         *,
-        X_val: Any = None,
-        y_val: Any = None,
+        X_val: MatrixLike | None = None,
+        y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
         **params: Any,
     ) -> GradientDescentRegressorCV:
@@ -223,14 +224,14 @@ class GradientDescentRegressorCV(DescendedModel):
             self._check(RULES)
             cv = check_cv(self.cv)
             split_params = self._split_params(params)
-            X, y, weight, later = validate_fit(self, X, y, sample_weight)
-            rows = Rows.of(X, y, weight, unchecked=type(self).__name__ if later else None)
+            matrix, target, weight, later = validate_fit(self, X, y, sample_weight)
+            rows = Rows.of(matrix, target, weight, unchecked=type(self).__name__ if later else None)
             refuse_too_large(rows, self.fit_intercept)
             train, held_out = self._hold_out(rows, X_val, y_val, sample_weight_val)
             stopping = None
             if self.early_stopping and X_val is None:
                 stopping = Stopping(self.validation_fraction, self.random_state)
-            splits = splits_of(cv.split(X, y, **split_params), X.shape[0], stopping, weight)
+            splits = splits_of(cv.split(matrix, target, **split_params), len(target), stopping, weight)
             given = None if stopping is not None else held_out
             with blas_for(*rows.X.shape):
                 first = self._first_point(rows.n_features, rows.y.shape[1])
@@ -240,7 +241,7 @@ class GradientDescentRegressorCV(DescendedModel):
                     self.learning_rate_, self.momentum, self.nesterov, self.max_iter_, solver="spectral", of_grid=True
                 )
                 problem = whole if train is rows else pose(train, self.scaling, self.fit_intercept, settings)
-                self._run(problem, settings, starting_point(problem, first), Data.of(X, y, weight), held_out)
+                self._run(problem, settings, starting_point(problem, first), Data.of(matrix, target, weight), held_out)
         return self
 
     def get_metadata_routing(self) -> MetadataRouter:
@@ -320,12 +321,12 @@ class GradientDescentRegressorCV(DescendedModel):
         stable = largest_stable_rate(problem.curvature, self.momentum, self.nesterov)
         bound = stable if np.isfinite(stable) else 1.0
         if POSITIVE_INTEGER(self.learning_rates):
-            rates = bound * np.geomspace(SLOWEST, FASTEST, int(self.learning_rates))
+            rates = bound * np.geomspace(SLOWEST, FASTEST, int(cast(int, self.learning_rates)))
         else:
-            rates = np.array([float(rate) for rate in self.learning_rates])
+            rates = np.array([float(rate) for rate in cast(Sequence[float], self.learning_rates)])
         if not POSITIVE_INTEGER(self.max_iters):
             return rates, integers(self.max_iters)
         fastest = float(rates[rates < stable].max(initial=0.0)) or FASTEST * bound
         settings = Settings(fastest, self.momentum, self.nesterov, max_iter=1)
         last = min(Plan.of(problem, settings).closed_form(problem, start).steps_to_limit(), MOST_STEPS)
-        return rates, np.unique(np.rint(np.geomspace(1, last, int(self.max_iters)))).astype(np.int64)
+        return rates, np.unique(np.rint(np.geomspace(1, last, int(cast(int, self.max_iters))))).astype(np.int64)

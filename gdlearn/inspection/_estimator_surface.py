@@ -176,7 +176,8 @@ def _label(limit: GradientDescentRegressor, place: int) -> str:
     """The parameter and its unit."""
     j = place - int(limit.fit_intercept)
     if j < 0:
-        where = {"standard": " at the features' means", "minmax": " at the features' minima"}.get(limit.scaling, "")
+        places = {"standard": " at the features' means", "minmax": " at the features' minima"}
+        where = places.get(limit.scaling or "", "")
         return f"intercept{where} (units of y)"
     names = getattr(limit, "feature_names_in_", None)
     name = f"feature {j}" if names is None else str(names[j])

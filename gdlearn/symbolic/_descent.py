@@ -88,7 +88,7 @@ class DescentPath:
     rates: Array
     status: Status
     message: str
-    learning_rate: Any
+    learning_rate: float | Literal["backtracking"] | Callable[[int], float]
     symbol: str = "f"
 
     @property

@@ -77,7 +77,7 @@ class ResidualSumOfSquares(Descendable):
     def __repr__(self) -> str:
         return f"{OWNER}({self.model!r}, {len(self.y)} rows of {', '.join(self.data) or 'no variables'} and y)"
 
-    def __call__(self, theta: ArrayLike | Mapping[str, ArrayLike], *, outside: Outside = "raise") -> Any:
+    def __call__(self, theta: ArrayLike | Mapping[str, ArrayLike], *, outside: Outside = "raise") -> float | Array:
         """The value S(θ).
 
         Parameters

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import sympy
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from .._arrays import Array
 from .._gradient_check import GradientCheck, check_gradient
@@ -104,7 +104,7 @@ class SymbolicFunction(Descendable):
         return f"SymbolicFunction({str(self)!r}, variables={list(self.variables)!r})"
 
     @cached_property
-    def partials(self) -> dict[str, Any]:
+    def partials(self) -> dict[str, sympy.Expr]:
         """Name of a variable → partial derivative by it, a SymPy expression, moderately simplified."""
         return {name: self.steps(name)[-1].after for name in self.variables}
 
@@ -132,7 +132,7 @@ class SymbolicFunction(Descendable):
         """Where the function is defined and where it is differentiable, as conditions."""
         return domain_of(self._parts)
 
-    def in_domain(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Any:
+    def in_domain(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> bool | NDArray[np.bool_]:
         """Whether the function is defined at θ: a bool, or an array of them of shape (...).
 
         Examples
@@ -146,7 +146,7 @@ class SymbolicFunction(Descendable):
         return inside if inside.ndim else bool(inside)
 
     @property
-    def gradient(self) -> Any:
+    def gradient(self) -> sympy.ImmutableMatrix:
         """The partial derivatives as a SymPy column, an `ImmutableMatrix`."""
         return sympy.ImmutableMatrix(len(self.variables), 1, list(self.partials.values()))
 
@@ -158,7 +158,7 @@ class SymbolicFunction(Descendable):
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.latex()}$"
 
-    def __call__(self, theta: ArrayLike | Mapping[str, ArrayLike], *, outside: Outside = "raise") -> Any:
+    def __call__(self, theta: ArrayLike | Mapping[str, ArrayLike], *, outside: Outside = "raise") -> float | Array:
         """The value f(θ).
 
         Parameters
@@ -233,7 +233,7 @@ class SymbolicFunction(Descendable):
         piece = self._value_program.smooth_piece(point.tolist())
         return check_gradient(lambda t: piece(list(t))[0], self.gradient_at, point)
 
-    def directional_derivative(self, theta: ArrayLike | Mapping[str, ArrayLike], direction: ArrayLike) -> Any:
+    def directional_derivative(self, theta: ArrayLike | Mapping[str, ArrayLike], direction: ArrayLike) -> float | Array:
         r"""The slope of f at θ along a direction, ∇f(θ)·u with u the direction scaled to length 1.
 
         Parameters
@@ -261,7 +261,7 @@ class SymbolicFunction(Descendable):
         with np.errstate(over="ignore", invalid="ignore"):
             return _plain(_finite("The slope", (self.gradient_at(theta) * u).sum(axis=-1)))
 
-    def steepest_ascent(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> tuple[Array, Any]:
+    def steepest_ascent(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> tuple[Array, float | Array]:
         """The unit direction in which f rises fastest, ∇f/‖∇f‖, and its rate, ‖∇f‖.
 
         Where ∇f = 0 there is no such direction: it is given as zero, with rate 0.
@@ -371,5 +371,5 @@ def _finite(name: str, values: Array) -> Array:
     return values
 
 
-def _plain(result: Any) -> Any:
-    return float(result) if np.ndim(result) == 0 else result
+def _plain(result: Any) -> float | Array:
+    return float(result) if np.ndim(result) == 0 else cast(Array, result)
