@@ -1,6 +1,7 @@
 """The house keeps its plan: imports run one way, only public names of others, nothing optional at import time."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,7 @@ SYMBOLIC_ORDER = [
 
 CORE = {"numpy", "scipy", "sklearn", "threadpoolctl"}  # the last comes with scikit-learn
 OPTIONAL = {"inspection": {"matplotlib", "pandas"}, "_observers.py": {"rich"}}
+SUBMODULES = {"callbacks", "inspection", "symbolic"}  # to be imported from; all else is in `gdlearn` itself
 WINGS = {"symbolic": {"sympy"}}  # packages that are imported only when met, and what they need
 
 
@@ -115,8 +117,21 @@ def test_only_public_names_and_core_dependencies(path):
 
 def test_all_is_what_is_there():
     public = {name for name in vars(gdlearn) if not name.startswith("_")}
-    assert set(gdlearn.__all__) <= public
+    assert sorted(gdlearn.__all__) == sorted(public - SUBMODULES)
     assert all(getattr(gdlearn, name).__doc__ for name in gdlearn.__all__)
+
+
+@pytest.mark.parametrize("name", sorted(SUBMODULES))
+def test_all_of_a_submodule_is_what_is_there(name):
+    if name in WINGS:
+        for package in WINGS[name]:
+            pytest.importorskip(package)
+    module = importlib.import_module(f"gdlearn.{name}")
+    public = {name: value for name, value in vars(module).items() if not name.startswith("_")}
+    if not hasattr(module, "__path__"):  # a single file: of its names those that it does not import
+        public = [name for name, value in public.items() if getattr(value, "__module__", "") == module.__name__]
+    assert sorted(module.__all__) == sorted(public)
+    assert all(getattr(module, name).__doc__ for name in module.__all__)
 
 
 def test_importing_needs_no_extra():
