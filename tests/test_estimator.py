@@ -86,15 +86,19 @@ def test_a_schedule_must_return_a_rate():
 
 
 def test_the_closed_form_needs_a_constant_rate():
-    with pytest.raises(ValueError, match="solver='spectral'"):
+    with pytest.raises(ValueError, match="solver='spectral' needs a constant learning rate"):
         GradientDescentRegressor("exact", solver="spectral", max_iter=3).fit(X, y)
 
 
 def test_a_failed_fit_leaves_the_earlier_one():
     model = GradientDescentRegressor().fit(X, y)
     before = dict(vars(model))
-    for bad in (X[:, :3] * np.nan, X[:, :0], X[0]):
-        with pytest.raises(ValueError, match=r"."):
+    for bad, words in (
+        (X[:, :3] * np.nan, "Input X contains NaN"),
+        (X[:, :0], r"0 feature\(s\)"),
+        (X[0], "Expected 2D array, got 1D array"),
+    ):
+        with pytest.raises(ValueError, match=words):
             model.fit(bad, y[: len(bad)])
         assert vars(model) == before
 

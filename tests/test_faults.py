@@ -13,7 +13,6 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
-import pandas as pd
 import pytest
 from exact import EPS, exact_least_squares
 from scipy import sparse
@@ -588,30 +587,39 @@ def structured():
 
 
 REFUSED_X = {
-    "no rows": (np.empty((0, 3)), "0 sample|minimum of 1"),
-    "no columns": (np.empty((N, 0)), "0 feature|minimum of 1"),
-    "1-D": (X0[:, 0], "Reshape your data"),
-    "3-D": (X0[:, :, None], "dim 3|3 dim"),
-    "scalar": (3.0, "Reshape your data|scalar"),
-    "None": (None, "Reshape your data|scalar|NoneType|None"),
-    "ragged": ([[1.0, 2.0], [3.0]], "inhomogeneous|sequence"),
-    "generator": ((row for row in X0), "generator|Reshape|scalar|object"),
-    "string": ("X.csv", "string|scalar|Reshape"),
-    "strings": ([["a", "b"]] * N, "strings"),
-    "strings that look like numbers": ([["1.5", "2"]] * N, "strings"),
-    "bytes that look like numbers": (np.array([[b"1.5", b"2"]] * N), "strings"),
-    "object strings that look like numbers": (X0.astype(str).astype(object), "strings"),
-    "one object string": (with_entries(X0.astype(object), "1.0", (3, 1)), "strings"),
-    "object None": (with_entries(X0.astype(object), None, (3, 1)), "NoneType|NaN"),
-    "object complex": (with_entries(X0.astype(object), 1j, (3, 1)), "omplex|float"),
-    "complex": (X0 + 0j, "omplex"),
-    "complex64": ((X0 + 1j).astype(np.complex64), "omplex"),
-    "sparse complex": (sparse.csr_matrix(X0 + 1j), "omplex"),
-    "datetime64": (np.full((N, 2), np.datetime64("2024-01-01")), "datetime|numeric"),
-    "timedelta64": (np.full((N, 2), np.timedelta64(3, "s")), "timedelta|numeric"),
-    "structured": (structured(), "structured|numeric|Reshape|V16|void"),
-    "masked": (np.ma.masked_array(X0, X0 > 1.0), "masked"),
-    "dict": ({"a": 1}, "dict|scalar|Reshape|float"),
+    "no rows": (np.empty((0, 3)), r"0 sample\(s\) .* minimum of 1 is required"),
+    "no columns": (np.empty((N, 0)), r"0 feature\(s\) .* minimum of 1 is required"),
+    "1-D": (X0[:, 0], "Expected 2D array, got 1D array"),
+    "3-D": (X0[:, :, None], "array with dim 3, while dim <= 2 is required"),
+    "scalar": (3.0, "Expected 2D array, got scalar array"),
+    "None": (None, "Expected 2D array, got scalar array"),
+    "ragged": ([[1.0, 2.0], [3.0]], "inhomogeneous shape"),
+    "generator": ((row for row in X0), "Expected 2D array, got scalar array"),
+    "string": ("X.csv", "X is the string 'X.csv' and not an array: read a file first"),
+    "strings": ([["a", "b"]] * N, "Column 0 of X holds strings, first at row 0: 'a'"),
+    "strings that look like numbers": (
+        [["1.5", "2"]] * N,
+        "Column 0 of X holds strings, also where they look like numbers",
+    ),
+    "bytes that look like numbers": (
+        np.array([[b"1.5", b"2"]] * N),
+        "Column 0 of X holds strings, also where they look like",
+    ),
+    "object strings that look like numbers": (X0.astype(str).astype(object), "Column 0 of X holds strings, also where"),
+    "one object string": (with_entries(X0.astype(object), "1.0", (3, 1)), "Column 1 of X holds strings, .* at row 3"),
+    "object None": (with_entries(X0.astype(object), None, (3, 1)), r"X contains NaN\. The first is at column 1, row 3"),
+    "object complex": (
+        with_entries(X0.astype(object), 1j, (3, 1)),
+        "Column 1 of X .* not real numbers, first at row 3: 1j",
+    ),
+    "complex": (X0 + 0j, "Complex data not supported"),
+    "complex64": ((X0 + 1j).astype(np.complex64), "Complex data not supported"),
+    "sparse complex": (sparse.csr_matrix(X0 + 1j), "Complex data not supported"),
+    "datetime64": (np.full((N, 2), np.datetime64("2024-01-01")), r"of X has dtype datetime64\[D\], .* in a unit first"),
+    "timedelta64": (np.full((N, 2), np.timedelta64(3, "s")), r"of X has dtype timedelta64\[s\], .* in a unit first"),
+    "structured": (structured(), "Expected 2D array, got 1D array"),
+    "masked": (np.ma.masked_array(X0, X0 > 1.0), "X is a masked array with masked entries: fill or drop"),
+    "dict": ({"a": 1}, "Expected 2D array, got scalar array"),
 }
 
 
@@ -630,29 +638,29 @@ def test_a_matrix_of_numpy_is_refused():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PendingDeprecationWarning)
         X = np.matrix(X0)
-    with pytest.raises(TypeError, match="matrix"):
+    with pytest.raises(TypeError, match=r"np\.matrix is not supported"):
         GradientDescentRegressor().fit(X, Y0)
 
 
 REFUSED_Y = {
-    "None": (None, "y"),
+    "None": (None, "y to be passed, but the target y is None"),
     "too short": (Y0[1:], "inconsistent numbers of samples"),
     "too long": (np.append(Y0, 1.0), "inconsistent numbers of samples"),
-    "scalar": (1.0, "y|scalar|sample"),
-    "3-D": (np.ones((N, 1, 1)), "dim 3|3 dim|y"),
-    "no targets": (np.empty((N, 0)), "y|target|feature"),
-    "strings": (["a"] * N, "y"),
+    "scalar": (1.0, "at least 1 dimension .* got scalar"),
+    "3-D": (np.ones((N, 1, 1)), "array with dim 3, while dim <= 2 is required"),
+    "no targets": (np.empty((N, 0)), r"0 feature\(s\) .* minimum of 1 is required"),
+    "strings": (["a"] * N, "y holds strings, first at row 0: 'a'.* use a classifier"),
     "strings that look like numbers": (["1.5"] * N, "y holds strings"),
     "object strings that look like numbers": (Y0.astype(str).astype(object), "y holds strings"),
-    "object None": (with_entries(Y0.astype(object), None, 3), "NoneType|NaN|y"),
-    "object NaN": (with_entries(Y0.astype(object), np.nan, 3), "NaN"),
-    "complex": (Y0 + 1j, "omplex"),
-    "datetime64": (np.full(N, np.datetime64("2024-01-01")), "y|datetime"),
-    "timedelta64": (np.full(N, np.timedelta64(3, "s")), "y|timedelta"),
+    "object None": (with_entries(Y0.astype(object), None, 3), r"Input y contains NaN\. The first is at row 3"),
+    "object NaN": (with_entries(Y0.astype(object), np.nan, 3), r"Input y contains NaN\. The first is at row 3"),
+    "complex": (Y0 + 1j, "Complex data not supported"),
+    "datetime64": (np.full(N, np.datetime64("2024-01-01")), r"y has dtype datetime64\[D\], .* in a unit first"),
+    "timedelta64": (np.full(N, np.timedelta64(3, "s")), r"y has dtype timedelta64\[s\], .* in a unit first"),
     "masked": (np.ma.masked_array(Y0, Y0 > 1.0), "y is a masked array"),
-    "sparse": (sparse.csr_matrix(Y0[:, None]), "[Ss]parse"),
-    "ragged": ([[1.0], [1.0, 2.0]] * (N // 2), "inhomogeneous|sequence|y"),
-    "dict": ({"a": 1}, "y|dict|scalar|sample"),
+    "sparse": (sparse.csr_matrix(Y0[:, None]), r"Sparse y is not supported: use y\.toarray"),
+    "ragged": ([[1.0], [1.0, 2.0]] * (N // 2), "inhomogeneous shape"),
+    "dict": ({"a": 1}, "at least 1 dimension .* got scalar"),
 }
 
 
@@ -671,33 +679,35 @@ def test_masked_arrays_without_masked_entries_are_fitted():
 
 
 BAD_COLUMNS = {
-    "datetime": pd.date_range("2024-01-01", periods=N),
-    "datetime with a zone": pd.date_range("2024-01-01", periods=N, tz="UTC"),
-    "timedelta": pd.to_timedelta(np.arange(N), unit="s"),
-    "period": pd.period_range("2024-01", periods=N, freq="D"),
-    "categorical": pd.Categorical(["u", "v"] * (N // 2)),
-    "categorical numbers": pd.Categorical([1, 2] * (N // 2)),
-    "text": ["1"] * N,
-    "text in the string dtype": pd.array(["1"] * N, dtype="string"),
-    "mixed objects": [1.0, "2"] * (N // 2),
-    "dates as objects": list(pd.date_range("2024-01-01", periods=N).date),
-    "complex": X0[:, 0] + 1j,
+    "datetime": lambda pd: pd.date_range("2024-01-01", periods=N),
+    "datetime with a zone": lambda pd: pd.date_range("2024-01-01", periods=N, tz="UTC"),
+    "timedelta": lambda pd: pd.to_timedelta(np.arange(N), unit="s"),
+    "period": lambda pd: pd.period_range("2024-01", periods=N, freq="D"),
+    "categorical": lambda pd: pd.Categorical(["u", "v"] * (N // 2)),
+    "categorical numbers": lambda pd: pd.Categorical([1, 2] * (N // 2)),
+    "text": lambda pd: ["1"] * N,
+    "text in the string dtype": lambda pd: pd.array(["1"] * N, dtype="string"),
+    "mixed objects": lambda pd: [1.0, "2"] * (N // 2),
+    "dates as objects": lambda pd: list(pd.date_range("2024-01-01", periods=N).date),
+    "complex": lambda pd: X0[:, 0] + 1j,
 }
 
 
 @pytest.mark.parametrize("when", ["fit", "predict"])
 @pytest.mark.parametrize("name", BAD_COLUMNS)
 def test_columns_that_are_not_numbers_are_refused_by_name(name, when):
-    frame = pd.DataFrame({"age": X0[:, 0], "culprit": BAD_COLUMNS[name]})
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"age": X0[:, 0], "culprit": BAD_COLUMNS[name](pd)})
     good = pd.DataFrame({"age": X0[:, 0], "culprit": X0[:, 1]})
     model = GradientDescentRegressor()
     if when == "predict":
         model.fit(good, Y0)
-    with pytest.raises((ValueError, TypeError), match="culprit"):
+    with pytest.raises((ValueError, TypeError), match=r"Column 'culprit' of X (has|holds)"):
         getattr(model, when)(*((frame, Y0) if when == "fit" else (frame,)))
 
 
 def test_frames_of_numbers_are_fitted():
+    pd = pytest.importorskip("pandas")
     mixed = pd.DataFrame(
         {
             "float": X0[:, 0],
@@ -714,6 +724,7 @@ def test_frames_of_numbers_are_fitted():
 
 
 def test_frames_with_missing_values_are_refused():
+    pd = pytest.importorskip("pandas")
     frame = pd.DataFrame({"a": pd.array([1, None] * (N // 2), dtype="Int64"), "b": X0[:, 1]})
     with pytest.raises(ValueError, match="NaN"):
         GradientDescentRegressor().fit(frame, Y0)
@@ -743,7 +754,7 @@ LAYOUTS = {
     "big-endian": lambda X: X.astype(">f8"),
     "read-only": read_only,
     "nested lists": lambda X: X.tolist(),
-    "DataFrame": pd.DataFrame,
+    "DataFrame": lambda X: pytest.importorskip("pandas").DataFrame(X),
     "subclass": lambda X: X.view(np.recarray),
     "unaligned": lambda X: np.frombuffer(b"x" + X.tobytes(), dtype=np.float64, offset=1).reshape(X.shape),
 }
@@ -1089,6 +1100,7 @@ def test_any_number_of_steps_is_taken_at_once(max_iter, momentum, shape):
 @pytest.mark.parametrize("solver", ["spectral", "loop"])
 @pytest.mark.parametrize("rate", [1e3, 1e200])
 def test_a_learning_rate_that_is_too_large_is_never_silent(rate, solver):
+    pd = pytest.importorskip("pandas")
     X, y = pd.DataFrame(X0, columns=["a", "b", "c"]), Y0
     message = r"learning rate .*largest stable rate is .*feature of largest scale is '[abc]'.*learning_rate=\"auto\""
     model = GradientDescentRegressor(rate, solver=solver)
@@ -1115,31 +1127,62 @@ def fail_in_the_loop(k):
 
 
 FAILURES = {
-    "NaN in X": ({}, (nonfinite(np.nan)), ValueError),
-    "y too short": ({}, (X0, Y0[1:]), ValueError),
-    "weights refused": ({}, (X0[:, :2], Y0, -ONES), ValueError),
-    "parameter refused": ({"tol": -1}, (X0, Y0), ValueError),
-    "divergence": ({"learning_rate": 1e3}, (X0[:, :2], Y0), DivergenceError),
-    "divergence in the loop": ({"learning_rate": 1e3, "solver": "loop", "max_iter": 500}, (X0, Y0), DivergenceError),
-    "a callable that raises": ({"learning_rate": fail_in_the_loop}, (X0[:, :2], Y0), RuntimeError),
-    "no float64 answer": ({}, (X0[:, :2] * 1e-300, Y0 * 1e300), ValueError),
-    "spectral with a schedule": ({"learning_rate": fail_in_the_loop, "solver": "spectral"}, (X0, Y0), ValueError),
-    "another width with warm_start": ({"warm_start": True}, (X0[:, :2], Y0), ValueError),
-    "another number of targets with warm_start": ({"warm_start": True}, (X0, TWO), ValueError),
-    "overflow without scaling": ({"scaling": None}, (X0[:, :2] * 1e200, Y0), ValueError),
+    "NaN in X": ({}, (nonfinite(np.nan)), ValueError, "Input X contains NaN"),
+    "y too short": ({}, (X0, Y0[1:]), ValueError, "inconsistent numbers of samples"),
+    "weights refused": ({}, (X0[:, :2], Y0, -ONES), ValueError, "Negative values in sample_weight"),
+    "parameter refused": ({"tol": -1}, (X0, Y0), ValueError, "'tol' parameter"),
+    "divergence": (
+        {"learning_rate": 1e3},
+        (X0[:, :2], Y0),
+        DivergenceError,
+        "with learning rate 1000 does not converge",
+    ),
+    "divergence in the loop": (
+        {"learning_rate": 1e3, "solver": "loop", "max_iter": 500},
+        (X0, Y0),
+        DivergenceError,
+        "made J infinite after",
+    ),
+    "a callable that raises": ({"learning_rate": fail_in_the_loop}, (X0[:, :2], Y0), RuntimeError, "^no more$"),
+    "no float64 answer": ({}, (X0[:, :2] * 1e-300, Y0 * 1e300), ValueError, "coefficients exceed what float64 holds"),
+    "spectral with a schedule": (
+        {"learning_rate": fail_in_the_loop, "solver": "spectral"},
+        (X0, Y0),
+        ValueError,
+        "needs a constant learning rate",
+    ),
+    "another width with warm_start": (
+        {"warm_start": True},
+        (X0[:, :2], Y0),
+        ValueError,
+        "needs the shape of the earlier fit",
+    ),
+    "another number of targets with warm_start": (
+        {"warm_start": True},
+        (X0, TWO),
+        ValueError,
+        "needs the shape of the earlier fit",
+    ),
+    "overflow without scaling": (
+        {"scaling": None},
+        (X0[:, :2] * 1e200, Y0),
+        ValueError,
+        "squares of the features overflow float64",
+    ),
 }
 
 
 @pytest.mark.parametrize("first", ["DataFrame", "array"])
 @pytest.mark.parametrize("name", FAILURES)
 def test_a_second_fit_that_fails_leaves_the_first_bit_for_bit(name, first):
-    settings, data, error = FAILURES[name]
+    pd = pytest.importorskip("pandas")
+    settings, data, error, words = FAILURES[name]
     X = pd.DataFrame(X0, columns=["a", "b", "c"]) if first == "DataFrame" else X0
     model = GradientDescentRegressor(check_gradient=True, random_state=0).fit(X, Y0)
     model.set_params(**settings)
     before, arrays = state(model), dict(vars(model))
     prediction = model.predict(X)
-    with pytest.raises(error):
+    with pytest.raises(error, match=words):
         model.fit(*data)
     assert state(model) == before
     assert all(vars(model)[key] is value for key, value in arrays.items())
@@ -1156,7 +1199,7 @@ def test_a_failed_gradient_check_leaves_the_earlier_fit(monkeypatch):
         return dataclasses.replace(modes, optimum=1.01 * modes.optimum + 1e-3)
 
     monkeypatch.setattr("gdlearn._spectrum.modes_of_matrix", wrong)
-    with pytest.raises(GradientCheckError):
+    with pytest.raises(GradientCheckError, match="Worst at coordinate"):
         model.fit(X0[:, :2], Y0)
     assert state(model) == before
 
@@ -1214,6 +1257,7 @@ def test_a_long_loop_is_interrupted_and_leaves_the_earlier_fit():
 
 
 def test_fit_does_not_change_parameters_and_a_second_fit_forgets_the_first():
+    pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(X0, columns=["a", "b", "c"])
     model = GradientDescentRegressor(check_gradient=True, random_state=0).fit(frame, Y0)
     parameters = model.get_params()
@@ -1268,6 +1312,7 @@ def test_predict_refuses_what_fit_has_not_seen(X, words):
 
 
 def test_predict_refuses_other_feature_names():
+    pd = pytest.importorskip("pandas")
     model = GradientDescentRegressor().fit(pd.DataFrame(X0, columns=["a", "b", "c"]), Y0)
     with pytest.raises(ValueError, match="feature names should match"):
         model.predict(pd.DataFrame(X0, columns=["a", "b", "z"]))
@@ -1310,6 +1355,7 @@ def test_pickle_is_bit_equal(protocol, dtype):
 
 @pytest.mark.parametrize("settings", [{}, {"learning_rate": 0.01, "max_iter": 3}, {"solver": "loop", "tol": 1e-2}])
 def test_the_fitted_state_is_arrays_numbers_and_strings(settings):
+    pd = pytest.importorskip("pandas")
     model = GradientDescentRegressor(**settings).fit(pd.DataFrame(X0, columns=["a", "b", "c"]), Y0)
     for name, value in vars(model).items():
         entries = value if isinstance(value, list) else [value]

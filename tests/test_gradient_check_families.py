@@ -8,11 +8,12 @@ import math
 import zlib
 from types import SimpleNamespace
 
-import mpmath
 import numpy as np
 import pytest
 
 from gdlearn import check_gradient
+
+mpmath = pytest.importorskip("mpmath")
 
 DIGITS = 60
 NAMES = {"sin": "sin", "cos": "cos", "exp": "exp", "log": "log", "tanh": "tanh", "atan": "arctan", "sqrt": "sqrt"}

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import sparse
-from statsmodels.stats.weightstats import DescrStatsW
 
 from gdlearn import GradientDescentRegressor, Moments
 
@@ -24,7 +23,9 @@ def data(n=200, d=4, t=2, seed=0):
 def test_they_are_the_weighted_mean_and_covariance(root, weighted):
     X, y, w = data()
     moments = Moments.from_data(X, y, w if weighted else None, root=root)
-    theirs = DescrStatsW(np.hstack([X, y]), weights=w if weighted else None, ddof=0)
+    theirs = pytest.importorskip("statsmodels.stats.weightstats").DescrStatsW(
+        np.hstack([X, y]), weights=w if weighted else None, ddof=0
+    )
     assert_allclose(moments.mean, theirs.mean, rtol=1e-12, atol=1e-14)
     assert_allclose(moments.covariance, theirs.cov, rtol=1e-12, atol=1e-14)
     assert moments.weight == (w.sum() if weighted else 200)
@@ -116,13 +117,13 @@ def test_what_does_not_belong_together_is_refused():
     X, y, _ = data()
     with pytest.raises(ValueError, match="same columns"):
         Moments.from_data(X, y) + Moments.from_data(X[:, :2], y)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="unsupported operand"):
         Moments.from_data(X, y) + 1
-    with pytest.raises(TypeError, match="Moments"):
+    with pytest.raises(TypeError, match=r"must be a gdlearn\.Moments, got ndarray: use Moments\.from_data"):
         GradientDescentRegressor().fit_moments(X)
     with pytest.raises(ValueError, match="extremes=True"):
         GradientDescentRegressor(scaling="minmax").fit_moments(Moments.from_data(X, y, extremes=False))
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(ValueError, match=r"Input X contains NaN\. The first is at column 0, row 0"):
         Moments.from_data([[np.nan]], [1.0])
 
 

@@ -2,7 +2,6 @@
 
 from fractions import Fraction
 
-import mpmath
 import numpy as np
 import pytest
 
@@ -25,6 +24,7 @@ def around(edge):
 
 def exactly(h, beta, nesterov, k):
     """M^k e₁ in fifty digits, and the size that rounding is relative to."""
+    mpmath = pytest.importorskip("mpmath")
     with mpmath.workdps(60):
         h, beta = mpmath.mpf(h), mpmath.mpf(beta)
         look = beta * (1 - h) if nesterov else beta

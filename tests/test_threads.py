@@ -277,6 +277,7 @@ assert after == before, (before, after)
 """
 
 
+@pytest.mark.slow  # starts Python
 def test_fits_in_several_threads_leave_blas_as_it_was():
     environment = os.environ | {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
     subprocess.run([sys.executable, "-c", SIX_THREADS], check=True, env=environment)
@@ -306,6 +307,7 @@ def test_a_long_call_is_left_behind_by_ctrl_c(monkeypatch):
         signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.slow  # starts Python
 def test_the_interpreter_waits_for_a_call_left_behind():
     code = """
 import _thread, threading, numpy as np
@@ -355,7 +357,13 @@ def in_a_child(queue):
     queue.put(np.linalg.norm(interruptible(np.linalg.inv, 2.0 * np.eye(4))))
 
 
-@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+@pytest.mark.parametrize(
+    "method",
+    [
+        method if method == "fork" else pytest.param(method, marks=pytest.mark.slow)  # the others start Python
+        for method in multiprocessing.get_all_start_methods()
+    ],
+)
 def test_an_interruptible_call_in_another_process(method):
     context = multiprocessing.get_context(method)
     with warnings.catch_warnings():

@@ -6,7 +6,6 @@ from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import clone
@@ -20,6 +19,13 @@ from gdlearn import (
     gradient_descent_path,
 )
 from gdlearn._validation import validate_fit
+
+try:
+    import pandas as pd
+except ImportError:  # what concerns no table is tested without
+    pd = None
+
+pytestmark = pytest.mark.tables
 
 N = 24
 STEADY = np.linspace(-1.0, 2.0, N) ** 2
@@ -41,23 +47,25 @@ class Pandas:
         self.dtype = dtype
 
     def series(self, values):
-        if self.dtype is not None and "pyarrow" in self.dtype:
-            pytest.importorskip("pyarrow")
+        pytest.importorskip("pyarrow" if self.dtype is not None and "pyarrow" in self.dtype else "pandas")
         return pd.Series(values, dtype=self.dtype, name="culprit")
 
     def frame(self, values):
-        return pd.DataFrame({"steady": STEADY, "culprit": self.series(values)})
+        culprit = self.series(values)  # skips where there is no pandas
+        return pd.DataFrame({"steady": STEADY, "culprit": culprit})
 
 
 class Dask(Pandas):
     """The same in partitions."""
 
     def series(self, values):
-        return pytest.importorskip("dask.dataframe").from_pandas(super().series(values), npartitions=2)
+        dask = pytest.importorskip("dask.dataframe")
+        return dask.from_pandas(super().series(values), npartitions=2)
 
     def frame(self, values):
+        dask = pytest.importorskip("dask.dataframe")
         table = pd.DataFrame({"steady": STEADY, "culprit": pd.Series(values, dtype=self.dtype)})
-        return pytest.importorskip("dask.dataframe").from_pandas(table, npartitions=2)
+        return dask.from_pandas(table, npartitions=2)
 
 
 class Polars:
@@ -246,6 +254,7 @@ def test_negative_integers_decimals_and_fractions_are_told_too():
 
 
 def test_of_several_columns_three_are_named():
+    pytest.importorskip("pandas")
     large = LARGE["nanoseconds"]
     frame = pd.DataFrame({"a": large, "b": STEADY, "c": large, "d": np.arange(N), "e": large, "f": large, "g": large})
     with pytest.warns(UserWarning, match=r"Columns 'a', 'c', 'e' and 2 more of X hold integers beyond"):
@@ -325,6 +334,7 @@ def test_objects_that_are_numbers_are_fitted(box, kind):
 
 
 def test_a_frame_of_sparse_columns_stays_sparse():
+    pytest.importorskip("pandas")
     frame = pd.DataFrame({"a": SMALL, "b": SMALL[::-1]}).astype("Sparse[int64]")
     model = GradientDescentRegressor().fit(frame, Y)
     plain = GradientDescentRegressor().fit(np.column_stack([SMALL, SMALL[::-1]]) * 1.0, Y)
@@ -342,6 +352,7 @@ def test_rows_in_one_series_of_polars_are_fitted():
 
 
 def test_names_of_columns_and_rows_are_not_attributes():
+    pytest.importorskip("pandas")
     names = ["columns", "dtypes", "column_names", "schema", "collect", "dtype", "type", "iloc"]
     rows = np.column_stack([np.roll(STEADY, k) ** 2 for k in range(len(names))])
     frame, target = pd.DataFrame(rows, columns=names), pd.Series(Y, index=[*names, *range(N - len(names))])
@@ -374,6 +385,7 @@ class Collection:
 
 
 def test_a_collection_is_computed_once():
+    pytest.importorskip("pandas")
     X, y, weight = (Collection(part) for part in (pd.DataFrame({"a": STEADY}), pd.Series(Y), np.arange(N)))
     model = GradientDescentRegressor().fit(X, y, sample_weight=weight)
     assert (X.times, y.times, weight.times) == (1, 1, 1)
@@ -400,14 +412,17 @@ DATES = {
     "datetime": [dt.datetime(2024, 1, 1, k) for k in range(N)],
     "time": [dt.time(k) for k in range(N)],
     "timedelta": [dt.timedelta(hours=k) for k in range(N)],
-    "Timestamp": list(pd.date_range("2024-01-01", periods=N)),
-    "Timestamp with a zone": list(pd.date_range("2024-01-01", periods=N, tz="UTC")),
-    "Timedelta": list(pd.to_timedelta(np.arange(N), unit="s")),
-    "Period": list(pd.period_range("2024-01-01", periods=N)),
     "datetime64": list(np.datetime64("2024-01-01") + np.arange(N)),
     "one among numbers": [*SMALL[:5], dt.date(2024, 1, 1), *SMALL[6:]],
-    "NaT among numbers": [*SMALL[:5], pd.NaT, *SMALL[6:]],
 }
+if pd:
+    DATES |= {
+        "Timestamp": list(pd.date_range("2024-01-01", periods=N)),
+        "Timestamp with a zone": list(pd.date_range("2024-01-01", periods=N, tz="UTC")),
+        "Timedelta": list(pd.to_timedelta(np.arange(N), unit="s")),
+        "Period": list(pd.period_range("2024-01-01", periods=N)),
+        "NaT among numbers": [*SMALL[:5], pd.NaT, *SMALL[6:]],
+    }
 NATIVE = ("date", "datetime", "time", "timedelta")
 MIXED = {"pandas": Pandas(), "pandas object": Pandas("object"), "lists": Lists(), "objects": Objects()}
 HOLDERS = MIXED | {"polars": Polars(), "arrow": Arrow()}
@@ -498,7 +513,7 @@ TEXT_DTYPES = [
 @pytest.mark.parametrize("key", ["X", "y", "predict", "sample_weight"])
 @pytest.mark.parametrize("box", TEXT_DTYPES, ids=lambda box: f"{type(box).__name__} {box.dtype}")
 def test_every_dtype_of_strings_is_refused(box, key):
-    if box.dtype == "str" and pd.__version__ < "3":
+    if box.dtype == "str" and pytest.importorskip("pandas").__version__ < "3":
         pytest.skip("a dtype of pandas 3")
     values = [b"10115", b"20095"] if "binary" in box.dtype or box.dtype == "S5" else ["10115", "20095"]
     with pytest.raises(ValueError, match="holds strings"):
@@ -513,6 +528,7 @@ def test_a_column_of_an_array_that_only_looks_like_numbers_does_not_hide_one_tha
 
 
 def test_the_advice_for_strings_works():
+    pytest.importorskip("pandas")
     text = ["130", "165", "?", *map(str, SMALL[3:])]
     frame, expected = Pandas().frame(text), [130.0, 165.0, np.nan, *SMALL[3:]]
     np.testing.assert_array_equal(pd.to_numeric(frame["culprit"], errors="coerce"), expected)
@@ -544,6 +560,7 @@ class Labels(Pandas):
         self.of = of
 
     def series(self, values):
+        pytest.importorskip("pandas")
         if self.of == "category":
             return pd.Series(pd.Categorical(values))
         arrow = pytest.importorskip("pyarrow")
@@ -581,10 +598,11 @@ OTHERS = {
     "complex": 1j,
     "dict": {"a": 1},
     "set": {1},
-    "interval": pd.Interval(0, 1),
     "object": object(),
     "class": int,
 }
+if pd:
+    OTHERS["interval"] = pd.Interval(0, 1)
 
 
 @pytest.mark.parametrize("key", WITH_WEIGHTS)
@@ -633,7 +651,10 @@ def test_an_integer_that_float64_cannot_hold_is_refused_by_row():
 MISSING = {
     "NaN": (np.nan, [Pandas(), Pandas("object"), Dask(), Polars(), Arrow(), Lists(), Objects(), Arrays(np.float64)]),
     "None": (None, [Pandas("object"), Pandas("Int64"), Pandas("double[pyarrow]"), Polars(), Lists(), Objects()]),
-    "NA": (pd.NA, [Pandas("object"), Pandas("Int64"), Pandas("boolean"), Pandas("int8[pyarrow]"), Lists(), Objects()]),
+    "NA": (
+        getattr(pd, "NA", None),
+        [Pandas("object"), Pandas("Int64"), Pandas("boolean"), Pandas("int8[pyarrow]"), Lists(), Objects()],
+    ),
     "Decimal": (Decimal("NaN"), [Pandas("object"), Lists(), Objects()]),
 }
 
@@ -669,7 +690,7 @@ def test_nonfinite_values_of_arrays_are_told_by_column_and_row(value, dtype, ord
 def test_where_there_is_a_nan_it_is_named_and_not_the_infinity_before_it():
     X = np.column_stack([STEADY, SMALL]).astype(float)
     X[2, 0], X[5, 1] = np.inf, np.nan
-    for given in (X, pd.DataFrame(X), sparse.csr_array(X)):
+    for given in (X, sparse.csr_array(X), *([pd.DataFrame(X)] if pd else [])):
         with pytest.raises(ValueError, match=r"contains NaN\. The first is at column 1, row 5"):
             GradientDescentRegressor().fit(given, Y)
 
@@ -776,10 +797,10 @@ def test_nesterov_needs_a_momentum(momentum):
     "grid",
     [
         tuple,
-        pd.Series,
-        pd.array,
-        pd.Index,
-        lambda values: pd.Series(values, index=[5, 3, 1]),
+        lambda values: pytest.importorskip("pandas").Series(values),
+        lambda values: pytest.importorskip("pandas").array(values),
+        lambda values: pytest.importorskip("pandas").Index(values),
+        lambda values: pytest.importorskip("pandas").Series(values, index=[5, 3, 1]),
         lambda values: pytest.importorskip("polars").Series(values),
     ],
     ids=["tuple", "Series", "pandas array", "Index", "Series with an index", "polars"],
@@ -794,12 +815,12 @@ def test_grids_may_be_series(grid):
     assert "learning_rates=" in repr(model)
 
 
-@pytest.mark.parametrize(
-    "grid", [pd.Series([], dtype=float), pd.Series([0.1, np.nan]), pd.Series(["0.1"]), pd.DataFrame({"a": [0.1]})]
-)
-def test_series_that_are_no_grids_are_refused(grid):
-    with pytest.raises(ValueError, match="'learning_rates' parameter"):
-        GradientDescentRegressorCV(grid).fit(STEADY[:, None], Y)
+def test_series_that_are_no_grids_are_refused():
+    pytest.importorskip("pandas")
+    empty, missing = pd.Series([], dtype=float), pd.Series([0.1, np.nan])
+    for grid in (empty, missing, pd.Series(["0.1"]), pd.DataFrame({"a": [0.1]})):
+        with pytest.raises(ValueError, match="'learning_rates' parameter"):
+            GradientDescentRegressorCV(grid).fit(STEADY[:, None], Y)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -817,7 +838,7 @@ def test_the_ends_of_float64_pass_without_a_warning(seed, scaling, fit_intercept
     X = random.choice([MAX, -MAX, MAX / 2, 0.0, 1.0], size=(7, 2))
     y = random.choice([MAX, -MAX, 1.0], size=7) if seed % 2 else random.standard_normal(7)
     model = GradientDescentRegressor(scaling=scaling, fit_intercept=fit_intercept)
-    for given in (X, sparse.csr_array(X), pd.DataFrame(X), X.tolist()):
+    for given in (X, sparse.csr_array(X), X.tolist(), *([pd.DataFrame(X)] if pd else [])):
         try:
             model.fit(given, y)
         except ValueError as error:

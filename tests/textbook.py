@@ -1,7 +1,7 @@
 """Gradient descent as the textbook has it, in ten lines of NumPy and in fifty digits of mpmath: the references."""
 
 import numpy as np
-from mpmath import mp, mpf
+import pytest
 
 
 def numpy_loop(X, y, learning_rate, n_steps, *, weights=None, momentum=0.0, nesterov=False, fit_intercept=True):
@@ -45,7 +45,9 @@ def original_units(theta, shift, scale, fit_intercept=True):
 
 def mpmath_loop(X, y, learning_rate, n_steps, *, weights=None, momentum=0.0, nesterov=False, digits=50):
     """theta (intercept first) after `n_steps` in exact-enough arithmetic, rounded to float64 at the end only."""
-    with mp.workdps(digits):
+    mpmath = pytest.importorskip("mpmath")
+    mpf = mpmath.mpf
+    with mpmath.workdps(digits):
         Z = [[mpf(1), *(mpf(float(v)) for v in row)] for row in X]
         target = [mpf(float(v)) for v in y]
         w = [mpf(1 if weights is None else float(weights[n])) for n in range(len(Z))]

@@ -1,7 +1,4 @@
-import sys
-
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes
 from sklearn.exceptions import NotFittedError
@@ -20,6 +17,7 @@ from gdlearn import (
 )
 from gdlearn.inspection import DescentPathDisplay, LearningRateDisplay, LossCurveDisplay
 
+pd = pytest.importorskip("pandas")
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -189,9 +187,15 @@ def scaled(model, coefs, intercepts):
     return np.vstack([intercepts + model.feature_shift_ @ coefs, slopes])
 
 
-@pytest.mark.parametrize("scaling", [None, "standard", "minmax", "maxabs"])
 @pytest.mark.parametrize(
-    ("features", "places"), [((0, 1), [1, 2]), (("bmi", "intercept"), [3, 0]), ((9, "age"), [10, 1])]
+    ("scaling", "features", "places"),
+    [
+        ("standard", (0, 1), [1, 2]),
+        ("minmax", ("bmi", "intercept"), [3, 0]),
+        ("maxabs", (9, "age"), [10, 1]),
+        (None, ("bmi", "intercept"), [3, 0]),
+        (None, (0, 1), [1, 2]),
+    ],
 )
 def test_path_points_are_the_iterates_in_scaled_coordinates(scaling, features, places):
     model = GradientDescentRegressor(scaling=scaling).fit(X, Y)
@@ -320,7 +324,7 @@ def test_a_diverging_path_is_drawn_to_its_first_step_out_of_the_picture():
         assert not inside[-1].all()
         np.testing.assert_array_equal(shown[:-1], path[: len(shown) - 1])
     assert np.abs(display.paths[1]).max() > 1e100
-    with pytest.raises(DivergenceError):
+    with pytest.raises(DivergenceError, match="largest stable rate is"):
         DescentPathDisplay.from_estimator(model, PAIR, CENTRED, learning_rates=[1e200])
 
 
@@ -395,19 +399,6 @@ def test_the_constructor_only_stores_and_plot_may_be_called_again():
         assert len(one.lines_) == 1
 
 
-def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):
-    model = GradientDescentRegressor(0.01, max_iter=3).fit(PAIR, Y)
-    search = GradientDescentRegressorCV(3, max_iters=3).fit(PAIR, Y)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    for draw in (
-        lambda: LossCurveDisplay.from_estimator(model),
-        lambda: LearningRateDisplay.from_estimator(search),
-        lambda: DescentPathDisplay.from_estimator(model, PAIR, Y),
-    ):
-        with pytest.raises(ImportError, match=r'Display\.plot needs matplotlib: pip install "gdlearn\[plot\]"'):
-            draw()
-
-
 def test_estimators_that_cannot_be_drawn():
     for draw in (
         lambda model: LossCurveDisplay.from_estimator(model),
@@ -480,8 +471,18 @@ def drawn(axes):
     axes.figure.canvas.draw()
 
 
-@pytest.mark.parametrize("max_iter", [10**18, 2**63, 10**20, 10**60, 10**400])
-@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize(
+    ("max_iter", "early_stopping"),
+    [
+        (10**18, False),
+        (2**63, False),
+        (2**63, True),
+        (10**20, False),
+        (10**60, True),
+        (10**400, False),
+        (10**400, True),
+    ],
+)
 def test_a_curve_has_any_number_of_steps(max_iter, early_stopping):
     model = GradientDescentRegressor(0.1, max_iter=max_iter, early_stopping=early_stopping, random_state=0)
     display = LossCurveDisplay.from_estimator(model.fit(X, Y), ax=plt.figure().subplots())
@@ -499,8 +500,16 @@ def test_a_curve_of_nearly_collinear_features_is_drawn():
     drawn(LossCurveDisplay.from_estimator(model, ax=plt.figure().subplots()).ax_)
 
 
-@pytest.mark.parametrize("max_iters", [[3, 2**63], [10**30, 10**31], [5, 10**400]])
-@pytest.mark.parametrize("rates", [[0.01, 0.1], [1e-320, 0.1], [1e-3, 1e200]])
+@pytest.mark.parametrize(
+    ("rates", "max_iters"),
+    [
+        ([0.01, 0.1], [3, 2**63]),
+        ([0.01, 0.1], [5, 10**400]),
+        ([1e-320, 0.1], [10**30, 10**31]),
+        ([1e-3, 1e200], [3, 2**63]),
+        ([1e-3, 1e200], [5, 10**400]),
+    ],
+)
 def test_a_map_has_any_rates_and_numbers_of_steps(rates, max_iters):
     search = GradientDescentRegressorCV(rates, max_iters=max_iters).fit(X, Y)
     display = LearningRateDisplay.from_estimator(search, ax=plt.figure().subplots())

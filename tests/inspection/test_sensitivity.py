@@ -1,7 +1,6 @@
 """Sensitivity: eigenvalues and shares by hand, planted faults named, predicted steps those of the fit."""
 
 import builtins
-import sys
 import warnings
 
 import numpy as np
@@ -260,7 +259,7 @@ def test_squares_that_overflow():
     found = sensitivity(GradientDescentRegressor(), 1e160 * X, y)
     assert found.condition_numbers[None] == np.inf
     assert found.condition_numbers["standard"] == pytest.approx(470, rel=0.01)
-    with pytest.raises(ValueError, match="overflow"):
+    with pytest.raises(ValueError, match="squares of the features overflow float64"):
         sensitivity(1e160 * X, y)
 
 
@@ -452,10 +451,3 @@ def test_display_on_given_axes(plt):
     _, three = plt.subplots(1, 3)
     with pytest.raises(ValueError, match=r"'ax'.*Got 3"):
         display.plot(ax=three)
-
-
-def test_display_without_matplotlib(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError, match=r'pip install "gdlearn\[plot\]"'):
-        SensitivityDisplay.from_estimator(GradientDescentRegressor(), SQUARE, Y4)

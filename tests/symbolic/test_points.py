@@ -36,6 +36,7 @@ def test_tables_and_series_are_read_by_name():
         XY(pandas.DataFrame({"x": pandas.array([1, None], dtype="Int64"), "y": [1.0, 2.0]}))
 
 
+@pytest.mark.tables
 def test_other_tables_are_read_by_name():
     polars = pytest.importorskip("polars")
     np.testing.assert_array_equal(XY(polars.DataFrame({"y": [1.0, 2.0], "x": [10, 20]})), [8.0, 16.0])

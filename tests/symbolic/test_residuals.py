@@ -68,7 +68,7 @@ def test_nist_gradient_vanishes_at_the_certified_parameters(name):
 @pytest.mark.parametrize("name", NIST)
 def test_nist_descent_with_a_line_search_reduces_every_one(name):
     S = problem_of(name)
-    path = S.descend(NIST[name]["start2"], "backtracking")
+    path = S.descend(NIST[name]["start2"], "backtracking", max_iter=100)
     assert (np.diff(path.values) < 0).all()
     assert path.values[-1] < 0.999 * path.values[0]
     assert path.values[-1] >= 0.99999 * float(NIST[name]["rss_text"])
@@ -92,7 +92,7 @@ def test_outside_the_domain():
     S = ResidualSumOfSquares(SymbolicFunction("ln(b + x)"), {"x": [0.0, 3.0]}, [0.0, 1.0])
     with pytest.raises(DomainError, match=r"needs b \+ x > 0.*b = -1, x = 0"):
         S([-1.0])
-    with pytest.raises(DomainError, match="needs b"):
+    with pytest.raises(DomainError, match=r"needs b \+ x > 0.*b = -1, x = 0"):
         S.gradient_at([-1.0])
     assert np.isnan(S([[-1.0], [1.0]], outside="nan")).tolist() == [True, False]
     assert np.isnan(S.gradient_at([[-1.0], [1.0]], outside="nan")).tolist() == [[True], [False]]

@@ -1,10 +1,7 @@
 """Gradients in symbols and in numbers: against mpmath, complex steps, finite differences, and calculus itself."""
 
 import copy
-import json
 import pickle
-import subprocess
-import sys
 
 import mpmath
 import numpy as np
@@ -92,7 +89,7 @@ def test_shapes_and_broadcasting():
         f([1.0, 2.0, 3.0])
     with pytest.raises(ValueError, match="must name the variables"):
         f({"x": 1.0})
-    with pytest.raises(ValueError, match="finite"):
+    with pytest.raises(ValueError, match=r"'theta' parameter .* finite real numbers\. Got nan at index 0"):
         f([np.nan, 1.0])
     with pytest.raises(ValueError, match="real numbers"):
         f(["1", "2"])
@@ -351,12 +348,3 @@ def test_difference_quotients_show_where_rounding_takes_over():
         SymbolicFunction(WORKED).difference_quotients([1.0, 2.0])
     with pytest.raises(ValueError, match="single point"):
         SymbolicFunction(WORKED).difference_quotients([[1.0, 2.0]], "x")
-
-
-def test_without_sympy_the_error_names_the_extra():
-    code = (
-        "import sys, json; sys.modules['sympy'] = None; import gdlearn\n"
-        "try:\n    import gdlearn.symbolic\nexcept ImportError as error:\n    print(json.dumps(str(error)))"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert json.loads(result.stdout) == 'gdlearn.symbolic needs SymPy: pip install "gdlearn[symbolic]"'
