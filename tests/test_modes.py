@@ -183,6 +183,21 @@ def test_overflow_of_the_squares_is_refused_and_not_a_number_is_never_returned()
             assert GradientDescentRegressor().fit(size * x[:, None], x).coef_[0] == pytest.approx(1 / size, rel=1e-14)
 
 
+@pytest.mark.parametrize("shape", [(20, 3), (3, 90), (300, 200)])
+@pytest.mark.parametrize(
+    "options", [{}, {"learning_rate": 1e-300, "max_iter": 1}, {"learning_rate": "exact", "max_iter": 1}]
+)
+def test_squares_that_overflow_are_refused_on_every_route(shape, options):
+    # The last shape with one step is descended on the rows alone, where only products with X tell how large L is.
+    X = np.random.default_rng(0).normal(size=shape)
+    for size in (1e154, 3e154, 1e160, 1e300):
+        with pytest.raises(ValueError, match="squares of the features overflow"):
+            GradientDescentRegressor(scaling=None, **options).fit(size * X, X[:, 0])
+    if options == {"learning_rate": 1e-300, "max_iter": 1}:
+        model = GradientDescentRegressor(1e-290, scaling=None, max_iter=1).fit(1e140 * X, X[:, 0])
+        assert_allclose(model.coef_, 2e-150 * X.T @ X[:, 0] / len(X), rtol=1e-10)
+
+
 def test_more_rows_give_no_more_directions_than_there_are():
     rng = np.random.default_rng(5)
     for n in (2, 3, 4, 5):
