@@ -81,6 +81,10 @@ def test_without_momentum_too():
     cases = [(np.minimum(h, 2.5), 0.0, False, *rest) for h, _, _, *rest in (random_case(rng, 3.0) for _ in range(100))]
     for (h, beta, nesterov, weight, bound), k in zip(cases, counted(cases, 3_000), strict=True):
         assert first_step(weight, bound, Recurrence(h, beta, nesterov), 3_000) == k
+        if k <= 3_000:
+            assert first_step(weight, bound, Recurrence(h, beta, nesterov), k) == k
+        if 1 < k <= 3_000:
+            assert first_step(weight, bound, Recurrence(h, beta, nesterov), k - 1) == k  # "most + 1": none is found
 
 
 @pytest.mark.parametrize("seed", range(2))
