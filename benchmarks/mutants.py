@@ -59,7 +59,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "_rows": ("test_rows.py", "test_moments.py"),
     "_scaling": ("test_coordinates.py", "test_iterates.py"),
     "_solve": ("test_closed_form.py", "test_limit.py", "test_divergence.py", "test_iterates.py"),
-    "_spectral": ("test_limit.py", "test_closed_form.py", "test_early_stopping.py"),
+    "_spectral": ("test_limit.py", "test_closed_form.py", "test_early_stopping.py", "test_callbacks.py"),
     "_statistics": ("test_coordinates.py", "test_rows.py"),
     "_step_size": ("test_step_size.py", "test_line_search.py"),
     "_threads": ("test_threads.py",),

@@ -130,6 +130,23 @@ def test_a_bound_that_is_met_exactly_is_met(beta, k):
         assert first_step(np.ones((1, 1)), left, recurrence, 1000) == k
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_modes_that_change_sign_beside_waves_are_waited_for(seed):
+    # Heavy-ball modes beyond (1 + √β)² have two negative roots: their |e| may rise before it falls.
+    rng, cases = np.random.default_rng(seed), []
+    for _ in range(60):
+        beta = 1 - 10 ** -rng.uniform(1, 2)
+        _, high, top = edges(beta, False)
+        turning = top - (top - high) * rng.uniform(0.01, 0.99, 2)
+        weight = 10 ** rng.uniform(-6, 6, (3, 2))
+        bound = np.sqrt(weight.sum(axis=0)) * 10 ** -rng.uniform(1, 9, 2)
+        cases.append((np.array([*turning, rng.uniform(0.1, 0.9) * high]), beta, False, weight, bound))
+    expected = counted(cases, 8_000)
+    assert sum(256 < k <= 8_000 for k in expected) > 20
+    for (h, beta, nesterov, weight, bound), k in zip(cases, expected, strict=True):
+        assert first_step(weight, bound, Recurrence(h, beta, nesterov), 8_000) == k
+
+
 @pytest.mark.parametrize("beta", [0.0, 0.9])
 def test_every_target_counts_and_modes_without_weight_do_not(beta):
     h = np.array([0.4, 1e-3, 1e-9])
