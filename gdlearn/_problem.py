@@ -236,4 +236,6 @@ def _largest_eigenvalue(objective: MeanSquaredError) -> float:
         return float(np.linalg.eigvalsh(objective.hessian())[-1])
     operator: Any = LinearOperator((p, p), matvec=objective.hessian_product_of_vector, dtype=np.float64)
     start = np.random.default_rng(0).standard_normal(p)
+    if not np.isfinite(objective.hessian_product_of_vector(start)).all():
+        return np.inf  # for whoever asks to refuse: ARPACK itself would end with an error of its own
     return float(eigsh(operator, k=1, which="LM", tol=1e-10, v0=start, return_eigenvectors=False)[0])

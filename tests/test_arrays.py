@@ -52,12 +52,15 @@ def test_powers_of_two_are_exact_and_what_float64_does_not_hold_is_infinite_or_z
         (2.0**899, 0.0, True),
         (2.0**-901, 0.0, False),
         (2.0**901, 0.0, False),
+        (2.0**-900, 0.0, False),
+        (2.0**900, 0.0, False),
         (np.inf, 0.0, False),
         (np.nan, 0.0, False),
         (0.0, 0.0, True),  # a column of zeros
         (0.0, 1.0, True),  # a constant one
         (0.0, -(2.0**449), True),
-        (0.0, 2.0**451, False),
+        (0.0, 2.0**450, False),
+        (0.0, 2.0**-450, False),
         (0.0, -(2.0**-449), True),
         (0.0, 2.0**-451, False),  # or one whose variance has underflowed
     ],

@@ -81,6 +81,10 @@ def test_without_momentum_too():
     cases = [(np.minimum(h, 2.5), 0.0, False, *rest) for h, _, _, *rest in (random_case(rng, 3.0) for _ in range(100))]
     for (h, beta, nesterov, weight, bound), k in zip(cases, counted(cases, 3_000), strict=True):
         assert first_step(weight, bound, Recurrence(h, beta, nesterov), 3_000) == k
+        if k <= 3_000:
+            assert first_step(weight, bound, Recurrence(h, beta, nesterov), k) == k
+        if 1 < k <= 3_000:
+            assert first_step(weight, bound, Recurrence(h, beta, nesterov), k - 1) == k  # "most + 1": none is found
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -124,6 +128,23 @@ def test_a_bound_that_is_met_exactly_is_met(beta, k):
     assert first_step(np.ones((1, 1)), left * (1 - 8 * k * EPS), recurrence, 1000) == k + 1
     if beta:  # what is tried at once is compared as it is
         assert first_step(np.ones((1, 1)), left, recurrence, 1000) == k
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_modes_that_change_sign_beside_waves_are_waited_for(seed):
+    # Heavy-ball modes beyond (1 + √β)² have two negative roots: their |e| may rise before it falls.
+    rng, cases = np.random.default_rng(seed), []
+    for _ in range(60):
+        beta = 1 - 10 ** -rng.uniform(1, 2)
+        _, high, top = edges(beta, False)
+        turning = top - (top - high) * rng.uniform(0.01, 0.99, 2)
+        weight = 10 ** rng.uniform(-6, 6, (3, 2))
+        bound = np.sqrt(weight.sum(axis=0)) * 10 ** -rng.uniform(1, 9, 2)
+        cases.append((np.array([*turning, rng.uniform(0.1, 0.9) * high]), beta, False, weight, bound))
+    expected = counted(cases, 8_000)
+    assert sum(256 < k <= 8_000 for k in expected) > 20
+    for (h, beta, nesterov, weight, bound), k in zip(cases, expected, strict=True):
+        assert first_step(weight, bound, Recurrence(h, beta, nesterov), 8_000) == k
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.9])

@@ -71,13 +71,13 @@ def test_nearly_collinear_features_keep_their_condition_number(scaling, gap):
 @pytest.mark.parametrize("k", [1, 1_000, 10**7])
 @pytest.mark.parametrize("scaling", SCALINGS)
 @pytest.mark.parametrize("fit_intercept", [True, False])
-@pytest.mark.parametrize("offset", [0.0, 100.0])
-def test_iterates_of_nearly_collinear_features_are_those_of_sixty_digits(k, scaling, fit_intercept, offset):
+@pytest.mark.parametrize(("offset", "size"), [(0.0, 1.0), (100.0, 1.0), (0.0, 2.0**-10)])
+def test_iterates_of_nearly_collinear_features_are_those_of_sixty_digits(k, scaling, fit_intercept, offset, size):
     rng = np.random.default_rng(2)
     X = rng.normal(size=(20, 3))
     X[:, 2] = X[:, 0] + 1e-4 * X[:, 2]
-    X += offset
-    y = X @ [1.0, 2.0, 3.0] + rng.normal(size=20)
+    X = (X + offset) * size
+    y = X @ [1.0, 2.0, 3.0] / size + rng.normal(size=20)
     Z, shift, scale = scaled(X, scaling, shift=fit_intercept)
     Z = np.column_stack([np.ones(20), Z]) if fit_intercept else Z
     rate = 0.4 / np.linalg.eigvalsh(Z.T @ Z / 10)[-1]
@@ -100,7 +100,7 @@ def test_iterates_of_nearly_collinear_features_are_those_of_sixty_digits(k, scal
         slopes = np.array([float(v) for v in slopes])
     # The scale itself is rounded, and η‖∇²J‖k times that is what an iterate on its way may differ by.
     assert_allclose(coefs[:, 0], slopes, rtol=0, atol=1e-8 * np.abs(slopes).max())
-    assert intercepts[0] == pytest.approx(start, rel=1e-8, abs=1e-8 * (1 + offset) * np.abs(slopes).max())
+    assert intercepts[0] == pytest.approx(start, rel=1e-8, abs=1e-8 * (1 + offset) * size * np.abs(slopes).max())
     assert losses[0] == pytest.approx(J, rel=1e-7)
 
 
@@ -181,6 +181,38 @@ def test_overflow_of_the_squares_is_refused_and_not_a_number_is_never_returned()
             with pytest.raises(ValueError, match='scaling="standard"'):
                 GradientDescentRegressor(scaling=None).fit(size * x[:, None], x)
             assert GradientDescentRegressor().fit(size * x[:, None], x).coef_[0] == pytest.approx(1 / size, rel=1e-14)
+
+
+@pytest.mark.parametrize("shape", [(20, 3), (3, 90), (300, 200)])
+@pytest.mark.parametrize(
+    "options", [{}, {"learning_rate": 1e-300, "max_iter": 1}, {"learning_rate": "exact", "max_iter": 1}]
+)
+def test_squares_that_overflow_are_refused_on_every_route(shape, options):
+    # The last shape with one step is descended on the rows alone, where only products with X tell how large L is.
+    X = np.random.default_rng(0).normal(size=shape)
+    for size in (1e154, 3e154, 1e160, 1e300):
+        with pytest.raises(ValueError, match="squares of the features overflow"):
+            GradientDescentRegressor(scaling=None, **options).fit(size * X, X[:, 0])
+    if options == {"learning_rate": 1e-300, "max_iter": 1}:
+        model = GradientDescentRegressor(1e-290, scaling=None, max_iter=1).fit(1e140 * X, X[:, 0])
+        assert_allclose(model.coef_, 2e-150 * X.T @ X[:, 0] / len(X), rtol=1e-10)
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("shape", [(12, 2), (3, 80)])
+@pytest.mark.parametrize("value", [0.0, 7.0])
+def test_features_that_do_not_vary_leave_at_most_the_mean(scaling, fit_intercept, shape, value):
+    rng = np.random.default_rng(6)
+    X, y = np.full(shape, value), rng.normal(size=shape[0]) + 3
+    for options in ({}, {"max_iter": 10**9}, {"init": np.full(shape[1] + fit_intercept, 2.0)}):
+        model = GradientDescentRegressor(scaling=scaling, fit_intercept=fit_intercept, **options).fit(X, y)
+        moves = fit_intercept or value != 0
+        fitted = y.mean() if moves else 0.0
+        assert_allclose(model.predict(X), fitted, rtol=1e-12)
+        assert model.loss_ == pytest.approx(np.mean((y - fitted) ** 2), rel=1e-12)
+        if value == 0.0 or (fit_intercept and scaling in ("standard", "minmax")):
+            assert (model.coef_ == (2.0 if "init" in options else 0.0)).all()
 
 
 def test_more_rows_give_no_more_directions_than_there_are():

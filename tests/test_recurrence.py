@@ -100,6 +100,7 @@ def test_all_that_is_asked_of_a_mode_is_that_of_fractions(h, beta, nesterov):
 
 
 def test_steps_beyond_float64_are_taken():
+    mpmath = pytest.importorskip("mpmath")
     far, slow = 10**400, 2.0**-1074
     recurrence = Recurrence(np.array([slow, 0.5, 0.0]))
     left, done = recurrence.powers([0, 10**300, far])

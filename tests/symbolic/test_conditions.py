@@ -30,6 +30,8 @@ WORDS = {  # text: where it is defined, and what its derivative needs besides
     "x**-1.5": ("x > 0", []),
     "x**2": ("everywhere", []),
     "x**-2": ("x != 0", []),
+    "x**0": ("everywhere", []),
+    "ln(x)**0": ("x > 0", []),
     "x**-1": ("x != 0", []),
     "x**(sqrt(4))": ("everywhere", []),
     "x**(ln(exp(-3)))": ("x != 0", []),

@@ -122,6 +122,14 @@ def test_max_and_min_of_several_arrays_broadcast():
     assert f.gradient_at([4.0, 5.0]).tolist() == [0.0, 1.0]
 
 
+def test_values_of_max_and_min_are_not_compared_beforehand():
+    # SymPy would need minutes for it, and write something else than what was typed.
+    assert FUNCTIONS["max"].build(x, x + 1).args == sympy.Max(x, x + 1, evaluate=False).args
+    assert FUNCTIONS["min"].build(x, x + 1).args == sympy.Min(x, x + 1, evaluate=False).args
+    assert SymbolicFunction("max(x, x + 1)")([3.0]) == 4.0
+    assert SymbolicFunction("min(x, x + 1)")([3.0]) == 3.0
+
+
 def test_how_many_arguments_a_function_takes():
     ten, eleven = ", ".join("x" * 10), ", ".join("x" * 11)
     for name in ("max", "min"):
