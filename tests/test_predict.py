@@ -16,9 +16,9 @@ def test_predict_before_fit_is_refused():
 
 def test_predict_after_a_failed_first_fit_is_refused():
     model = GradientDescentRegressor()
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(ValueError, match="Input X contains NaN"):
         model.fit(*nonfinite(np.nan))
-    with pytest.raises(NotFittedError):
+    with pytest.raises(NotFittedError, match="not fitted"):
         model.predict(X0)
 
 
