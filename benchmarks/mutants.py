@@ -32,8 +32,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS: dict[str, tuple[str, ...]] = {
     "_advice": ("test_advice.py", "test_divergence.py"),
     "_arrays": ("test_arrays.py",),
-    "_base": ("test_validation.py", "test_estimator.py", "test_faults.py"),
-    "_columns": ("test_validation.py",),
+    "_base": ("test_estimator.py", "test_failed_fits.py", "test_extremes.py", "test_validation.py"),
+    "_columns": ("test_columns.py", "test_validation.py"),
     "_cross_validation": ("test_cross_validation.py",),
     "_descent": (
         "test_closed_form.py",
@@ -54,7 +54,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "_objective": ("test_objective.py", "test_gradient_check.py", "test_iterates.py"),
     "_observers": ("test_callbacks.py",),
     "_path": ("test_closed_form.py", "test_coordinates.py", "test_iterates.py"),
-    "_parameters": ("test_validation.py", "test_estimator.py"),
+    "_parameters": ("test_parameters.py", "test_refusals.py"),
     "_problem": ("test_coordinates.py", "test_limit.py", "test_exactness.py", "test_iterates.py"),
     "_recurrence": ("test_recurrence.py", "test_first_step.py"),
     "_rows": ("test_rows.py", "test_moments.py"),
@@ -66,7 +66,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "_statistics": ("test_coordinates.py", "test_rows.py"),
     "_step_size": ("test_step_size.py", "test_line_search.py"),
     "_threads": ("test_threads.py",),
-    "_validation": ("test_validation.py", "test_faults.py"),
+    "_validation": ("test_validation.py", "test_refusals.py", "test_weights.py"),
     "_kernel": ("test_modes.py", "test_limit.py", "test_exactness.py"),
     "symbolic/_conditions": ("symbolic/test_conditions.py", "symbolic/test_domain.py"),
     "symbolic/_functions": (

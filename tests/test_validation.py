@@ -1,23 +1,35 @@
-"""The door: whatever holds X, y and the weights, numbers are fitted, and the rest is told by column, row and value."""
+"""The door: whatever holds X, y and the weights, numbers are fitted, and what is missing is told by column and row."""
 
-import datetime as dt
 import re
 from decimal import Decimal
 from fractions import Fraction
 
+import containers
 import numpy as np
 import pytest
+from containers import (
+    ARGUMENTS,
+    SMALL,
+    STEADY,
+    WITH_WEIGHTS,
+    Arrays,
+    Arrow,
+    Dask,
+    Lists,
+    N,
+    Objects,
+    Pandas,
+    Polars,
+    Sparse,
+    Y,
+    argument_of,
+    place,
+    subject,
+)
 from scipy import sparse
-from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from gdlearn import (
-    GradientDescentRegressor,
-    GradientDescentRegressorCV,
-    MeanSquaredError,
-    Moments,
-    gradient_descent_path,
-)
+from gdlearn import GradientDescentRegressor
 from gdlearn._validation import validate_fit
 
 try:
@@ -27,172 +39,6 @@ except ImportError:  # what concerns no table is tested without
 
 pytestmark = pytest.mark.tables
 
-N = 24
-STEADY = np.linspace(-1.0, 2.0, N) ** 2
-SMALL = [(5 * k) % 7 for k in range(N)]
-BITS = [int(k % 3 == 0) for k in range(N)]
-Y = 3.0 * STEADY - 2.0 * np.array(SMALL) + np.cos(np.arange(N))
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Containers: how a Series and a frame of one library are made of a list of values
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-class Pandas:
-    """Series and DataFrames of pandas, the column in a dtype of its own."""
-
-    named = True
-
-    def __init__(self, dtype=None):
-        self.dtype = dtype
-
-    def series(self, values):
-        pytest.importorskip("pyarrow" if self.dtype is not None and "pyarrow" in self.dtype else "pandas")
-        return pd.Series(values, dtype=self.dtype, name="culprit")
-
-    def frame(self, values):
-        culprit = self.series(values)  # skips where there is no pandas
-        return pd.DataFrame({"steady": STEADY, "culprit": culprit})
-
-
-class Dask(Pandas):
-    """The same in partitions."""
-
-    def series(self, values):
-        dask = pytest.importorskip("dask.dataframe")
-        return dask.from_pandas(super().series(values), npartitions=2)
-
-    def frame(self, values):
-        dask = pytest.importorskip("dask.dataframe")
-        table = pd.DataFrame({"steady": STEADY, "culprit": pd.Series(values, dtype=self.dtype)})
-        return dask.from_pandas(table, npartitions=2)
-
-
-class Polars:
-    """Series and DataFrames of Polars."""
-
-    named = True
-
-    def __init__(self, dtype=None):
-        self.dtype = dtype
-
-    def series(self, values):
-        polars = pytest.importorskip("polars")
-        dtype = self.dtype and eval(self.dtype, vars(polars))
-        return polars.Series("culprit", values, dtype=dtype)
-
-    def frame(self, values):
-        return pytest.importorskip("polars").DataFrame({"steady": STEADY, "culprit": self.series(values)})
-
-
-class Arrow:
-    """Arrays and tables of Arrow."""
-
-    named = True
-
-    def series(self, values):
-        return pytest.importorskip("pyarrow").array(values)
-
-    def frame(self, values):
-        return pytest.importorskip("pyarrow").table({"steady": STEADY, "culprit": self.series(values)})
-
-
-class Lists:
-    """Lists of rows."""
-
-    named = False
-
-    def series(self, values):
-        return list(values)
-
-    def frame(self, values):
-        return [[float(a), b] for a, b in zip(STEADY, values, strict=True)]
-
-
-class Objects:
-    """Arrays of objects."""
-
-    named = False
-
-    def series(self, values):
-        array = np.empty(len(values), dtype=object)
-        array[:] = values
-        return array
-
-    def frame(self, values):
-        return np.column_stack([STEADY.astype(object), self.series(values)])
-
-
-class Arrays:
-    """Plain arrays, all columns in one dtype."""
-
-    named = False
-
-    def __init__(self, dtype):
-        self.dtype = dtype
-
-    def series(self, values):
-        return np.array(values, dtype=self.dtype)
-
-    def frame(self, values):
-        return np.column_stack([np.arange(N).astype(self.dtype), self.series(values)])
-
-
-class Sparse:
-    """CSR arrays; a target and weights are never sparse."""
-
-    named = False
-
-    def frame(self, values):
-        return sparse.csr_array(np.column_stack([np.arange(N), np.array(values, dtype=np.int64)]))
-
-
-ARGUMENTS = {
-    "X": lambda box, values: GradientDescentRegressor().fit(box.frame(values), Y),
-    "y": lambda box, values: GradientDescentRegressor().fit(STEADY[:, None], box.series(values)),
-    "X_val": lambda box, values: GradientDescentRegressor(early_stopping=True).fit(
-        box.frame(BITS), Y, X_val=box.frame(values), y_val=Y
-    ),
-    "y_val": lambda box, values: GradientDescentRegressor(early_stopping=True).fit(
-        STEADY[:, None], Y, X_val=STEADY[:, None], y_val=box.series(values)
-    ),
-    "predict": lambda box, values: GradientDescentRegressor().fit(box.frame(BITS), Y).predict(box.frame(values)),
-    "X of a path": lambda box, values: gradient_descent_path(box.frame(values), Y),
-    "y of moments": lambda box, values: Moments.from_data(STEADY[:, None], box.series(values)),
-    "X of an objective": lambda box, values: MeanSquaredError(box.frame(values), Y),
-}
-WITH_WEIGHTS = ARGUMENTS | {
-    "sample_weight": lambda box, values: GradientDescentRegressor().fit(
-        STEADY[:, None], Y, sample_weight=box.series(values)
-    ),
-    "sample_weight_val": lambda box, values: GradientDescentRegressor(early_stopping=True).fit(
-        STEADY[:, None], Y, X_val=STEADY[:, None], y_val=Y, sample_weight_val=box.series(values)
-    ),
-}
-
-
-def argument_of(key):
-    return "X" if key == "predict" else key.partition(" of ")[0]
-
-
-def subject(box, key):
-    """What the message calls the values."""
-    name = argument_of(key)
-    if not name.startswith("X"):
-        return name
-    return f"Column {'culprit' if box.named else 1!r} of {name}"
-
-
-def place(box, key, row):
-    """Where the message says that the first NaN is."""
-    if not argument_of(key).startswith("X"):
-        return f"at row {row}."
-    return f"at column {'culprit' if box.named else 1!r}, row {row}."
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Integers that float64 does not hold
-# ---------------------------------------------------------------------------------------------------------------------
 
 INTEGERS = {
     "pandas int64": Pandas("int64"),
@@ -214,6 +60,7 @@ INTEGERS = {
     "uint64": Arrays(np.uint64),
     "sparse int64": Sparse(),
 }
+
 LARGE = {
     "one odd integer": [*range(N - 1), 2**53 + 1],
     "nanoseconds": [1_700_000_000_000_000_000 + 60_000_000_000 * k for k in range(N)],
@@ -231,7 +78,7 @@ def test_integers_beyond_2_53_are_told_by_name(container, key, values):
     with pytest.warns(UserWarning, match=re.escape(subject(box, key)) + r" holds integers beyond 2\*\*53") as caught:
         ARGUMENTS[key](box, LARGE[values])
     assert len(caught) == 1
-    assert caught[0].filename == __file__
+    assert caught[0].filename == containers.__file__  # where `fit` is called
 
 
 @pytest.mark.parametrize("container", ["pandas Int64", "objects", "lists", "int64", "polars Int64"])
@@ -274,10 +121,6 @@ def test_warnings_of_a_search_point_at_the_line_that_called_it():
         search.fit(frame, Y)
     assert {warning.filename for warning in caught} == {__file__}
 
-
-# ---------------------------------------------------------------------------------------------------------------------
-# What is a number
-# ---------------------------------------------------------------------------------------------------------------------
 
 NUMBERS = {
     **{f"pandas {t}": Pandas(t) for t in ("Int8", "Float32", "Float64", "uint16", "float16", "object")},
@@ -403,251 +246,6 @@ def test_a_plain_array_is_not_read_at_the_door():
         validate_fit(GradientDescentRegressor(), X, np.ones(3), np.array([0.0, 1.0, 1.0]))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# What is not
-# ---------------------------------------------------------------------------------------------------------------------
-
-DATES = {
-    "date": [dt.date(2024, 1, 1) + dt.timedelta(days=k) for k in range(N)],
-    "datetime": [dt.datetime(2024, 1, 1, k) for k in range(N)],
-    "time": [dt.time(k) for k in range(N)],
-    "timedelta": [dt.timedelta(hours=k) for k in range(N)],
-    "datetime64": list(np.datetime64("2024-01-01") + np.arange(N)),
-    "one among numbers": [*SMALL[:5], dt.date(2024, 1, 1), *SMALL[6:]],
-}
-if pd:
-    DATES |= {
-        "Timestamp": list(pd.date_range("2024-01-01", periods=N)),
-        "Timestamp with a zone": list(pd.date_range("2024-01-01", periods=N, tz="UTC")),
-        "Timedelta": list(pd.to_timedelta(np.arange(N), unit="s")),
-        "Period": list(pd.period_range("2024-01-01", periods=N)),
-        "NaT among numbers": [*SMALL[:5], pd.NaT, *SMALL[6:]],
-    }
-NATIVE = ("date", "datetime", "time", "timedelta")
-MIXED = {"pandas": Pandas(), "pandas object": Pandas("object"), "lists": Lists(), "objects": Objects()}
-HOLDERS = MIXED | {"polars": Polars(), "arrow": Arrow()}
-
-
-@pytest.mark.parametrize("key", WITH_WEIGHTS)
-@pytest.mark.parametrize(
-    ("container", "dates"), [(box, dates) for box in HOLDERS for dates in (DATES if box in MIXED else NATIVE)]
-)
-def test_dates_and_times_want_a_unit(container, dates, key):
-    box = HOLDERS[container]
-    with pytest.raises(ValueError, match=re.escape(subject(box, key))) as caught:
-        WITH_WEIGHTS[key](box, DATES[dates])
-    assert "onvert it to numbers in a unit first" in str(caught.value)
-    assert "OneHotEncoder" not in str(caught.value)
-    if "among" in dates:
-        assert "first at row 5: " in str(caught.value)
-
-
-@pytest.mark.parametrize("dtype", ["timestamp[us][pyarrow]", "date32[pyarrow]", "duration[ms][pyarrow]", "period[D]"])
-def test_dtypes_of_dates_want_a_unit(dtype):
-    values = DATES["timedelta" if dtype.startswith("duration") else "datetime"]
-    if dtype.startswith("date32"):
-        values = DATES["date"]
-    for key in ("X", "y"):
-        with pytest.raises(ValueError, match=r"in a unit first"):
-            ARGUMENTS[key](Pandas(dtype), values)
-
-
-TEXTS = {
-    "a question mark": (["130", "165", "?", *map(str, SMALL[3:])], "row 2: '?'", 'errors="coerce"'),
-    "numbers and a word": ([*map(float, SMALL[:7]), "n/a", *map(float, SMALL[8:])], "row 7: 'n/a'", "coerce"),
-    "late": ([*map(str, SMALL[:-1]), "-"], f"row {N - 1}: '-'", "coerce"),
-    "words": (["red", "green", "blue"] * (N // 3), "row 0: 'red'", None),
-    "digits": (["10115", "20095"] * (N // 2), "row 0: '10115'", "look like numbers"),
-    "one among numbers": ([*map(float, SMALL[:-1]), "1.5"], f"row {N - 1}: '1.5'", "look like numbers"),
-}
-
-
-@pytest.mark.parametrize("key", WITH_WEIGHTS)
-@pytest.mark.parametrize(
-    ("container", "text"),
-    [
-        (box, text)
-        for box in HOLDERS
-        for text in TEXTS
-        if box in MIXED or all(isinstance(v, str) for v in TEXTS[text][0])
-    ],
-)
-def test_strings_are_told_by_row_and_value_with_what_helps(container, text, key):
-    box, (values, where, cure) = HOLDERS[container], TEXTS[text]
-    if container == "polars" and cure is not None:
-        cure = cure.replace('errors="coerce"', "strict=False").replace("coerce", "strict=False")
-    with pytest.raises(ValueError, match=re.escape(subject(box, key)) + " holds strings") as caught:
-        WITH_WEIGHTS[key](box, values)
-    message = str(caught.value)
-    assert where in message
-    if cure is not None:
-        assert cure in message
-    if text == "words":
-        assert ("OneHotEncoder" in message) == argument_of(key).startswith("X")
-        assert ("classifier" in message) == argument_of(key).startswith("y")
-
-
-class After:
-    """A container whose frames follow one of plain numbers, in a fit."""
-
-    def __init__(self, box):
-        self.box, self.named, self.series = box, box.named, box.series
-
-    def frame(self, values):
-        if values is not BITS:
-            return self.box.frame(values)
-        if isinstance(self.box, Arrays):
-            return Arrays(float).frame(values)
-        return (Polars() if isinstance(self.box, Polars) else Pandas()).frame(values)
-
-
-TEXT_DTYPES = [
-    *(Pandas(t) for t in ("string", "str", "string[python]", "string[pyarrow]", "large_string[pyarrow]")),
-    Pandas("binary[pyarrow]"),
-    Arrays("U5"),
-    Arrays("S5"),
-    Polars("String"),
-]
-
-
-@pytest.mark.parametrize("key", ["X", "y", "predict", "sample_weight"])
-@pytest.mark.parametrize("box", TEXT_DTYPES, ids=lambda box: f"{type(box).__name__} {box.dtype}")
-def test_every_dtype_of_strings_is_refused(box, key):
-    if box.dtype == "str" and pytest.importorskip("pandas").__version__ < "3":
-        pytest.skip("a dtype of pandas 3")
-    values = [b"10115", b"20095"] if "binary" in box.dtype or box.dtype == "S5" else ["10115", "20095"]
-    with pytest.raises(ValueError, match="holds strings"):
-        WITH_WEIGHTS[key](After(box), values * (N // 2))
-
-
-def test_a_column_of_an_array_that_only_looks_like_numbers_does_not_hide_one_that_does_not():
-    rows = np.array([["130", "1"], ["165", "2"], ["142", "?"]])
-    for X in (rows, rows.tolist(), rows.astype(object)):
-        with pytest.raises(ValueError, match=r"Column 1 of X holds strings that are not numbers, first at row 2: '\?'"):
-            GradientDescentRegressor().fit(X, Y[:3])
-
-
-def test_the_advice_for_strings_works():
-    pytest.importorskip("pandas")
-    text = ["130", "165", "?", *map(str, SMALL[3:])]
-    frame, expected = Pandas().frame(text), [130.0, 165.0, np.nan, *SMALL[3:]]
-    np.testing.assert_array_equal(pd.to_numeric(frame["culprit"], errors="coerce"), expected)
-    X = Lists().frame(text)
-    np.testing.assert_array_equal(pd.DataFrame(X).apply(pd.to_numeric, errors="coerce")[1], expected)
-    np.testing.assert_array_equal(np.array(Lists().frame(list(map(str, SMALL))), dtype=float)[:, 1], SMALL)
-
-
-def test_the_advice_for_strings_in_polars_works():
-    polars = pytest.importorskip("polars")
-    X = Polars().frame(["130", "165", "?", *map(str, SMALL[3:])])
-    assert X["culprit"].cast(polars.Float64, strict=False).to_list() == [130.0, 165.0, None, *SMALL[3:]]
-    for labels in (polars.Categorical, polars.Enum(["1", "2"])):
-        as_text = polars.Series(["1", "2"], dtype=labels).cast(polars.String)
-        assert as_text.cast(polars.Float64).to_list() == [1.0, 2.0]
-
-
-@pytest.mark.parametrize("name", ["X", "y"])
-def test_a_name_is_not_an_array(name):
-    arguments = {"X": STEADY[:, None], "y": Y} | {name: "data.csv"}
-    with pytest.raises(ValueError, match=f"{name} is the string 'data.csv' and not an array"):
-        GradientDescentRegressor().fit(**arguments)
-
-
-class Labels(Pandas):
-    """Labels, of words or of numbers: categories of pandas, dictionaries of Arrow."""
-
-    def __init__(self, of):
-        self.of = of
-
-    def series(self, values):
-        pytest.importorskip("pandas")
-        if self.of == "category":
-            return pd.Series(pd.Categorical(values))
-        arrow = pytest.importorskip("pyarrow")
-        return pd.Series(pd.arrays.ArrowExtensionArray(arrow.array(values).dictionary_encode()))
-
-
-class ArrowLabels(Arrow):
-    def series(self, values):
-        return super().series(values).dictionary_encode()
-
-
-@pytest.mark.parametrize("key", ["X", "y", "X_val", "y_val", "predict", "sample_weight"])
-@pytest.mark.parametrize("values", [["10115", "20095"], ["a", "b"], [1, 2], [1.5, 2.5]], ids=str)
-@pytest.mark.parametrize("of", ["category", "dictionary"])
-def test_labels_are_no_numbers_even_where_they_are_digits(of, values, key):
-    # a category says that its values are names: LinearRegression takes their numbers, here the user says so in a word
-    box = After(Labels(of))
-    with pytest.raises(ValueError, match=re.escape(subject(box, key)) + f" has dtype {of}.*labels") as caught:
-        WITH_WEIGHTS[key](box, values * (N // 2))
-    assert ".astype(float)" in str(caught.value)
-    if values[0] not in ("a", "b"):
-        GradientDescentRegressor().fit(STEADY[:, None], box.series(values * (N // 2)).astype(float))
-
-
-@pytest.mark.parametrize("key", ["X", "y"])
-@pytest.mark.parametrize("box", [Polars("Categorical"), Polars("Enum(['1', '2'])"), ArrowLabels()])
-def test_labels_of_other_libraries_are_no_numbers(box, key):
-    with pytest.raises(
-        ValueError, match=re.escape(subject(box, key)) + " (has dtype|holds strings).*look like numbers"
-    ):
-        ARGUMENTS[key](box, ["1", "2"] * (N // 2))
-
-
-OTHERS = {
-    "complex": 1j,
-    "dict": {"a": 1},
-    "set": {1},
-    "object": object(),
-    "class": int,
-}
-if pd:
-    OTHERS["interval"] = pd.Interval(0, 1)
-
-
-@pytest.mark.parametrize("key", WITH_WEIGHTS)
-@pytest.mark.parametrize("other", OTHERS)
-@pytest.mark.parametrize("box", [Pandas("object"), Objects()], ids=lambda box: type(box).__name__)
-def test_other_objects_are_refused_by_row_and_value(box, other, key):
-    with pytest.raises(TypeError, match=re.escape(subject(box, key)) + " holds values that are not real") as caught:
-        WITH_WEIGHTS[key](box, [*SMALL[:4], OTHERS[other], *SMALL[5:]])
-    assert f"row 4: {repr(OTHERS[other])[:40]}" in str(caught.value)
-
-
-def test_nested_values_are_refused():
-    polars, arrow = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
-    lists, structs = [[1.0]] * N, [{"a": 1}] * N
-    for values in (lists, structs):
-        for series in (polars.Series("culprit", values), pd.Series(pd.arrays.ArrowExtensionArray(arrow.array(values)))):
-            frame = polars.DataFrame if isinstance(series, polars.Series) else pd.DataFrame
-            with pytest.raises(TypeError, match=r"Column 'culprit' of X holds values that are not real numbers"):
-                GradientDescentRegressor().fit(frame({"steady": STEADY, "culprit": series}), Y)
-            with pytest.raises(TypeError, match=r"y holds values that are not real numbers, first at row 0"):
-                GradientDescentRegressor().fit(STEADY[:, None], series)
-
-
-def test_a_complex_column_is_refused_by_name():
-    with pytest.raises(ValueError, match=r"Column 'culprit' of X has dtype complex128"):
-        GradientDescentRegressor().fit(Pandas("complex128").frame(SMALL), Y)
-
-
-def test_an_integer_that_float64_cannot_hold_is_refused_by_row():
-    with pytest.raises(ValueError, match=r"y holds a number that is too large for float64, first at row 1"):
-        GradientDescentRegressor().fit(STEADY[:3, None], [None, 10**400, 1.0])
-    for value, shown in ((10**400, "1000"), (10**5000, "an integer of 16610 bits"), (Fraction(10**400, 3), "Fraction")):
-        for box in (Lists(), Objects(), Pandas("object")):
-            for key in ("X", "y", "predict", "sample_weight"):
-                expected = rf"{re.escape(subject(box, key))} holds a number that is too large.* row 6: {shown}"
-                with pytest.raises(ValueError, match=expected):
-                    WITH_WEIGHTS[key](box, [*SMALL[:6], value, *SMALL[7:]])
-    with pytest.raises(ValueError, match=r"sample_weight is 1000.*too large"):
-        GradientDescentRegressor().fit(STEADY[:, None], Y, sample_weight=10**400)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Missing values and infinity
-# ---------------------------------------------------------------------------------------------------------------------
-
 MISSING = {
     "NaN": (np.nan, [Pandas(), Pandas("object"), Dask(), Polars(), Arrow(), Lists(), Objects(), Arrays(np.float64)]),
     "None": (None, [Pandas("object"), Pandas("Int64"), Pandas("double[pyarrow]"), Polars(), Lists(), Objects()]),
@@ -695,11 +293,6 @@ def test_where_there_is_a_nan_it_is_named_and_not_the_infinity_before_it():
             GradientDescentRegressor().fit(given, Y)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Queries, rows and sparse arrays
-# ---------------------------------------------------------------------------------------------------------------------
-
-
 class Query:
     """What is collected before it has rows."""
 
@@ -742,90 +335,6 @@ def test_one_row_of_features_and_targets_is_told():
     GradientDescentRegressor().fit(row, [[1.0, 2.0]])  # one sample with two targets may be meant
     GradientDescentRegressor().fit([[1.0]], [[1.0]])
 
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Parameters in other libraries' words
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("word", "cure"),
-    [
-        ("constant", "is learning_rate=0.01 here"),
-        ("invscaling", "learning_rate=lambda k: 0.01 / (k + 1) ** 0.25"),
-        ("adaptive", 'use a number, or "auto"'),
-        ("optimal", '"auto" follows from the data'),
-    ],
-)
-def test_the_learning_rates_of_stochastic_descents_are_translated(word, cure):
-    for call in (
-        lambda: GradientDescentRegressor(word).fit(STEADY[:, None], Y),
-        lambda: gradient_descent_path(STEADY[:, None], Y, learning_rate=word),
-    ):
-        with pytest.raises(
-            ValueError, match=rf"'learning_rate' parameter .* Got '{word}' instead\..*{re.escape(cure)}"
-        ):
-            call()
-
-
-def test_the_schedule_of_the_translation_is_one():
-    GradientDescentRegressor(lambda k: 0.01 / (k + 1) ** 0.25, max_iter=3).fit(STEADY[:, None], Y)
-
-
-def test_balanced_weights_are_for_the_user_to_compute():
-    with pytest.raises(ValueError, match=r"sample_weight must be .* Got 'balanced' .*compute_sample_weight") as caught:
-        GradientDescentRegressor().fit(STEADY[:, None], Y, sample_weight="balanced")
-    assert "OneHotEncoder" not in str(caught.value)
-
-
-@pytest.mark.parametrize("momentum", ["auto", 0, 0.0])
-def test_nesterov_needs_a_momentum(momentum):
-    expected = r"'nesterov' parameter of .* must be False without a momentum.*Got True.*write momentum=0.9"
-    X = STEADY[:, None]
-    calls = [
-        lambda: GradientDescentRegressor(momentum=momentum, nesterov=True).fit(X, Y),
-        lambda: gradient_descent_path(X, Y, momentum=momentum, nesterov=True),
-    ]
-    if momentum != "auto":
-        calls.append(lambda: GradientDescentRegressorCV(momentum=momentum, nesterov=True).fit(X, Y))
-    for call in calls:
-        with pytest.raises(ValueError, match=expected):
-            call()
-
-
-@pytest.mark.parametrize(
-    "grid",
-    [
-        tuple,
-        lambda values: pytest.importorskip("pandas").Series(values),
-        lambda values: pytest.importorskip("pandas").array(values),
-        lambda values: pytest.importorskip("pandas").Index(values),
-        lambda values: pytest.importorskip("pandas").Series(values, index=[5, 3, 1]),
-        lambda values: pytest.importorskip("polars").Series(values),
-    ],
-    ids=["tuple", "Series", "pandas array", "Index", "Series with an index", "polars"],
-)
-def test_grids_may_be_series(grid):
-    rates, steps = [0.05, 0.1, 0.2], [1, 5, 20]
-    X = np.column_stack([STEADY, SMALL])
-    plain = GradientDescentRegressorCV(rates, max_iters=steps).fit(X, Y)
-    model = clone(GradientDescentRegressorCV(grid(rates), max_iters=grid(steps))).fit(X, Y)
-    np.testing.assert_array_equal(model.learning_rates_, rates)
-    np.testing.assert_array_equal(model.mse_path_, plain.mse_path_)
-    assert "learning_rates=" in repr(model)
-
-
-def test_series_that_are_no_grids_are_refused():
-    pytest.importorskip("pandas")
-    empty, missing = pd.Series([], dtype=float), pd.Series([0.1, np.nan])
-    for grid in (empty, missing, pd.Series(["0.1"]), pd.DataFrame({"a": [0.1]})):
-        with pytest.raises(ValueError, match="'learning_rates' parameter"):
-            GradientDescentRegressorCV(grid).fit(STEADY[:, None], Y)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# No RuntimeWarning: pytest makes every warning an error here
-# ---------------------------------------------------------------------------------------------------------------------
 
 MAX = np.finfo(np.float64).max
 
