@@ -13,6 +13,7 @@ PACKAGE = Path(gdlearn.__file__).parent
 ORDER = [
     "_threads",
     "_arrays",
+    "_curvature",
     "_warnings",
     "_columns",
     "_validation",
