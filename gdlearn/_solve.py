@@ -20,8 +20,8 @@ from ._advice import (
 )
 from ._arrays import EPS, Array, beyond_float64
 from ._coordinates import Model, ScalingName
-from ._descent import Descent, Observer, Status, descend
-from ._early_stopping import HeldOut
+from ._descent import Descent, Observer, Status, descend, iterates, usual_ends
+from ._early_stopping import HeldOut, Patience
 from ._limit import loss_of
 from ._moments import moments_of
 from ._objective import Iterate
@@ -54,7 +54,7 @@ LARGEST_MATRIX = 8_192
 SMALL_MATRIX = 64
 """Side up to which the d×d matrix costs so little that fewer rows than columns are no reason for the kernel."""
 
-STEPS_FOR_SHARP_L = 200
+STEPS_FOR_SHARP_L = 300
 """Steps of the loop in whose time L is known to ten digits, about."""
 
 STEP_OVERHEAD = 20_000
@@ -385,13 +385,11 @@ def _loop(
     observe: Observer | None,
 ) -> tuple[Descent, Model]:
     max_iter, tol = settings.of_loop if problem.otherwise is None else (LIMIT_MAX_ITER, LIMIT_TOL)
-    descent = descend(
-        problem.objective,
-        start,
-        *plan.rules(problem),
-        max_iter=max_iter,
-        threshold=None if tol is None else threshold(problem, tol),
-        held_out=held_out,
-        observe=observe,
-    )
+    ends = usual_ends(max_iter, None if tol is None else threshold(problem, tol), observe)
+    steps = iterates(problem.objective, start, *plan.rules(problem))
+    if held_out is None:
+        descent = descend(steps, *ends)
+    else:
+        patience = Patience(held_out)
+        descent = patience.best_of(descend(steps, patience, *ends))
     return descent, _model_at(problem, descent)
