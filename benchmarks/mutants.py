@@ -62,6 +62,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "_solve": ("test_closed_form.py", "test_limit.py", "test_divergence.py", "test_iterates.py"),
     "_closed_form": ("test_limit.py", "test_closed_form.py", "test_early_stopping.py", "test_callbacks.py"),
     "_spectrum": ("test_modes.py", "test_limit.py", "test_exactness.py", "test_coordinates.py"),
+    "_curvature": ("test_curvature.py",),
     "_design": ("test_design.py", "test_objective.py"),
     "_statistics": ("test_coordinates.py", "test_rows.py"),
     "_step_size": ("test_step_size.py", "test_line_search.py"),

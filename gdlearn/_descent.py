@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
 
 from ._arrays import LARGEST_FLOAT, Array
-from ._early_stopping import HeldOut, Watch
 from ._objective import Iterate, Objective
 from ._step_size import Momentum, StepRule
 
@@ -29,18 +28,32 @@ ENDLESS = 1_000_000
 
 
 class Status(enum.Enum):
-    """How a descent ended, each with its sentence for the user."""
+    """How a descent ended."""
 
-    LIMIT = "The descent reached its limit: more steps change the fit by less than rounding."
-    CONVERGED = "The gradient is as small as tol asks."
-    STEPS_DONE = "All max_iter steps were taken; no tolerance was asked for."
-    NOT_CONVERGED = "max_iter steps were taken before the gradient was as small as tol asks."
-    EARLY_STOPPED = "The error on the held-out rows has not fallen for n_iter_no_change steps."
-    STOPPED = "A callback asked to stop."
-    DIVERGED = "J is no longer finite: the learning rate is too large."
-    UNBOUNDED = "The function falls without bound along the path: it has no minimum there."
-    LEFT_DOMAIN = "The next step would leave the function's domain."
-    NOT_DIFFERENTIABLE = "The function has no gradient at the point reached."
+    LIMIT = enum.auto()
+    """More steps change the fit by less than rounding, or none leads further down."""
+    CONVERGED = enum.auto()
+    """The gradient is as small as `tol` asks."""
+    STEPS_DONE = enum.auto()
+    """All `max_iter` steps were taken, and no tolerance was asked for."""
+    NOT_CONVERGED = enum.auto()
+    """All `max_iter` steps were taken before the gradient was as small as `tol` asks."""
+    EARLY_STOPPED = enum.auto()
+    """The error on the held-out rows has not fallen for `n_iter_no_change` steps."""
+    STOPPED = enum.auto()
+    """An observer asked to stop."""
+    DIVERGED = enum.auto()
+    """J is no longer finite."""
+    UNBOUNDED = enum.auto()
+    """A function falls without bound along the path."""
+    LEFT_DOMAIN = enum.auto()
+    """The next step would leave a function's domain."""
+    NOT_DIFFERENTIABLE = enum.auto()
+    """A function has no gradient at the point reached."""
+
+
+End = Callable[[Iterate, float], Status | None]
+"""Asked of an iterate and the η that led to it, it names the reason to end there, or None."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,79 +123,72 @@ def iterates(
         theta, before = theta + velocity, point
 
 
-def descend(
-    objective: Objective,
-    theta: Array,
-    step_rule: StepRule,
-    momentum: Momentum | None = None,
-    *,
-    max_iter: int | None = None,
-    threshold: Array | None = None,
-    held_out: HeldOut | None = None,
-    observe: Observer | None = None,
-) -> Descent:
-    """Loop until `max_iter` steps are taken or the gradient of every target is as small as its `threshold`.
+@dataclass(frozen=True)
+class StepsDone:
+    """The end after so many steps; `status` says whether that is what was asked for."""
 
-    It ends also where the step rule knows no further step.
+    n_steps: int
+    status: Status = Status.STEPS_DONE
+
+    def __call__(self, iterate: Iterate, rate: float) -> Status | None:
+        return self.status if iterate.n_steps >= self.n_steps else None
+
+
+@dataclass(frozen=True, eq=False)
+class SmallGradient:
+    """The first step k ≥ 1 with ‖∇J(θ_k)‖₂ at most a threshold of shape (t,), target by target."""
+
+    threshold: Array
+
+    def __call__(self, iterate: Iterate, rate: float) -> Status | None:
+        is_small = iterate.n_steps > 0 and (np.linalg.norm(iterate.gradient, axis=0) <= self.threshold).all()
+        return Status.CONVERGED if is_small else None
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The first step k ≥ 1 at which an observer, told of each of them, asks to stop."""
+
+    observe: Observer
+
+    def __call__(self, iterate: Iterate, rate: float) -> Status | None:
+        return Status.STOPPED if iterate.n_steps > 0 and self.observe(iterate, rate) else None
+
+
+def usual_ends(max_iter: int | None, threshold: Array | None, observe: Observer | None = None) -> list[End]:
+    """The ends that a user asks for; with a threshold and no `max_iter` there are at most `ENDLESS` steps."""
+    ends: list[End] = []
+    if observe is not None:
+        ends.append(Observed(observe))
+    if threshold is not None:
+        ends.append(SmallGradient(threshold))
+    n_steps = ENDLESS if max_iter is None else max_iter
+    return [*ends, StepsDone(n_steps, Status.STEPS_DONE if threshold is None else Status.NOT_CONVERGED)]
+
+
+def descend(steps: Iterable[tuple[Iterate, float]], *ends: End) -> Descent:
+    """Take steps until one of the ends is reached, J is no longer finite, or there is no further step.
 
     Parameters
     ----------
-    objective : Objective
-    theta : ndarray of shape (p, t)
-        The start.
-    step_rule, momentum
-        See `iterates`.
-    max_iter : int or None
-        None stands for `ENDLESS`.
-    threshold : ndarray of shape (t,) or None
-        Stop at the first step k ≥ 1 with ‖∇J(θ_k)‖₂ at most this, target by target.
-    held_out : HeldOut or None
-        Stop also where patience ends, and return the iterate with the least error on the held-out rows.
-    observe : callable or None
-        Told of every iterate from the first step on; stop where it returns True.
+    steps : iterable
+        As of `iterates`.
+    *ends : End
+        All of them are asked of every iterate, for they may count what they see; the first that names a reason gives
+        the status.
     """
-    last_step = ENDLESS if max_iter is None else max_iter
     values: list[float] = []
-    held_out_values: list[float] = []
-    watch = Watch(0 if held_out is None else held_out.patience)
-    best = before = None
     with np.errstate(over="ignore", invalid="ignore"):
-        for point, eta in iterates(objective, theta, step_rule, momentum):
+        for point, rate in steps:
             values.append(point.value)
             if not np.isfinite(point.value):
                 status = Status.DIVERGED
                 break
-            stop = observe is not None and point.n_steps > 0 and observe(point, eta)
-            if held_out is not None:
-                there = held_out.objective.at(point.theta)
-                held_out_values.append(there.value)
-                if before is not None and before[0].n_steps > 0:
-                    step = point.theta - before[0].theta
-                    watch.see(held_out.change(step, before[1].gradient, there.gradient))
-                if point.n_steps == watch.best or best is None:
-                    best = point
-                before = point, there
-                if watch.is_over:
-                    status = Status.EARLY_STOPPED
-                    break
-            if stop:
-                status = Status.STOPPED
-                break
-            if threshold is not None and point.n_steps > 0 and (_norms(point.gradient) <= threshold).all():
-                status = Status.CONVERGED
-                break
-            if point.n_steps >= last_step:
-                status = Status.STEPS_DONE if threshold is None else Status.NOT_CONVERGED
+            reasons = [reason for end in ends if (reason := end(point, rate)) is not None]
+            if reasons:
+                status = reasons[0]
                 break
         else:
             status = Status.LIMIT
-    steps = recorded_steps(point.n_steps)
-    held_out_curve = None
-    if held_out is not None:  # of a descent that has diverged the last one is missing
-        held_out_curve = [held_out_values[k] for k in steps if k < len(held_out_values)]
-    return Descent(best or point, status, steps, [values[k] for k in steps], eta, held_out_curve)
-
-
-def _norms(gradient: Array) -> Array:
-    norms: Array = np.linalg.norm(gradient, axis=0)
-    return norms
+    recorded = recorded_steps(point.n_steps)
+    return Descent(point, status, recorded, [values[k] for k in recorded], rate)

@@ -14,7 +14,7 @@ Prechelt (1998), *Early stopping, but when?* https://doi.org/10.1007/3-540-49430
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from ._arrays import Array, first_in
-from ._objective import MeanSquaredError, QuadraticObjective
+from ._descent import Descent, Status
+from ._objective import Iterate, MeanSquaredError, QuadraticObjective
 
 DENSE = 1_000
 """Up to this step the closed form looks at every one; beyond, where it changes slowly, at points between."""
@@ -109,6 +110,35 @@ class Watch:
     def is_over(self) -> bool:
         """Whether patience has come to its end."""
         return self.now - self.best >= self.patience
+
+
+class Patience:
+    """The end of a loop where patience ends; it remembers the best iterate and the error at each."""
+
+    def __init__(self, held_out: HeldOut) -> None:
+        self._held_out = held_out
+        self._watch = Watch(held_out.patience)
+        self._values: list[float] = []
+        self._best: Iterate | None = None
+        self._before: tuple[Array, Array] | None = None
+
+    def __call__(self, iterate: Iterate, rate: float) -> Status | None:
+        """See the next iterate, from the start on."""
+        there = self._held_out.objective.at(iterate.theta)
+        self._values.append(there.value)
+        if self._before is not None and iterate.n_steps > 1:
+            theta, gradient = self._before
+            self._watch.see(self._held_out.change(iterate.theta - theta, gradient, there.gradient))
+        if self._best is None or self._watch.best == iterate.n_steps:
+            self._best = iterate
+        self._before = iterate.theta, there.gradient
+        return Status.EARLY_STOPPED if self._watch.is_over else None
+
+    def best_of(self, descent: Descent) -> Descent:
+        """The descent that was seen, with the best iterate in place of the last."""
+        # The last iterate of a descent that has diverged was not seen.
+        values = [self._values[k] for k in descent.steps if k < len(self._values)]
+        return replace(descent, last=self._best or descent.last, held_out_values=values)
 
 
 class ErrorCurve(Protocol):

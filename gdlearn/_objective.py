@@ -266,10 +266,6 @@ class MeanSquaredError:
         with beyond_float64():
             return 2.0 * self._design.adjoint((self._share * self._design.predict(direction).T).T)
 
-    def hessian_product_of_vector(self, direction: Array) -> Array:
-        """∇²J times one direction of shape (p,) or (p, 1)."""
-        return self.hessian_product(direction.reshape(-1))
-
     def curvature_along(self, direction: Array) -> Array:
         """dᵀ∇²J d for the direction of each target, by one product with X."""
         with beyond_float64():

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from ._advice import DivergenceError, divergence_message, warn_of_divergence
 from ._arrays import Array
 from ._coordinates import Model, ScalingName
-from ._descent import iterates
+from ._descent import StepsDone, descend, iterates
+from ._objective import Iterate
 from ._parameters import (
     BOOLEAN,
     INIT,
@@ -177,12 +178,10 @@ def _looped(problem: Problem, plan: Plan, start: Array, wanted: NDArray[np.int64
         places.setdefault(int(k), []).append(place)
     models = [problem.coordinates.model(start)] * len(wanted)
     losses = np.full(len(wanted), np.nan)
-    last = int(wanted.max())
-    with np.errstate(over="ignore", invalid="ignore"):
-        for point, _ in iterates(problem.objective, start, *plan.rules(problem)):
-            for place in places.get(point.n_steps, ()):
-                models[place] = problem.coordinates.model(point.theta)
-                losses[place] = point.value
-            if point.n_steps == last or not np.isfinite(point.value):
-                return models, losses
-    raise AssertionError("unreachable: iterates is endless")
+
+    def keep(point: Iterate, _: float) -> None:
+        for place in places.get(point.n_steps, ()):
+            models[place], losses[place] = problem.coordinates.model(point.theta), point.value
+
+    descend(iterates(problem.objective, start, *plan.rules(problem)), keep, StepsDone(int(wanted.max())))
+    return models, losses

@@ -138,7 +138,8 @@ class GradientDescentRegressor(DescendedModel):
     learning_rate_ : float
         The η used (at the last step, where it changes).
     max_stable_learning_rate_ : float
-        2/L, at and above which plain descent does not converge; with momentum its own limit.
+        2/L, at and above which plain descent does not converge; with momentum its own limit. Where no matrix was formed
+        L is bounded from above by a few products with X, so that this may be a few percent too small, never too large.
     condition_number_ : float
         λ_max/λ_min of ∇²J in scaled coordinates, ignoring exactly collinear directions; NaN where no matrix was formed.
     rank_ : int

@@ -21,12 +21,12 @@ from ._advice import (
 from ._arrays import EPS, Array, beyond_float64
 from ._closed_form import ClosedForm, descend_in_closed_form, first_stop
 from ._coordinates import Model, ScalingName
-from ._descent import Descent, Observer, Status, descend
-from ._early_stopping import HeldOut
+from ._descent import Descent, Observer, Status, descend, iterates, usual_ends
+from ._early_stopping import HeldOut, Patience
 from ._limit import loss_of
 from ._moments import moments_of
 from ._objective import Iterate
-from ._problem import TOO_LOSSY, Problem
+from ._problem import STEPS_FOR_CURVATURE, TOO_LOSSY, Problem
 from ._recurrence import Recurrence
 from ._rows import Rows
 from ._step_size import (
@@ -54,8 +54,8 @@ LARGEST_MATRIX = 8_192
 SMALL_MATRIX = 64
 """Side up to which the d×d matrix costs so little that fewer rows than columns are no reason for the kernel."""
 
-PRODUCTS_FOR_L = 40
-"""Products with X that estimating L costs, about."""
+STEPS_FOR_SHARP_L = 300
+"""Steps of the loop in whose time L is known to ten digits, about."""
 
 STEP_OVERHEAD = 20_000
 """Multiplications in whose time the interpreter gets through a step of the loop, whatever the size of X."""
@@ -142,12 +142,13 @@ def pose(rows: Rows, scaling: ScalingName, fit_intercept: bool, settings: Settin
     product = 2 * entries + 5 * (n + p) * rows.y.shape[1] + STEP_OVERHEAD
     numeric = not isinstance(settings.learning_rate, str)
     if numeric and settings.max_iter is not None:
-        on_rows = 2 * product * (settings.max_iter + PRODUCTS_FOR_L)
+        on_rows = 2 * product * (settings.max_iter + STEPS_FOR_CURVATURE)
         if PLAIN_SPEED * on_rows < matrix:
             return Problem.of_rows(rows, scaling, fit_intercept)
     elif is_sparse and matrix > WORTH_A_LOOP:
         most = settings.max_iter or (LOOP_MAX_ITER if settings.wants_loop else LIMIT_MAX_ITER)
-        on_rows = 2 * product * (most + PRODUCTS_FOR_L)
+        sharp = settings.learning_rate == "auto" and settings.max_iter is not None
+        on_rows = 2 * product * (most + (STEPS_FOR_SHARP_L if sharp else STEPS_FOR_CURVATURE))
         if PLAIN_SPEED * on_rows < matrix and (settings.wants_loop or settings.to_limit):
             return Problem.of_rows(rows, scaling, fit_intercept, None if settings.wants_loop else with_matrix)
     return with_matrix()
@@ -188,17 +189,22 @@ class Plan:
         loop = settings.wants_loop or problem.spectrum is None
         beta = 0.0 if settings.momentum == "auto" else float(settings.momentum)
         automatic = isinstance(settings.learning_rate, str) and settings.learning_rate == "auto"
+        accelerated = loop and automatic and settings.momentum == "auto" and settings.max_iter is None
+        # Plain steps of 1/L are those of the closed form to ten digits; an accelerated loop has no closed form.
+        L = problem.sharp_curvature if automatic and not accelerated else problem.curvature
         if automatic:
-            rate = automatic_rate(problem.curvature)
+            rate = automatic_rate(L)
         else:
             rate = float(settings.learning_rate) if settings.rate_is_constant else np.nan
+        if rate >= largest_stable_rate(L, beta, settings.nesterov):
+            L = problem.sharp_curvature  # the bound may be what is too large, and not the rate
         return cls(
             rate=rate,
             momentum=beta,
             nesterov=settings.nesterov,
-            stable_rate=largest_stable_rate(problem.curvature, beta, settings.nesterov),
+            stable_rate=largest_stable_rate(L, beta, settings.nesterov),
             loop=loop,
-            accelerated=loop and automatic and settings.momentum == "auto" and settings.max_iter is None,
+            accelerated=accelerated,
             learning_rate=settings.learning_rate,
         )
 
@@ -381,13 +387,11 @@ def _loop(
     observe: Observer | None,
 ) -> tuple[Descent, Model]:
     max_iter, tol = settings.of_loop if problem.otherwise is None else (LIMIT_MAX_ITER, LIMIT_TOL)
-    descent = descend(
-        problem.objective,
-        start,
-        *plan.rules(problem),
-        max_iter=max_iter,
-        threshold=None if tol is None else threshold(problem, tol),
-        held_out=held_out,
-        observe=observe,
-    )
+    ends = usual_ends(max_iter, None if tol is None else threshold(problem, tol), observe)
+    steps = iterates(problem.objective, start, *plan.rules(problem))
+    if held_out is None:
+        descent = descend(steps, *ends)
+    else:
+        patience = Patience(held_out)
+        descent = patience.best_of(descend(steps, patience, *ends))
     return descent, _model_at(problem, descent)

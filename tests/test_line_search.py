@@ -5,7 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from gdlearn._descent import Status, descend
+from gdlearn._descent import Status, iterates, usual_ends
+from gdlearn._descent import descend as descend_by
 from gdlearn._objective import Evaluation, Iterate
 from gdlearn._step_size import SUFFICIENT, backtracking_line_search
 
@@ -29,6 +30,10 @@ class Surface:
     def iterate(self, theta, k=0):
         theta = np.asarray(theta, dtype=np.float64)
         return Iterate(k, theta, *self.at(theta))
+
+
+def descend(surface, start, rule, max_iter, observe=None):
+    return descend_by(iterates(surface, start, rule), *usual_ends(max_iter, None, observe))
 
 
 def parabola(scale=1.0):

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from gdlearn._descent import descend
+from gdlearn._descent import StepsDone, descend, iterates
 from gdlearn._design import Design
+from gdlearn._early_stopping import Patience
 from gdlearn._problem import Problem, error_on
 from gdlearn._rows import Rows
 from gdlearn._solve import Plan, Settings
@@ -52,7 +53,7 @@ def test_a_step_costs_two_products_with_the_rows(products, rule, t):
     for k in (10, 30):
         products.clear()
         rules, start = plan.rules(problem), np.zeros(problem.coordinates.shape)
-        descent = descend(problem.objective, start, *rules, max_iter=k, held_out=held_out)
+        descent = descend(iterates(problem.objective, start, *rules), Patience(held_out), StepsDone(k))
         assert descent.steps[-1] == k
         counts.append((products.count(30), products.count(20)))
     assert np.diff(counts, axis=0).tolist() == [[20 * expected, 20 * 2]]

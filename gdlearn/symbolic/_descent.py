@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from .. import _descent
 from .._arrays import Array
-from .._descent import Status
+from .._descent import Status, iterates, usual_ends
 from .._objective import Evaluation, Iterate
 from .._parameters import (
     CALLABLE_RATE,
@@ -190,14 +190,10 @@ def descend(
         return not np.isfinite(point.gradient).all()
 
     surface = _Surface(function)
+    asked_momentum = _momentum(float(momentum), lookahead_by(surface.gradient) if nesterov else None)
     descent = _descent.descend(
-        surface,
-        theta,
-        _rule(learning_rate, surface),
-        _momentum(float(momentum), lookahead_by(surface.gradient) if nesterov else None),
-        max_iter=int(max_iter),
-        threshold=None if tol is None else np.asarray(tol, dtype=np.float64),
-        observe=record,
+        iterates(surface, theta, _rule(learning_rate, surface), asked_momentum),
+        *usual_ends(int(max_iter), None if tol is None else np.asarray(tol, dtype=np.float64), record),
     )
     points, values, gradients = (np.array(column) for column in list(zip(*seen, strict=True))[1:])
     symbol = getattr(function, "symbol", "f")
