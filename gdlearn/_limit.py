@@ -119,9 +119,13 @@ class LimitFinder:
 
     def solution(self, own: Scaling) -> Array:
         """A minimiser, in the coordinates of `own`."""
-        modes = self.modes
-        model = self.scaling.model(modes.combine(modes.optimum), self.fit_intercept)
-        return own.theta(model, self.fit_intercept)
+        best, first = self.scaling, int(self.fit_intercept)
+        theta = self.modes.combine(self.modes.optimum)
+        slopes = theta[first:] / best.scale[:, None]
+        if first:  # not by way of the original units, whose intercept may be far larger
+            theta[0] += (own.shift - best.shift) @ slopes
+        theta[first:] = slopes * own.scale[:, None]
+        return theta
 
     def judged(self) -> LimitFinder:
         """Without the directions that, as float64 stores their coefficients, do not lower J."""

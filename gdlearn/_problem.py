@@ -33,8 +33,8 @@ LARGEST_MATRIX = 8_192
 LARGEST_FACTOR = 2**26
 """Most entries of X of which a wide problem holds the factors themselves (half a gigabyte)."""
 
-TOO_LOSSY = 1e-11
-"""Relative error of the closed form above which the modes are taken from the root."""
+TOO_LOSSY = 2e-13
+"""Relative error of the closed form above which the modes are taken from better coordinates, or from the root."""
 
 OFFSET = 100.0
 """ȳ² relative to the variance of y from which coordinates that are not centred would lose digits of the slopes."""
@@ -125,6 +125,8 @@ class MomentProblem:
     scaling: Scaling
     fit_intercept: bool
     judged: LimitFinder | None = None
+    carried: bool = False
+    """Whether the modes are carried from the best conditioned coordinates, where these are not."""
     otherwise: None = None
 
     @classmethod
@@ -188,7 +190,7 @@ class MomentProblem:
     def _own_modes(self) -> Modes:
         if self.is_centred:
             return self.finder.modes
-        if self.moments.root is None and self.judged is None:
+        if self.moments.root is None and self.judged is None and not self.carried:
             modes = modes_of_matrix(self._quadratic(self.scaling), self.moments.n_samples)
             if not modes.is_lossy:
                 far = self.fit_intercept and (self.target_mean**2 > OFFSET * self.target_deviation**2).any()
@@ -256,8 +258,11 @@ class MomentProblem:
         return MomentProblem.of(moments, self.rows, name, self.fit_intercept)
 
     def sharper(self, amplification: float) -> MomentProblem:
-        """With moments from a QR of the rows."""
-        return self if amplification * EPS < TOO_LOSSY else self._sharpest
+        """With modes from the best conditioned coordinates; where they have been asked, from a QR of the rows."""
+        if amplification * EPS < TOO_LOSSY:
+            return self
+        is_matrix = self.moments.root is None and self.judged is None
+        return self._carried if is_matrix and not (self.is_centred or self.carried) else self._sharpest
 
     def for_limit(self) -> MomentProblem:
         """The same where the limit calls for it, without the directions that do not lower J."""
@@ -283,6 +288,10 @@ class MomentProblem:
     def _sharpest(self) -> MomentProblem:
         """With modes from the root, where the rows are at hand."""
         return self if self.rows is None or self.moments.root is not None else self._rooted
+
+    @cached_property
+    def _carried(self) -> MomentProblem:
+        return replace(self, carried=True)
 
     @cached_property
     def _rooted(self) -> MomentProblem:
