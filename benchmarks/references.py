@@ -233,10 +233,12 @@ def iterates(
     nesterov: bool = False,
     start: Array | None = None,
     nudge: int = 0,
+    added: tuple[Array, Array] | None = None,
 ) -> Iterator[Array]:
     """theta in the descent's coordinates after each number of steps: one step is an affine map, its powers are squares.
 
-    The rate is moved by `nudge` units of its last place.
+    The rate is moved by `nudge` units of its last place. Of what is `added` at each step the first is added to theta,
+    the second to the step itself, which momentum keeps.
     """
     A, b, P = where.quadratic
     q, t = b.shape
@@ -244,13 +246,20 @@ def iterates(
     H, h = (((eta * P)[:, None] >> BITS) * A) >> BITS, (((eta * P)[:, None] >> BITS) * b) >> BITS
     one, target = identity(q), identity(t)
     theta = np.zeros((q, t), dtype=object) if start is None else start
+    to_theta, to_step = (0, 0) if added is None else added
     if momentum:
         beta = int(fixed(momentum))
         look = (beta * (one - H if nesterov else one)) >> BITS
-        T = np.block([[one - H, look, h], [-H, look, h], [np.zeros((t, 2 * q), dtype=object), target]])
+        T = np.block(
+            [
+                [one - H, look, h + to_step + to_theta],
+                [-H, look, h + to_step],
+                [np.zeros((t, 2 * q), dtype=object), target],
+            ]
+        )
         state = np.vstack([theta, 0 * theta, target])
     else:
-        T = np.block([[one - H, h], [np.zeros((t, q), dtype=object), target]])
+        T = np.block([[one - H, h + to_step + to_theta], [np.zeros((t, q), dtype=object), target]])
         state = np.vstack([theta, target])
     squares = [T]
     while len(squares) < max(steps).bit_length():
@@ -286,21 +295,37 @@ def descents(
     start: Start = "zero",
     test: Rows | None = None,
     tries: int = 4,
+    by_loop: bool = False,
 ) -> list[Reference]:
     """The iterates of descent on the rows, with what rounding may do to them.
+
+    A loop, besides, rounds at every step: θ_i by ε|θ_i|, and ∂J/∂θ_i = −2 mean(x̃_i r), a sum of products of numbers of
+    size x̃_i and of the terms of r = y − Σ x̃_j θ_j, by 2ε · rms x̃_i · (rms y + Σ_j rms x̃_j |θ_j|). At worst the rounding
+    of all steps has one sign for each parameter, as two more tries have it.
 
     The error is taken on the `test` rows, in the units of `rows`.
     """
     random = np.random.default_rng(0)
     test_sums = rows.sums if test is None else test.sums
 
-    def models(moved: Rows, nudge: int, signs: Array | None = None) -> list[Array]:
+    def models(moved: Rows, nudge: int, signs: Array | None = None, added: Any = None) -> list[Array]:
         where = Coordinates(moved.sums, scaling, fit_intercept)
         begin = where.start(start, signs)
-        return [where.to_model(theta) for theta in iterates(where, rate, steps, momentum, nesterov, begin, nudge)]
+        thetas = iterates(where, rate, steps, momentum, nesterov, begin, nudge, added)
+        return [where.to_model(theta) for theta in thetas]
 
     exact = models(rows, 0)
     moved = []
+    if by_loop:
+        where = Coordinates(rows.sums, scaling, fit_intercept)
+        A, _, P = where.quadratic
+        feature = np.array([root(int(v)) for v in A.diagonal()])[:, None]
+        theta = np.max([np.abs(where.from_model(model) / ONE).astype(float) for model in exact], axis=0)
+        terms = rows.sums.size[1 + rows.sums.d :] + (feature * theta).sum(axis=0)
+        step = 2 * rate * (P / ONE).astype(float)[:, None] * feature * terms
+        for _ in range(2):
+            signs = random.choice([-1.0, 1.0], theta.shape)
+            moved.append((1.0, models(rows, 0, added=(fixed(EPS * signs * theta), fixed(EPS * signs * step)))))
     for attempt in range(tries):
         by_column = attempt % 2 == 1
         worst = 1.0 if by_column else math.sqrt(len(rows.Z))

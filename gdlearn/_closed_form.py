@@ -74,6 +74,13 @@ class ClosedForm:
         """
         return bool((self.recurrence.squares([n_steps])[0] <= EPS**2).all())
 
+    def loss_amplification(self, k: int) -> float:
+        """By how many ε the rounding of the eigenvalues, ε·λ_max each, moves J after k steps: λ_max Σ (z* − z)²/J."""
+        with beyond_float64():
+            square = self.recurrence.squares([k])[0] @ (self.gap**2 @ self.target_share)
+            value = self.values([k])[0]
+            return float(self.modes.eigenvalues.max(initial=0.0) * square / value) if value > 0 else 0.0
+
     def values(self, steps: Sequence[int]) -> Array:
         """J after each of these numbers of steps; a sum of positive terms, so nothing cancels."""
         with beyond_float64():

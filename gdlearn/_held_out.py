@@ -46,6 +46,8 @@ class HeldOutInModes:
         Vᵀ∇v(θ_r), times each target's share.
     hessian : ndarray of shape (m, m)
         Vᵀ∇²vV.
+    size : ndarray of shape (m,)
+        Σ_j |V_ji| rms x_j: moments round what they say of mode i as coarsely as if it varied so much. Zeros for rows.
     """
 
     held_out: HeldOut
@@ -56,6 +58,7 @@ class HeldOutInModes:
     value: float
     gradient: Array
     hessian: Array
+    size: Array
 
     @classmethod
     def of(cls, held_out: HeldOut, modes: ModalSpace, start: Array) -> HeldOutInModes:
@@ -69,6 +72,9 @@ class HeldOutInModes:
             if rounding > RELIABLE * objective.value(point):
                 objective = held_out.on_rows()
         vectors = modes.combine(np.eye(len(gap)))
+        size = np.zeros(len(gap))
+        if isinstance(held_out.objective, Quadratic):
+            size = np.abs(vectors.T) @ np.sqrt(held_out.objective.hessian().diagonal() / 2.0)
         with beyond_float64():
             return cls(
                 held_out=held_out,
@@ -79,6 +85,7 @@ class HeldOutInModes:
                 value=objective.value(point),
                 gradient=modes.coordinates(objective.gradient(point)) * held_out.target_share,
                 hessian=modes.coordinates(held_out.objective.hessian_product(vectors)),
+                size=size,
             )
 
     def displacement(self, recurrence: Recurrence, steps: Sequence[int]) -> Array:
@@ -96,6 +103,8 @@ class HeldOutInModes:
             values = self.value + self._products(u, self.gradient + 0.5 * self._times(self.hessian, u))
             size = np.abs(u)
             terms = self._products(size, np.abs(self.gradient) + 0.5 * self._times(np.abs(self.hessian), size))
+            rounded = np.sum(np.einsum("nmt,m->nt", size, self.size) ** 2 * self.held_out.target_share, axis=1)
+            terms += rounded + 2.0 * np.sqrt(rounded * abs(self.value))
             lost = np.flatnonzero(~(EPS * (abs(self.value) + terms) <= RELIABLE * values) & np.isfinite(terms))
             if len(lost):
                 done = np.concatenate([recurrence.powers(steps)[1] for recurrence, steps in candidates])[lost]

@@ -105,7 +105,10 @@ class LimitFinder:
 
     def solution(self, own: Coordinates) -> Array:
         """A minimiser, in the coordinates `own`."""
-        return own.theta(self.coordinates.model(self.modes.combine(self.modes.optimum)))
+        intercept, slopes = self.coordinates.split(self.modes.combine(self.modes.optimum))
+        coef = slopes / self.coordinates.scale[:, None]
+        # Not by way of the original units, whose intercept may be far larger.
+        return own.join(intercept + (own.shift - self.coordinates.shift) @ coef, coef * own.scale[:, None])
 
     def judged(self) -> LimitFinder:
         """Without the directions that, as float64 stores their coefficients, do not lower J."""

@@ -29,9 +29,12 @@ from ._parameters import (
 )
 from ._problem import Problem, first_point, starting_point
 from ._rows import Rows
-from ._solve import Plan, Settings, pose, resolved
+from ._solve import Plan, Settings, loss_at, pose, resolved
 from ._threads import blas_for
 from ._validation import validate_rows
+
+FEW = 100
+"""Of so many iterates each may ask the rows for its J; of more that would take long."""
 
 
 def gradient_descent_path(
@@ -165,6 +168,8 @@ def _in_closed_form(problem: Problem, plan: Plan, start: Array, wanted: NDArray[
                 if closed.has_arrived(k):
                     limit = closed.limit()[1]
                     model, loss = limit.model, float(closed.target_share @ limit.minimum)
+                elif len(numbers) <= FEW:
+                    loss = loss_at(sharp, model, loss)
                 found[k] = model, loss
 
     fill(0, len(numbers) - 1, *(resolved(problem, plan, start, numbers[place]) for place in (0, -1)))

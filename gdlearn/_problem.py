@@ -24,8 +24,8 @@ from ._rows import Rows
 from ._spectrum import KernelSpectrum, MomentSpectrum, Spectrum
 from ._statistics import Statistics, statistics_of
 
-TOO_LOSSY = 1e-11
-"""Relative error of the closed form above which the rows themselves are factorised for the modes."""
+TOO_LOSSY = 2e-13
+"""Relative error of the closed form above which the modes are taken from better coordinates, or from the rows."""
 
 CURVATURE, STEPS_FOR_CURVATURE = 1e-3, 40
 """Asked of the bound on L, relatively, and the steps of Lanczos after which it is taken as it is."""
@@ -177,16 +177,20 @@ class Problem:
         return Problem.of_moments(moments, self.rows, name, fit_intercept)
 
     def sharper(self, amplification: float) -> Problem:
-        """The same with modes from the rows themselves, if rounding so amplified calls for it."""
+        """The same with modes one degree sharper, if rounding so amplified calls for it."""
         if self.spectrum is None or amplification * EPS < TOO_LOSSY:
             return self
-        return self._sharpest or self
+        return self._sharper or self
 
     def for_limit(self) -> Problem:
         """The same with the directions that the limit is to have: as sharp as it needs, and only those that lower J."""
         return self._for_limit or self
 
-    # Both are kept, for their factorisations cost; None stands for the problem itself, which would hold itself alive.
+    # They are kept, for their factorisations cost; None stands for the problem itself, which would hold itself alive.
+
+    @cached_property
+    def _sharper(self) -> Problem | None:
+        return None if self.spectrum is None else self._with(self.spectrum.sharper)
 
     @cached_property
     def _sharpest(self) -> Problem | None:

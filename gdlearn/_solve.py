@@ -26,7 +26,7 @@ from ._early_stopping import HeldOut, Patience
 from ._limit import loss_of
 from ._moments import moments_of
 from ._objective import Iterate
-from ._problem import STEPS_FOR_CURVATURE, TOO_LOSSY, Problem
+from ._problem import STEPS_FOR_CURVATURE, Problem
 from ._recurrence import Recurrence
 from ._rows import Rows
 from ._step_size import (
@@ -62,6 +62,9 @@ STEP_OVERHEAD = 20_000
 
 PLAIN_SPEED = 4
 """How many times faster products of matrices multiply than the vector operations of a step."""
+
+STORED = 1e-11
+"""ε·λ_max/λ_min above which the coefficients are so large that storing them may show in J."""
 
 LARGE_LOSS = 1e-2
 """J relative to the mean square of y above which squares that cancel leave J its digits."""
@@ -344,16 +347,17 @@ def _closed_form(
 def resolved(problem: Problem, plan: Plan, start: Array, n_steps: int) -> Problem:
     r"""The problem with as exact modes as so many steps need: the rounding of A grows with ηLk up to λ_max/λ_min.
 
-    With momentum a step comes to η/(1 − β) in the long run.
+    With momentum a step comes to η/(1 − β) in the long run. J may show the rounding of A even before.
     """
     # An iterate that has arrived is the limit, which has all its digits by refinement. On the way there the rounding of
     # the modes is amplified, and only where that shows is it worth a factorisation of the rows.
-    for _ in range(2):  # sharper modes may show that the limit was, or was not, reached
-        if plan.closed_form(problem, start).has_arrived(n_steps):
+    for _ in range(3):  # sharper modes may show that the limit was, or was not, reached
+        closed = plan.closed_form(problem, start)
+        if closed.has_arrived(n_steps):
             better = problem.for_limit()
         else:
-            amplification = min(plan.reach * problem.curvature * n_steps, 1.0 / max(problem.modes.smallest, EPS))
-            better = problem.sharper(amplification)
+            moved = max(plan.reach * problem.curvature * n_steps, closed.loss_amplification(n_steps))
+            better = problem.sharper(min(moved, 1.0 / max(problem.modes.smallest, EPS)))
         if better is problem:
             break
         problem = better
@@ -365,13 +369,19 @@ def model_at(problem: Problem, closed: ClosedForm, iterate: Iterate, *, at_limit
     if at_limit or closed.has_arrived(iterate.n_steps):
         return closed.limit()[1].model, iterate.value
     model = problem.coordinates.model(iterate.theta)
+    return model, loss_at(problem, model, iterate.value)
+
+
+def loss_at(problem: Problem, model: Model, value: float) -> float:
+    """J of a model, about `value`: from the rows where the terms of J in the modes or moments cancel."""
+    if problem.rows is None or problem.spectrum is None or not np.isfinite(value):
+        return value
     # Where the modes are not of centred features, J is a difference of squares as large as those of y.
     size = float(problem.coordinates.target_share @ problem.target_scale**2)
-    cancels = not problem.coordinates.centred and iterate.value < LARGE_LOSS * size
-    exact = TOO_LOSSY * problem.modes.smallest > EPS and not cancels
-    if problem.rows is None or exact:
-        return model, iterate.value
-    return model, float(problem.coordinates.target_share @ loss_of(model, problem.rows, problem.coordinates))
+    cancels = not problem.coordinates.centred and value < LARGE_LOSS * size
+    if STORED * problem.modes.smallest > EPS and not cancels:
+        return value
+    return float(problem.coordinates.target_share @ loss_of(model, problem.rows, problem.coordinates))
 
 
 def _model_at(problem: Problem, descent: Descent) -> Model:
@@ -394,4 +404,10 @@ def _loop(
     else:
         patience = Patience(held_out)
         descent = patience.best_of(descend(steps, patience, *ends))
-    return descent, _model_at(problem, descent)
+    model = _model_at(problem, descent)
+    if descent.status is Status.DIVERGED:
+        return descent, model
+    value = loss_at(problem, model, descent.last.value)
+    if descent.last.n_steps == descent.steps[-1]:
+        descent.values[-1] = value
+    return replace(descent, last=descent.last._replace(value=value)), model

@@ -51,6 +51,10 @@ class Spectrum(Protocol):
         """The features of the directions that were given up, for float64 has rounded them away."""
 
     @property
+    def sharper(self) -> Spectrum:
+        """The same from better conditioned coordinates or, if these have been asked, `sharpest`."""
+
+    @property
     def sharpest(self) -> Spectrum:
         """The same from a factorisation of the rows, where they are at hand."""
 
@@ -74,6 +78,8 @@ class MomentSpectrum:
     rows: Rows | None
     judge: LimitFinder | None = None
     """Where directions were judged: what was left of them."""
+    is_carried: bool = False
+    """Whether the modes are carried from the best conditioned coordinates, where these are not."""
 
     @cached_property
     def finder(self) -> LimitFinder:
@@ -114,7 +120,7 @@ class MomentSpectrum:
     def _own_modes(self) -> Modes:
         if self.coordinates.centred:  # these coordinates are the best conditioned ones
             return self.finder.modes
-        if self.moments.root is None and self.judge is None:
+        if self._is_own_matrix:
             modes = modes_of_matrix(self._quadratic(self.coordinates), self.moments.n_samples)
             if not modes.is_lossy:
                 statistics = self.statistics
@@ -123,6 +129,12 @@ class MomentSpectrum:
                     return replace(modes, solution=self.finder.solution(self.coordinates))
                 return modes
         return self.modes_in(self.coordinates)
+
+    @property
+    def _is_own_matrix(self) -> bool:
+        """Whether the modes come from A in the coordinates of the descent, though others are better conditioned."""
+        carried = self.is_carried or self.coordinates.centred
+        return self.moments.root is None and self.judge is None and not carried
 
     def _quadratic(self, coordinates: Coordinates) -> Quadratic:
         with beyond_float64():
@@ -141,6 +153,11 @@ class MomentSpectrum:
     def given_up(self) -> NDArray[np.intp]:
         """The features of the directions that were given up."""
         return _features_of(self.finder)
+
+    @property
+    def sharper(self) -> MomentSpectrum:
+        """With modes from the best conditioned coordinates; if they are, from a QR of the rows."""
+        return replace(self, is_carried=True) if self._is_own_matrix else self.sharpest
 
     @property
     def sharpest(self) -> MomentSpectrum:
@@ -196,6 +213,11 @@ class KernelSpectrum:
     def given_up(self) -> NDArray[np.intp]:
         """The features of the directions that were given up."""
         return np.zeros(0, dtype=np.intp) if self.finder is None else _features_of(self.finder)
+
+    @property
+    def sharper(self) -> KernelSpectrum:
+        """From a factorisation of the rows."""
+        return self.sharpest
 
     @property
     def sharpest(self) -> KernelSpectrum:

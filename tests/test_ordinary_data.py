@@ -251,6 +251,39 @@ def test_few_steps_are_the_iterates_of_the_book_however_badly_scaled(kind, momen
         assert_allclose(model.loss_, exact_loss(model, X, y), rtol=1e-9)
 
 
+@pytest.mark.parametrize(("gap", "steps"), [(1e-1, 300), (1e-2, 800), (1e-3, 800)])
+@pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.5, True), (0.99, False)])
+@pytest.mark.parametrize("offset", [0.0, 100.0])
+def test_steps_along_weak_modes_have_the_digits_of_the_data(gap, steps, momentum, nesterov, offset):
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal(12)
+    X = np.column_stack([x, x + gap * rng.standard_normal(12)]) + offset
+    y = 2 * x + rng.standard_normal(12)
+    options = {"scaling": None, "momentum": momentum, "nesterov": nesterov}
+    rate = 0.1 * GradientDescentRegressor(1e-40, max_iter=1, **options).fit(X, y).max_stable_learning_rate_
+    model = GradientDescentRegressor(rate, max_iter=steps, **options).fit(X, y)
+    truth = mpmath_loop(X, y, rate, steps, momentum=momentum, nesterov=nesterov)
+    # rounding of the data moves a weak mode by ε/gap of itself; second moments by ε/gap² would not do
+    assert_allclose(model.coef_, truth[1:], rtol=0, atol=1e-14 * (1 + offset) * (1 + 0.1 / gap) * np.abs(truth).max())
+    assert_allclose(model.loss_, exact_loss(model, X, y), rtol=1e-13 * (1 + offset))
+    losses = gradient_descent_path(X, y, learning_rate=rate, iterations=[1, steps], **options)[3]
+    assert_allclose(losses[1], model.loss_, rtol=1e-13 * (1 + offset))
+
+
+@pytest.mark.parametrize("gap", [1e-4, 1e-6, 1e-8])
+def test_errors_of_a_search_along_a_weak_mode_are_those_of_its_models(gap):
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        x = rng.standard_normal(60)
+        X = np.column_stack([x, x + gap * rng.standard_normal(60)])
+        y, rate, k = 100 + x + 0.3 * rng.standard_normal(60), 0.1, int(1 / gap**2)
+        splits = list(KFold(3).split(X))
+        found = GradientDescentRegressorCV([rate], max_iters=[k], cv=splits, init="mean").fit(X, y)
+        for error, (train, test) in zip(found.mse_path_[0, 0], splits, strict=True):
+            model = GradientDescentRegressor(rate, max_iter=k, init="mean").fit(X[train], y[train])
+            assert_allclose(error, exact_loss(model, X[test], y[test]), rtol=1e-12 + 1e-16 / gap)
+
+
 def test_many_steps_of_nearly_collinear_features():
     rng = np.random.default_rng(1)
     e = rng.standard_normal((3, 200))
