@@ -33,7 +33,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "_advice": ("test_advice.py", "test_divergence.py"),
     "_arrays": ("test_arrays.py",),
     "_base": ("test_estimator.py", "test_failed_fits.py", "test_extremes.py", "test_validation.py"),
-    "_columns": ("test_columns.py", "test_validation.py"),
+    "_columns": ("test_columns.py", "test_not_numbers.py", "test_validation.py"),
     "_cross_validation": ("test_cross_validation.py",),
     "_descent": (
         "test_closed_form.py",

@@ -122,3 +122,15 @@ def test_a_larger_safety_widens_the_tolerance():
     f = with_noise(lambda v: np.exp(v[0]), 1e-8, 0)
     narrow, wide = (check_gradient(f, np.exp, [0.7], safety=safety).tolerance for safety in (4.0, 40.0))
     assert 3 < wide / narrow < 11
+
+
+@pytest.mark.parametrize("size", [1e-9, 1e-20, 1e-100])
+def test_what_f_does_at_a_tiny_theta_counts_and_not_what_it_does_far_out(size):
+    # Over steps of size 1 the slope is 1, and over those of theta's size it is 1 + cos(0.1).
+    def f(v):
+        return v[0] + size * np.sin(v[0] / size)
+
+    slope = 1 + np.cos(0.1)
+    assert check_gradient(f, lambda v: np.full(1, slope), [0.1 * size]).passed is True
+    for wrong in (1.0, 0.999 * slope, 1.001 * slope):
+        assert check_gradient(f, lambda v, wrong=wrong: np.full(1, wrong), [0.1 * size]).passed is False

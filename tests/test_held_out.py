@@ -117,3 +117,25 @@ def test_a_perfect_fit_of_the_held_out_rows_is_seen_to_its_rounding():
         alone = GradientDescentRegressor(0.25, max_iter=k, init="mean").fit(X[:40], y[:40])
         error = np.mean((y[40:] - alone.predict(X[40:])) ** 2)
         assert curve[steps.index(k)] == pytest.approx(error, rel=1e-3, abs=1e-25)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_best_step_is_found_where_moments_know_nothing_of_the_error_any_more(seed):
+    # The error at its least is 10⁻¹² beside a mean square of 15: of its changes moments would know nothing.
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(120, 5))
+    y = X[:, :3] @ [1.0, 2.0, 3.0] + 1e-6 * rng.normal(size=120)
+    Z, shift, scale = scaled(X[:60], "standard")
+    Z = np.column_stack([np.ones(60), Z]).astype(np.longdouble)
+    Z_held = np.column_stack([np.ones(60), (X[60:] - shift) / scale]).astype(np.longdouble)
+    theta, errors = np.zeros(6, np.longdouble), []
+    theta[0] = y[:60].astype(np.longdouble).mean()
+    for _ in range(1_001):
+        errors.append(np.mean((y[60:] - Z_held @ theta) ** 2))
+        theta = theta + np.longdouble(0.05) / 30 * (Z.T @ (y[:60] - Z @ theta))
+    best = 1 + int(np.argmin(errors[1:]))
+    model = GradientDescentRegressor(0.05, early_stopping=True, max_iter=1_000, n_iter_no_change=1_000)
+    model.fit(X[:60], y[:60], X_val=X[60:], y_val=y[60:])
+    # Neighbours of the best differ by less than a ten-thousandth of it; a step that is worse by more is not the best.
+    assert abs(model.n_iter_ - best) <= 2 or errors[model.n_iter_] < errors[best] * (1 + 1e-7)
+    assert 50 < best < 900
