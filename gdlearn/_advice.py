@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -21,7 +21,7 @@ from ._first_step import first_step
 from ._moments import Moments
 from ._problem import Problem
 from ._recurrence import FAR, Recurrence
-from ._step_size import automatic_rate, largest_stable_rate
+from ._step_size import Constant, Exact, Rate, Schedule, automatic_rate, largest_stable_rate
 from ._warnings import caller, warn_where_called
 
 SCALINGS: tuple[ScalingName, ...] = ("standard", "minmax", "maxabs", None)
@@ -72,8 +72,8 @@ class Pace(Protocol):
         """Whether the momentum follows Nesterov's sequence."""
 
     @property
-    def learning_rate(self) -> Any:
-        """As the user gave it."""
+    def learning_rate(self) -> Rate:
+        """What the user asked for."""
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ def of_y(problem: Problem, value: float, target: int) -> float:
 
 
 def _diverging(plan: Pace, rate: float) -> str:
-    changes = ", the last of its schedule," if callable(plan.learning_rate) else ""
+    changes = ", the last of its schedule," if isinstance(plan.learning_rate, Schedule) else ""
     return f"Gradient descent with learning rate {rate:.6g}{changes}"
 
 
@@ -131,19 +131,16 @@ def _divergence_details(problem: Problem, plan: Pace, feature_name: Callable[[in
     if grid:
         remedies = [f"learning_rates below {stable}"]
     else:
-        remedies = ['learning_rate="auto"', f"{'rates' if callable(plan.learning_rate) else 'a rate'} below {stable}"]
-    if _is_exact(plan):
+        a_rate = "rates" if isinstance(plan.learning_rate, Schedule) else "a rate"
+        remedies = ['learning_rate="auto"', f"{a_rate} below {stable}"]
+    if isinstance(plan.learning_rate, Exact):
         remedies = ['learning_rate="exact" without momentum', *remedies]
-    if not np.isnan(plan.rate):
+    if plan.learning_rate.is_constant:
         remedies += _steadier_scaling(problem, plan)
     return (
         f"the largest stable rate is {stable}. The feature of largest scale is {feature_name(largest)} (root mean "
         f"square {np.sqrt(square[largest]):.3g}{beside}). Use {listed(remedies, ', ')}."
     )
-
-
-def _is_exact(plan: Pace) -> bool:
-    return isinstance(plan.learning_rate, str) and plan.learning_rate == "exact"
 
 
 def _steadier_scaling(problem: Problem, plan: Pace) -> list[str]:
@@ -185,11 +182,11 @@ def warn_of_slowness(
     `threshold` is the gradient norm that `tol` asks of each target of a problem.
     """
     rate, cause, small = descent.rate, "Gradient descent", False
-    if not isinstance(plan.learning_rate, str):
+    if isinstance(plan.learning_rate, Constant | Schedule):
         small = rate / (1.0 - plan.momentum) < FAR_TOO_SMALL * automatic_rate(problem.curvature)
-    if callable(plan.learning_rate):
+    if isinstance(plan.learning_rate, Schedule):
         cause += f" with a {'schedule that decays too fast' if small else 'schedule'}"
-    elif not isinstance(plan.learning_rate, str):
+    elif isinstance(plan.learning_rate, Constant):
         cause += f" with {'the far too small ' if small else ''}learning rate {rate:.6g}"
     n_steps = descent.steps[-1]
     warn(
@@ -241,7 +238,7 @@ def _faster(
 ) -> list[str]:
     """More steps, a larger rate and another scaling, as far as they are known to bring the descent there."""
     done, remedies = descent.steps[-1], []
-    constant = not np.isnan(plan.rate)
+    constant = plan.learning_rate.is_constant
     now = _steps_needed(problem, plan, plan.rate, start, threshold) if constant else None
     if small:
         rate = rounded(automatic_rate(problem.curvature), ROUND_FLOOR, 3)
@@ -250,7 +247,7 @@ def _faster(
     if now is not None and now > done:
         at_most = "at most " if plan.accelerated else ""
         remedies.append(f"{at_most}{counted(now - done)} more steps (max_iter)")
-    elif (problem.spectrum is None and constant) or (_is_exact(plan) and not plan.momentum):
+    elif (problem.spectrum is None and constant) or (isinstance(plan.learning_rate, Exact) and not plan.momentum):
         remedies.append("more steps (max_iter)")
     if problem.spectrum is not None:
         remedies += _better_scaling(problem, plan, start, threshold, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,12 @@ from ._recurrence import Recurrence
 from ._rows import Rows
 from ._step_size import (
     Acceleration,
+    Auto,
+    Constant,
+    Exact,
     Momentum,
+    Rate,
+    Schedule,
     StepRule,
     automatic_rate,
     constant,
@@ -39,6 +44,7 @@ from ._step_size import (
     exact_line_search,
     largest_stable_rate,
     lookahead_by_linearity,
+    rate_asked,
     schedule,
 )
 
@@ -86,10 +92,10 @@ class Settings:
     of_grid: bool = False
     """Whether the rate is one of a grid, so that advice is about the grid."""
 
-    @property
-    def rate_is_constant(self) -> bool:
-        """Whether the closed form exists."""
-        return self.learning_rate == "auto" or not (callable(self.learning_rate) or isinstance(self.learning_rate, str))
+    @cached_property
+    def rate(self) -> Rate:
+        """What `learning_rate` means; where it is constant the closed form exists."""
+        return rate_asked(self.learning_rate)
 
     @property
     def to_limit(self) -> bool:
@@ -104,7 +110,7 @@ class Settings:
     @property
     def wants_loop(self) -> bool:
         """Whether the steps must be taken one by one."""
-        return self.solver == "loop" or not self.rate_is_constant
+        return self.solver == "loop" or not self.rate.is_constant
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,14 +149,14 @@ def pose(rows: Rows, scaling: ScalingName, fit_intercept: bool, settings: Settin
     entries = rows.X.nnz if is_sparse else n * p
     matrix = n * p * side + 10 * side**3
     product = 2 * entries + 5 * (n + p) * rows.y.shape[1] + STEP_OVERHEAD
-    numeric = not isinstance(settings.learning_rate, str)
+    numeric = isinstance(settings.rate, Constant | Schedule)
     if numeric and settings.max_iter is not None:
         on_rows = 2 * product * (settings.max_iter + STEPS_FOR_CURVATURE)
         if PLAIN_SPEED * on_rows < matrix:
             return Problem.of_rows(rows, scaling, fit_intercept)
     elif is_sparse and matrix > WORTH_A_LOOP:
         most = settings.max_iter or (LOOP_MAX_ITER if settings.wants_loop else LIMIT_MAX_ITER)
-        sharp = settings.learning_rate == "auto" and settings.max_iter is not None
+        sharp = isinstance(settings.rate, Auto) and settings.max_iter is not None
         on_rows = 2 * product * (most + (STEPS_FOR_SHARP_L if sharp else STEPS_FOR_CURVATURE))
         if PLAIN_SPEED * on_rows < matrix and (settings.wants_loop or settings.to_limit):
             return Problem.of_rows(rows, scaling, fit_intercept, None if settings.wants_loop else with_matrix)
@@ -163,6 +169,8 @@ class Plan:
 
     Attributes
     ----------
+    learning_rate : Rate
+        What was asked for.
     rate, momentum : float
         η (NaN where it changes from step to step) and β.
     stable_rate : float
@@ -173,42 +181,45 @@ class Plan:
         Whether the momentum follows Nesterov's sequence with restarts.
     """
 
+    learning_rate: Rate
     rate: float
     momentum: float
     nesterov: bool
     stable_rate: float
     loop: bool
     accelerated: bool
-    learning_rate: Any
 
     @classmethod
     def of(cls, problem: Problem, settings: Settings) -> Plan:
         """Resolve "auto", and refuse what cannot be."""
-        if settings.solver == "spectral" and not settings.rate_is_constant:
+        if settings.solver == "spectral" and not settings.rate.is_constant:
             raise ValueError(
                 f"solver='spectral' needs a constant learning rate, not learning_rate={settings.learning_rate!r}: use "
                 "solver='auto' or 'loop'."
             )
         loop = settings.wants_loop or problem.spectrum is None
         beta = 0.0 if settings.momentum == "auto" else float(settings.momentum)
-        automatic = isinstance(settings.learning_rate, str) and settings.learning_rate == "auto"
+        automatic = isinstance(settings.rate, Auto)
         accelerated = loop and automatic and settings.momentum == "auto" and settings.max_iter is None
         # Plain steps of 1/L are those of the closed form to ten digits; an accelerated loop has no closed form.
         L = problem.sharp_curvature if automatic and not accelerated else problem.curvature
-        if automatic:
-            rate = automatic_rate(L)
-        else:
-            rate = float(settings.learning_rate) if settings.rate_is_constant else np.nan
+        match settings.rate:
+            case Auto():
+                rate = automatic_rate(L)
+            case Constant(eta):
+                rate = eta
+            case _:
+                rate = np.nan
         if rate >= largest_stable_rate(L, beta, settings.nesterov):
             L = problem.sharp_curvature  # the bound may be what is too large, and not the rate
         return cls(
+            learning_rate=settings.rate,
             rate=rate,
             momentum=beta,
             nesterov=settings.nesterov,
             stable_rate=largest_stable_rate(L, beta, settings.nesterov),
             loop=loop,
             accelerated=accelerated,
-            learning_rate=settings.learning_rate,
         )
 
     @property
@@ -247,10 +258,13 @@ class Plan:
 
     def rules(self, problem: Problem) -> tuple[StepRule, Momentum | None]:
         """Step rule and momentum, for the loop."""
-        if callable(self.learning_rate):
-            rule = schedule(self.learning_rate)
-        else:
-            rule = exact_line_search(problem.objective) if np.isnan(self.rate) else constant(self.rate)
+        match self.learning_rate:
+            case Schedule(of):
+                rule = schedule(of)
+            case Exact():
+                rule = exact_line_search(problem.objective)
+            case _:
+                rule = constant(self.rate)
         if self.accelerated:
             return rule, Momentum(Acceleration(), lookahead_by_linearity)
         if not self.momentum:
@@ -291,7 +305,9 @@ def solve(
     elif descent.status is Status.NOT_CONVERGED:
         tol = settings.of_loop[1] or LOOP_TOL
         warn_of_slowness(problem, plan, descent, start, tol, lambda problem: threshold(problem, tol))
-    elif np.isnan(plan.rate) and descent.last.value > 2.0 * max(descent.values[0], descent.last.value / 1e300):
+    elif not plan.learning_rate.is_constant and descent.last.value > 2.0 * max(
+        descent.values[0], descent.last.value / 1e300
+    ):
         begin = f"{problem.coordinates.loss(descent.values[0]):.3g} at the start"
         happened, reached = "ended higher than it began", f"{loss_reached(problem, descent)} ({begin})"
         warn_of_divergence(problem, plan, descent.rate, feature_name, happened, reached)

@@ -6,13 +6,55 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ._arrays import Array
 from ._objective import Iterate, Objective, QuadraticObjective
 from ._parameters import POSITIVE
+
+
+@dataclass(frozen=True)
+class Auto:
+    """η = 1/L at every step."""
+
+    is_constant: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The same η at every step."""
+
+    eta: float
+    is_constant: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class Exact:
+    """The η that minimises J along −∇J."""
+
+    is_constant: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """η = of(k) at step k = 0, 1, 2, ..."""
+
+    of: Callable[[int], Any]
+    is_constant: ClassVar[bool] = False
+
+
+Rate = Auto | Constant | Exact | Schedule
+"""What `learning_rate` asks for."""
+
+
+def rate_asked(learning_rate: Any) -> Rate:
+    """The parameter `learning_rate`, which has been checked, as what it means."""
+    if isinstance(learning_rate, str):
+        return Auto() if learning_rate == "auto" else Exact()
+    return Schedule(learning_rate) if callable(learning_rate) else Constant(float(learning_rate))
+
 
 StepRule = Callable[[Iterate], Any]
 """The step size η at an iterate: one number, or one for each target; None where no step leads further down."""
