@@ -55,6 +55,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "_observers": ("test_callbacks.py",),
     "_path": ("test_closed_form.py", "test_coordinates.py", "test_iterates.py"),
     "_parameters": ("test_parameters.py", "test_refusals.py"),
+    "_plan": ("test_divergence.py", "test_closed_form.py", "test_advice.py", "test_loop.py"),
     "_problem": ("test_coordinates.py", "test_limit.py", "test_exactness.py", "test_iterates.py"),
     "_recurrence": ("test_recurrence.py", "test_first_step.py"),
     "_rows": ("test_rows.py", "test_moments.py"),

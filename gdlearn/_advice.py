@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context
-from typing import Protocol
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -19,9 +18,10 @@ from ._coordinates import ScalingName
 from ._descent import Descent
 from ._first_step import first_step
 from ._moments import Moments
+from ._plan import Plan, threshold
 from ._problem import Problem
 from ._recurrence import FAR, Recurrence
-from ._step_size import Constant, Exact, Rate, Schedule, automatic_rate, largest_stable_rate
+from ._step_size import Constant, Exact, Schedule, automatic_rate, largest_stable_rate
 from ._warnings import caller, warn_where_called
 
 SCALINGS: tuple[ScalingName, ...] = ("standard", "minmax", "maxabs", None)
@@ -44,45 +44,13 @@ class DivergenceError(ValueError):
     """The learning rate is so large that the descent does not converge; the message says what to do."""
 
 
-class Pace(Protocol):
-    """What a message says of how the steps are taken: `Plan` has it."""
-
-    @property
-    def rate(self) -> float:
-        """η; NaN where it changes from step to step."""
-
-    @property
-    def momentum(self) -> float:
-        """β."""
-
-    @property
-    def nesterov(self) -> bool:
-        """Whether the gradient is taken ahead."""
-
-    @property
-    def stable_rate(self) -> float:
-        """The learning rate at and above which the descent does not converge."""
-
-    @property
-    def loop(self) -> bool:
-        """Whether the steps are taken one by one."""
-
-    @property
-    def accelerated(self) -> bool:
-        """Whether the momentum follows Nesterov's sequence."""
-
-    @property
-    def learning_rate(self) -> Rate:
-        """What the user asked for."""
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Too large a rate
 # ---------------------------------------------------------------------------------------------------------------------
 
 
 def divergence_message(
-    problem: Problem, plan: Pace, rate: float, feature_name: Callable[[int], str], happened: str, *, grid: bool = False
+    problem: Problem, plan: Plan, rate: float, feature_name: Callable[[int], str], happened: str, *, grid: bool = False
 ) -> str:
     """For the error: the rate, the largest stable one, the feature of largest scale, and what to do.
 
@@ -93,7 +61,7 @@ def divergence_message(
 
 def warn_of_divergence(
     problem: Problem,
-    plan: Pace,
+    plan: Plan,
     rate: float,
     feature_name: Callable[[int], str],
     happened: str,
@@ -118,12 +86,12 @@ def of_y(problem: Problem, value: float, target: int) -> float:
     return float(in_units(value, problem.coordinates.target_exponent[target]))
 
 
-def _diverging(plan: Pace, rate: float) -> str:
+def _diverging(plan: Plan, rate: float) -> str:
     changes = ", the last of its schedule," if isinstance(plan.learning_rate, Schedule) else ""
     return f"Gradient descent with learning rate {rate:.6g}{changes}"
 
 
-def _divergence_details(problem: Problem, plan: Pace, feature_name: Callable[[int], str], grid: bool) -> str:
+def _divergence_details(problem: Problem, plan: Plan, feature_name: Callable[[int], str], grid: bool) -> str:
     square, stable = problem.feature_square, rounded(plan.stable_rate, ROUND_FLOOR)
     largest = int(np.argmax(square))
     unequal = square[largest] > 1.5 or square[square > 0].min(initial=1.0) < 0.5
@@ -143,7 +111,7 @@ def _divergence_details(problem: Problem, plan: Pace, feature_name: Callable[[in
     )
 
 
-def _steadier_scaling(problem: Problem, plan: Pace) -> list[str]:
+def _steadier_scaling(problem: Problem, plan: Plan) -> list[str]:
     """The first scaling under which the given rate is stable, if there is one."""
     for name in SCALINGS:
         there = _under(problem, name)
@@ -174,13 +142,8 @@ def _scaling(name: ScalingName) -> str:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def warn_of_slowness(
-    problem: Problem, plan: Pace, descent: Descent, start: Array, tol: float, threshold: Callable[[Problem], Array]
-) -> None:
-    """Warn that `tol` was not reached: the gradient norm, the one asked for, and what would help.
-
-    `threshold` is the gradient norm that `tol` asks of each target of a problem.
-    """
+def warn_of_slowness(problem: Problem, plan: Plan, descent: Descent, start: Array, tol: float) -> None:
+    """Warn that `tol` was not reached: the gradient norm, the one asked for, and what would help."""
     rate, cause, small = descent.rate, "Gradient descent", False
     if isinstance(plan.learning_rate, Constant | Schedule):
         small = rate / (1.0 - plan.momentum) < FAR_TOO_SMALL * automatic_rate(problem.curvature)
@@ -191,26 +154,25 @@ def warn_of_slowness(
     n_steps = descent.steps[-1]
     warn(
         f"{cause} did not reach tol={tol:g} in {n_steps} step{'s' if n_steps > 1 else ''}",
-        lambda: _slowness_details(problem, plan, descent, start, tol, threshold, small),
+        lambda: _slowness_details(problem, plan, descent, start, tol, small),
     )
 
 
 def _slowness_details(
     problem: Problem,
-    plan: Pace,
+    plan: Plan,
     descent: Descent,
     start: Array,
     tol: float,
-    threshold: Callable[[Problem], Array],
     small: bool,
 ) -> str:
-    asked, reached = threshold(problem), np.linalg.norm(descent.last.gradient, axis=0)
+    asked, reached = threshold(problem, tol), np.linalg.norm(descent.last.gradient, axis=0)
     with beyond_float64():
         ratio = np.where(reached > asked, reached / asked, 0.0)
     worst = int(np.argmax(ratio))
     remedies = []
     if not (plan.loop and (asked < _rounding(problem, descent)).any()):
-        remedies = _faster(problem, plan, descent, start, threshold, small)
+        remedies = _faster(problem, plan, descent, start, tol, small)
     looser = rounded(tol * float(ratio[worst]), ROUND_CEILING, 2)
     if float(looser) <= LOOSEST:
         remedies.append(f"tol={looser}, which is reached")
@@ -228,21 +190,14 @@ def _rounding(problem: Problem, descent: Descent) -> Array:
     return noise
 
 
-def _faster(
-    problem: Problem,
-    plan: Pace,
-    descent: Descent,
-    start: Array,
-    threshold: Callable[[Problem], Array],
-    small: bool,
-) -> list[str]:
+def _faster(problem: Problem, plan: Plan, descent: Descent, start: Array, tol: float, small: bool) -> list[str]:
     """More steps, a larger rate and another scaling, as far as they are known to bring the descent there."""
     done, remedies = descent.steps[-1], []
     constant = plan.learning_rate.is_constant
-    now = _steps_needed(problem, plan, plan.rate, start, threshold) if constant else None
+    now = _steps_needed(problem, plan, plan.rate, start, tol) if constant else None
     if small:
         rate = rounded(automatic_rate(problem.curvature), ROUND_FLOOR, 3)
-        enough = _steps_needed(problem, plan, float(rate), start, threshold)
+        enough = _steps_needed(problem, plan, float(rate), start, tol)
         remedies.append(f'learning_rate="auto" or up to {rate}{_in_steps(enough)}')
     if now is not None and now > done:
         at_most = "at most " if plan.accelerated else ""
@@ -250,13 +205,11 @@ def _faster(
     elif (problem.spectrum is None and constant) or (isinstance(plan.learning_rate, Exact) and not plan.momentum):
         remedies.append("more steps (max_iter)")
     if problem.spectrum is not None:
-        remedies += _better_scaling(problem, plan, start, threshold, now)
+        remedies += _better_scaling(problem, plan, start, tol, now)
     return remedies
 
 
-def _better_scaling(
-    problem: Problem, plan: Pace, start: Array, threshold: Callable[[Problem], Array], now: int | None
-) -> list[str]:
+def _better_scaling(problem: Problem, plan: Plan, start: Array, tol: float, now: int | None) -> list[str]:
     """Standardisation, or else the best scaling, where the condition number is smaller under it, with its steps."""
     before, best = problem.modes.condition_number, None
     for name in SCALINGS:
@@ -274,7 +227,7 @@ def _better_scaling(
     rate = rounded(automatic_rate(there.curvature), ROUND_FLOOR, 3)
     model = problem.coordinates.in_original_units(problem.coordinates.model(start))
     begin = there.coordinates.theta(there.coordinates.from_original_units(model))
-    needed = _steps_needed(there, plan, float(rate), begin, threshold)
+    needed = _steps_needed(there, plan, float(rate), begin, tol)
     if needed is None or (now is not None and needed >= now):
         return []
     return [
@@ -283,17 +236,15 @@ def _better_scaling(
     ]
 
 
-def _steps_needed(
-    problem: Problem, plan: Pace, rate: float, start: Array, threshold: Callable[[Problem], Array]
-) -> int | None:
-    """How many steps at a constant rate reach the threshold; None where that is not known, or never."""
+def _steps_needed(problem: Problem, plan: Plan, rate: float, start: Array, tol: float) -> int | None:
+    """How many steps at a constant rate reach the tolerance; None where that is not known, or never."""
     if problem.spectrum is None:
         return None
     modes = problem.modes
     recurrence = Recurrence(2.0 * rate * modes.eigenvalues, plan.momentum, plan.nesterov)
     with beyond_float64():
         weight = (2.0 * modes.eigenvalues[:, None] * modes.gap(start)) ** 2
-    needed = first_step(weight, threshold(problem), recurrence, FAR)
+    needed = first_step(weight, threshold(problem, tol), recurrence, FAR)
     return needed if needed <= FAR else None
 
 

@@ -28,9 +28,10 @@ from ._parameters import (
     Rule,
     check_nesterov,
 )
+from ._plan import Plan, Settings
 from ._problem import FirstPoint, Problem, error_on, first_point
 from ._rows import Rows, slices
-from ._solve import Plan, Settings, Solution, solve
+from ._solve import Solution, solve
 from ._validation import validate_held_out, validate_predict
 
 SHARED: dict[str, Rule] = {

@@ -20,10 +20,11 @@ from ._coordinates import ScalingName
 from ._early_stopping import HeldOut, held_out_rows
 from ._held_out import HeldOutInModes
 from ._moments import Moments, grouped_moments, merged, moments_of
+from ._plan import Plan, Settings
 from ._problem import FirstPoint, Problem, error_on, starting_point
 from ._recurrence import Recurrence
 from ._rows import Rows
-from ._solve import LARGEST_MATRIX, Plan, Settings, is_wide, resolved
+from ._solve import LARGEST_MATRIX, is_wide, resolved
 from ._step_size import largest_stable_rate
 
 GROUP_ELEMENTS = 2**21

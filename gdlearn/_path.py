@@ -27,9 +27,10 @@ from ._parameters import (
     check_descent,
     integers,
 )
+from ._plan import Plan, Settings
 from ._problem import Problem, first_point, starting_point
 from ._rows import Rows
-from ._solve import Plan, Settings, loss_at, pose, resolved
+from ._solve import loss_at, pose, resolved
 from ._threads import blas_for
 from ._validation import validate_rows
 

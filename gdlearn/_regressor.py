@@ -33,9 +33,10 @@ from ._parameters import (
     Rule,
     Solver,
 )
+from ._plan import Plan, Settings
 from ._problem import Problem, starting_point
 from ._rows import Rows
-from ._solve import Plan, Settings, pose
+from ._solve import pose
 from ._threads import blas_for
 from ._validation import validate_fit
 

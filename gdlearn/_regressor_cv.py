@@ -18,9 +18,10 @@ from ._coordinates import ScalingName
 from ._cross_validation import Fold, Stopping, folds, refuse_too_large, splits_of
 from ._observers import with_callbacks
 from ._parameters import FRACTION, POSITIVE, POSITIVE_INTEGER, Init, MatrixLike, RandomState, Rule, integers, several
+from ._plan import Plan, Settings
 from ._problem import FirstPoint, Problem, starting_point
 from ._rows import Rows
-from ._solve import Plan, Settings, pose
+from ._solve import pose
 from ._step_size import largest_stable_rate
 from ._threads import blas_for
 from ._validation import validate_fit

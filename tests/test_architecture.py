@@ -39,6 +39,7 @@ ORDER = [
     "_closed_form",
     "_spectrum",
     "_problem",
+    "_plan",
     "_advice",
     "_solve",
     "_finite_differences",

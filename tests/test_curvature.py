@@ -5,9 +5,10 @@ import pytest
 
 from gdlearn import DivergenceError
 from gdlearn._curvature import largest_eigenvalue
+from gdlearn._plan import Settings
 from gdlearn._problem import Problem
 from gdlearn._rows import Rows
-from gdlearn._solve import Settings, solve
+from gdlearn._solve import solve
 
 SPECTRA = {
     "powers": lambda p, rng: 0.9 ** np.arange(p),

@@ -10,6 +10,7 @@ import pytest
 from scipy.optimize import check_grad
 from sklearn.datasets import load_diabetes
 
+import gdlearn._plan
 import gdlearn._regressor
 import gdlearn._solve
 import gdlearn._spectrum
@@ -174,8 +175,8 @@ def wrong_evaluation(monkeypatch, factor):
 
 def halved_step(monkeypatch):
     """The recurrence takes half of η."""
-    right = gdlearn._solve.Recurrence
-    monkeypatch.setattr(gdlearn._solve, "Recurrence", lambda h, *rest: right(h / 2, *rest))
+    right = gdlearn._plan.Recurrence
+    monkeypatch.setattr(gdlearn._plan, "Recurrence", lambda h, *rest: right(h / 2, *rest))
 
 
 def wrong_modes(name):

@@ -9,9 +9,10 @@ from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 from textbook import mpmath_loop, numpy_loop, original_units, scaled
 
 from gdlearn import GradientDescentRegressor, gradient_descent_path
+from gdlearn._plan import Settings
 from gdlearn._problem import Problem
 from gdlearn._rows import Rows
-from gdlearn._solve import Settings, solve
+from gdlearn._solve import solve
 
 SCALINGS = [None, "standard", "minmax", "maxabs"]
 MOMENTA = [(0.0, False), (0.5, False), (0.9, False), (0.9, True)]

@@ -6,9 +6,9 @@ import pytest
 from gdlearn._descent import StepsDone, descend, iterates
 from gdlearn._design import Design
 from gdlearn._early_stopping import Patience
+from gdlearn._plan import Plan, Settings
 from gdlearn._problem import Problem, error_on
 from gdlearn._rows import Rows
-from gdlearn._solve import Plan, Settings
 
 
 def rows(n, t, d=40):

@@ -21,8 +21,8 @@ import numpy as np
 from .._arrays import Array
 from .._coordinates import ScalingName
 from .._modes import Modes
+from .._plan import Plan
 from .._problem import Problem
-from .._solve import Plan
 
 ILL_CONDITIONED = 900.0
 """κ from which a design is called ill-conditioned: a condition index √κ of 30 (Belsley, Kuh, Welsch)."""

@@ -14,11 +14,12 @@ from .._arrays import EPS, Array, beyond_float64, in_units
 from .._coordinates import ScalingName
 from .._first_step import first_step
 from .._parameters import BOOLEAN, POSITIVE, InvalidParameterError, check_descent, choice
+from .._plan import Plan, Settings
 from .._problem import Problem, refuse_overflow, starting_point
 from .._recurrence import FAR, Recurrence
 from .._regressor import GradientDescentRegressor
 from .._rows import Rows
-from .._solve import Plan, Settings, pose
+from .._solve import pose
 from .._validation import validate_fit
 from ._diagnosis import Case, diagnose, explodes, leading, short
 

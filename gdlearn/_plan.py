@@ -1,0 +1,188 @@
+"""Plan: what the parameters of a descent mean on one problem, and the gradient norm that its tolerance asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+
+from ._arrays import Array, beyond_float64
+from ._closed_form import ClosedForm
+from ._problem import Problem
+from ._recurrence import Recurrence
+from ._step_size import (
+    Acceleration,
+    Auto,
+    Constant,
+    Exact,
+    Momentum,
+    Rate,
+    Schedule,
+    StepRule,
+    automatic_rate,
+    constant,
+    constant_momentum,
+    exact_line_search,
+    largest_stable_rate,
+    lookahead_by_linearity,
+    rate_asked,
+    schedule,
+)
+
+LOOP_TOL, LOOP_MAX_ITER = 1e-8, 1_000
+"""Where the loop stops if neither tol nor max_iter says so."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The parameters that say how to descend, as the user gave them."""
+
+    learning_rate: Any = "auto"
+    momentum: Any = "auto"
+    nesterov: bool = False
+    max_iter: int | None = None
+    tol: float | None = None
+    solver: str = "auto"
+    of_grid: bool = False
+    """Whether the rate is one of a grid, so that advice is about the grid."""
+
+    @cached_property
+    def rate(self) -> Rate:
+        """What `learning_rate` means; where it is constant the closed form exists."""
+        return rate_asked(self.learning_rate)
+
+    @property
+    def to_limit(self) -> bool:
+        """Whether nothing ends the descent before its limit."""
+        return self.max_iter is None and self.tol is None
+
+    @property
+    def of_loop(self) -> tuple[int | None, float | None]:
+        """`max_iter` and `tol` of a loop."""
+        return (LOOP_MAX_ITER, LOOP_TOL) if self.to_limit else (self.max_iter, self.tol)
+
+    @property
+    def wants_loop(self) -> bool:
+        """Whether the steps must be taken one by one."""
+        return self.solver == "loop" or not self.rate.is_constant
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the settings mean on one problem.
+
+    Attributes
+    ----------
+    learning_rate : Rate
+        What was asked for.
+    rate, momentum : float
+        η (NaN where it changes from step to step) and β.
+    stable_rate : float
+        The learning rate at and above which descent does not converge.
+    loop : bool
+        Whether the steps are taken one by one.
+    accelerated : bool
+        Whether the momentum follows Nesterov's sequence with restarts.
+    """
+
+    learning_rate: Rate
+    rate: float
+    momentum: float
+    nesterov: bool
+    stable_rate: float
+    loop: bool
+    accelerated: bool
+
+    @classmethod
+    def of(cls, problem: Problem, settings: Settings) -> Plan:
+        """Resolve "auto", and refuse what cannot be."""
+        if settings.solver == "spectral" and not settings.rate.is_constant:
+            raise ValueError(
+                f"solver='spectral' needs a constant learning rate, not learning_rate={settings.learning_rate!r}: use "
+                "solver='auto' or 'loop'."
+            )
+        loop = settings.wants_loop or problem.spectrum is None
+        beta = 0.0 if settings.momentum == "auto" else float(settings.momentum)
+        automatic = isinstance(settings.rate, Auto)
+        accelerated = loop and automatic and settings.momentum == "auto" and settings.max_iter is None
+        # Plain steps of 1/L are those of the closed form to ten digits; an accelerated loop has no closed form.
+        L = problem.sharp_curvature if automatic and not accelerated else problem.curvature
+        match settings.rate:
+            case Auto():
+                rate = automatic_rate(L)
+            case Constant(eta):
+                rate = eta
+            case _:
+                rate = np.nan
+        if rate >= largest_stable_rate(L, beta, settings.nesterov):
+            L = problem.sharp_curvature  # the bound may be what is too large, and not the rate
+        return cls(
+            learning_rate=settings.rate,
+            rate=rate,
+            momentum=beta,
+            nesterov=settings.nesterov,
+            stable_rate=largest_stable_rate(L, beta, settings.nesterov),
+            loop=loop,
+            accelerated=accelerated,
+        )
+
+    @property
+    def reach(self) -> float:
+        """η/(1 − β): what a step comes to in the long run."""
+        return self.rate / (1.0 - self.momentum)
+
+    @property
+    def unstable(self) -> bool:
+        """Whether the rate is at or above the largest stable one."""
+        return self.rate >= self.stable_rate
+
+    def recurrence(self, modes: Any) -> Recurrence:
+        """One step of this descent on each mode."""
+        with beyond_float64():
+            return Recurrence(2.0 * self.rate * modes.eigenvalues, self.momentum, self.nesterov)
+
+    def closed_form(self, problem: Problem, start: Array) -> ClosedForm:
+        """The descent from `start`, to be asked for any step."""
+        return ClosedForm(
+            modes=problem.modes,
+            start=start,
+            recurrence=self.recurrence(problem.modes),
+            target_scale=problem.target_scale,
+            target_share=problem.coordinates.target_share,
+            limit=cache(lambda: problem.limit(start)),
+        )
+
+    def gradient(self, problem: Problem, theta: Array) -> Array:
+        """∇J as this descent uses it at theta: of the closed form, what its first step from there comes to."""
+        if self.loop:
+            return problem.objective.at(theta).gradient
+        closed = self.closed_form(problem, theta)
+        done = closed.recurrence.powers([1])[1][0]
+        return -problem.modes.combine(done[:, None] * closed.gap) / self.rate
+
+    def rules(self, problem: Problem) -> tuple[StepRule, Momentum | None]:
+        """Step rule and momentum, for the loop."""
+        match self.learning_rate:
+            case Schedule(of):
+                rule = schedule(of)
+            case Exact():
+                rule = exact_line_search(problem.objective)
+            case _:
+                rule = constant(self.rate)
+        if self.accelerated:
+            return rule, Momentum(Acceleration(), lookahead_by_linearity)
+        if not self.momentum:
+            return rule, None
+        return rule, Momentum(constant_momentum(self.momentum), lookahead_by_linearity if self.nesterov else None)
+
+
+def threshold(problem: Problem, tol: float) -> Array:
+    r"""The gradient norm that `tol` asks of each target: tol · 2 · ‖X̃‖_F/√W · σ_y (Paige and Saunders 1982)."""
+    sigma, first = problem.target_scale, problem.coordinates.first
+    if first:
+        deviation = np.sqrt(problem.statistics.target_variance)
+        sigma = np.where(deviation > 0, deviation, sigma)
+    asked: Array = tol * 2.0 * np.sqrt(problem.feature_square.sum() + first) * sigma
+    return asked
