@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._arrays import EPS, Array
+from ._arrays import Array
 from ._coordinates import ScalingName
 from ._early_stopping import HeldOut, held_out_rows
 from ._held_out import HeldOutInModes
@@ -195,10 +195,10 @@ class Fold:
         used = rates[rates < stable]
         for rate in used.tolist():  # all from the same modes: as sharp as any of them needs
             settings = Settings(rate, momentum, nesterov, max_iter=max(steps))
-            problem = resolved(problem, Plan.of(problem, settings), start, max(steps))
+            plan = Plan.of(problem, settings)
+            problem = resolved(problem, plan, start, max(steps))
             for _ in range(2):  # a fit refines its limit on the rows; here modes that have arrived are what there is
-                amplification = min(rate * problem.curvature * max(steps), 1.0 / max(problem.modes.smallest, EPS))
-                problem = problem.sharper(amplification)
+                problem = problem.sharper(plan.amplification(problem, max(steps)))
         modes, n_targets = problem.modes, len(problem.target_scale)
         watched = None
         if self.held_out is not None:

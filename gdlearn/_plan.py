@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import Array, beyond_float64
+from ._arrays import EPS, LARGEST_FLOAT, Array, beyond_float64
 from ._closed_form import ClosedForm
 from ._problem import Problem
 from ._recurrence import Recurrence
@@ -137,6 +137,11 @@ class Plan:
     def unstable(self) -> bool:
         """Whether the rate is at or above the largest stable one."""
         return self.rate >= self.stable_rate
+
+    def amplification(self, problem: Problem, n_steps: int) -> float:
+        """By how many ε the rounding of A moves an iterate: it grows with ηLk up to λ_max/λ_min."""
+        moved = self.reach * problem.curvature * min(n_steps, LARGEST_FLOAT)
+        return min(moved, 1.0 / max(problem.modes.smallest, EPS))
 
     def recurrence(self, modes: Any) -> Recurrence:
         """One step of this descent on each mode."""

@@ -210,8 +210,9 @@ def resolved(problem: Problem, plan: Plan, start: Array, n_steps: int) -> Proble
         if closed.has_arrived(n_steps):
             better = problem.for_limit()
         else:
-            moved = max(plan.reach * problem.curvature * n_steps, closed.loss_amplification(n_steps))
-            better = problem.sharper(min(moved, 1.0 / max(problem.modes.smallest, EPS)))
+            most = 1.0 / max(problem.modes.smallest, EPS)
+            of_loss = min(closed.loss_amplification(n_steps), most)
+            better = problem.sharper(max(plan.amplification(problem, n_steps), of_loss))
         if better is problem:
             break
         problem = better
