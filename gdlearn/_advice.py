@@ -1,7 +1,7 @@
 """Advice: what a descent that diverges or stops short tells the user, in words that are true when followed.
 
 Whatever a message offers has been computed: another scaling only if the given rate is stable under it or the condition
-number smaller, a number of steps only if so many are enough, a tolerance only if it has been reached.
+number smaller, a number of steps only if it is enough, a tolerance only if it has been reached.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ SCALINGS: tuple[ScalingName, ...] = ("standard", "minmax", "maxabs", None)
 """In the order in which they are offered."""
 
 SAFELY = 1.0 - 1e-6
-"""A scaling is offered for rates below so much of its largest stable one: L from a few products is a little off."""
+"""A scaling is offered for rates below this part of its largest stable one: L from a few products is a little off."""
 
 FAR_TOO_SMALL = 0.1
-"""Below so much of 1/L, at which no mode overshoots, a rate is named as the cause of slowness."""
+"""A rate below this part of 1/L, at which no mode overshoots, is named as the cause of slowness."""
 
 WORTH_SCALING = 0.5
-"""A scaling is offered if the condition number is at most so much of what it is."""
+"""A scaling is offered if it divides the condition number by two at least."""
 
 LOOSEST = 0.1
 """The largest tolerance that is offered."""
@@ -325,7 +325,7 @@ def warn_of_directions_given_up(names: Sequence[str]) -> None:
 
 
 def rounded(value: float, way: str, digits: int = 6) -> str:
-    """A number to so many digits, rounded down or up: what is said of it then holds for what is printed."""
+    """A number rounded down or up to a few digits, so that what is said of it holds for what is printed."""
     if not np.isfinite(value):
         return str(value)
     return f"{float(Context(prec=digits, rounding=way).create_decimal_from_float(value)):.{digits}g}"

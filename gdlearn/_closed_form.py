@@ -68,7 +68,7 @@ class ClosedForm:
         return first_step(self.fit_square, EPS * self.target_scale, self.recurrence, FAR)
 
     def has_arrived(self, n_steps: int) -> bool:
-        """Whether every mode differs from its limit by less than rounding after so many steps.
+        """Whether every mode differs from its limit by less than rounding after `n_steps` steps.
 
         A mode that the fit does not show is no exception: it may be most of a coefficient.
         """

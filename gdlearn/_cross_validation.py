@@ -31,7 +31,7 @@ GROUP_ELEMENTS = 2**21
 """Most elements in the moments of all groups of a read together (16 MB)."""
 
 FEW_GROUPS = 8
-"""So many groups may be read at once, whatever their size."""
+"""The number of groups that may always be read at once, whatever their size."""
 
 Counts = NDArray[np.unsignedinteger[Any]]
 
@@ -148,7 +148,7 @@ def _refined(group: Counts, n_groups: int, split: Split, used: NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Rows that a fold does not descend on (each so many times), and their moments unless X is wide."""
+    """Rows that a fold does not descend on, how often each counts, and their moments unless X is wide."""
 
     all_rows: Rows
     times: Counts | None
@@ -179,7 +179,7 @@ class Fold:
     def errors(
         self, rates: Array, steps: list[int], momentum: float, nesterov: bool, patience: int, first: FirstPoint
     ) -> tuple[Array, int]:
-        """J on the test rows for each rate and number of steps, with early stopping at most so many.
+        """J on the test rows for each rate and number of steps; with early stopping the number is the largest allowed.
 
         Returns
         -------

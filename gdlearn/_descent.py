@@ -18,10 +18,10 @@ Observer = Callable[[Iterate, float], bool]
 """Told of an iterate and the η that led to it, it says whether to stop there."""
 
 MAX_RECORDED = 1_000
-"""So many steps are all recorded."""
+"""Up to this number of steps each is recorded."""
 
 EVENLY = np.linspace(0.0, 1.0, 250)
-"""Of more steps so many are recorded, evenly in log k."""
+"""Where log k of the recorded steps lies, as a part of log n, if there are more: 250 of them, log-spaced."""
 
 ENDLESS = 1_000_000
 """Steps after which a loop with a tolerance and no `max_iter` gives up."""
@@ -82,7 +82,7 @@ class Descent:
 
 
 def recorded_steps(n_steps: int) -> list[int]:
-    """Which of the steps 0, ..., n are recorded: all up to 1,000, and of more 250 evenly in log k."""
+    """Which of the steps 0, ..., n are recorded: all if there are at most 1,000, otherwise 250 of them, log-spaced."""
     if n_steps <= MAX_RECORDED:
         return list(range(n_steps + 1))
     log_k = math.log(n_steps if n_steps < LARGEST_FLOAT else LARGEST_FLOAT)
@@ -125,7 +125,7 @@ def iterates(
 
 @dataclass(frozen=True)
 class StepsDone:
-    """The end after so many steps; `status` says whether that is what was asked for."""
+    """The end after a number of steps; `status` says whether that is what was asked for."""
 
     n_steps: int
     status: Status = Status.STEPS_DONE

@@ -1,4 +1,4 @@
-r"""Early stopping: the step after which the error on held-out rows has not fallen for so many more.
+r"""Early stopping: the step after which the error on held-out rows has not fallen for `n_iter_no_change` more.
 
 Whether it falls is asked of its change from step to step,
 

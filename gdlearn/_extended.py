@@ -66,7 +66,7 @@ def _slices(A: Array, bits: int) -> list[Array]:
 
 
 def _bits(length: int) -> int:
-    """So many bits that a sum of `length` products of two slices stays below 2**53."""
+    """The number of bits for which a sum of `length` products of two slices stays below 2**53."""
     return (55 - max(length - 1, 1).bit_length()) // 2
 
 

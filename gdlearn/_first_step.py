@@ -23,16 +23,16 @@ from ._recurrence import Recurrence
 from ._threads import one_blas_thread
 
 AT_ONCE = 256
-"""So many steps are tried at once before anything else is thought of."""
+"""The number of steps that are tried at once, before anything else is thought of."""
 
 LONGEST_SEARCH = 2**28
 """Steps of an oscillation that are searched at most. Float64 does not know the phase of a longer one: it is kε off."""
 
 TRANSIENT = 40.0
-"""So many e-folds after its envelope's, nothing is left of an oscillation."""
+"""E-folds of its envelope after which nothing is left of an oscillation."""
 
 CLEAR = 32.0
-"""Modes whose envelopes are so many times what is allowed rule out nearly all steps by themselves."""
+"""Modes whose envelopes are this multiple of what is allowed rule out nearly all steps by themselves."""
 
 TABLE_SIZE = 2**20
 """Elements at most in the tables of a search (8 MB)."""
@@ -46,7 +46,7 @@ Modes = NDArray[np.bool_]
 def first_step(weight: Array, bound: Array, recurrence: Recurrence, most: int) -> int:
     r"""The first k in 1, ..., most with :math:`\sqrt{\sum_i w_{ij} e_i(k)^2} \le b_j` for every target; else most + 1.
 
-    Of oscillations that last more than 2²⁸ steps (β above 1 − 10⁻⁷), it is the first of the last so many.
+    Of oscillations that last more than 2²⁸ steps (β above 1 − 10⁻⁷), it is the first of the last 2²⁸.
 
     Parameters
     ----------

@@ -47,7 +47,8 @@ class HeldOutInModes:
     hessian : ndarray of shape (m, m)
         Vᵀ∇²vV.
     size : ndarray of shape (m,)
-        Σ_j |V_ji| rms x_j: moments round what they say of mode i as coarsely as if it varied so much. Zeros for rows.
+        Σ_j |V_ji| rms x_j: moments round what they say of mode i as coarsely as if x varied by this along it. Zeros
+        where the error is known by rows.
     """
 
     held_out: HeldOut
@@ -123,7 +124,7 @@ class HeldOutInModes:
         return self._difference(self.displacement(recurrence, [start]), fall)
 
     def _difference(self, u: Array, fall: Array) -> Array:
-        """v(u + step) − v(u), where the error of each mode falls by so much of what it was at the start."""
+        """v(u + step) − v(u), where the error of each mode falls by the part `fall` of what it was at the start."""
         with beyond_float64():
             step = fall[:, :, None] * self.gap
             return self._products(step, self.gradient + self._times(self.hessian, u + 0.5 * step))

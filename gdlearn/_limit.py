@@ -40,7 +40,7 @@ SMALL_LOSS = 1e-4
 """J_min relative to the mean square of y below which moments lose more than four digits of it."""
 
 DOUBTFUL = 1.0 / 64.0
-"""A direction whose rounding is at least so large a part of it must show that it lowers J."""
+"""A direction of which rounding is at least this part must show that it lowers J."""
 
 WEIGHTIEST = 30.0
 """How much more one feature counts than another at most, where independent ones are chosen: more may take rounding."""
@@ -49,7 +49,7 @@ ROUNDING = 1e-13
 """Sums that come to no more than this part of their terms come to nothing."""
 
 MOST_DEPENDENT = 64
-"""So many features at most are written as combinations of others to the last digit."""
+"""The largest number of features that are written as combinations of others to the last digit."""
 
 WORSE = 1.0 + 1e-9
 """J after a step of refinement, relative to J before, above which the step is taken back."""

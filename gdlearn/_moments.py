@@ -23,8 +23,8 @@ from ._statistics import Statistics
 from ._validation import validate_rows
 
 FAR_FROM_SHIFT, GROUP_FAR_FROM_SHIFT = 16.0, 100.0
-"""How many variances the square of a mean's distance from the shift may be: so many units of rounding it costs the
-variance. For groups the other is tolerated, since trends put many of them a little further off."""
+"""How many variances the square of a mean's distance from the shift may be: the variance is then off by as many units
+of rounding. Groups may be off by the second number, since trends put many of them a little further off."""
 
 
 @dataclass(frozen=True, eq=False)

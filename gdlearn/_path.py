@@ -35,7 +35,7 @@ from ._threads import blas_for
 from ._validation import validate_rows
 
 FEW = 100
-"""Of so many iterates each may ask the rows for its J; of more that would take long."""
+"""Up to this number of iterates each may ask the rows for its J; for more that would take long."""
 
 
 def gradient_descent_path(

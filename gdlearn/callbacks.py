@@ -25,7 +25,7 @@ class HistoryRecorder:
     Parameters
     ----------
     every : int >= 1, default=1
-        Record the first observed step and every so many after it.
+        Record the first observed step, and after it every n-th with n = `every`.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class HistoryRecorder:
 
 
 class EarlyStopping:
-    """End the descent when the mean squared error on given rows has not fallen for so many observed steps.
+    """End the descent when the mean squared error on given rows has not fallen for `patience` observed steps.
 
     The model is the one of the step where the descent ended. ``early_stopping=True`` of the estimator, which needs no
     callback, returns the best one, and in closed form looks at every step and not only at recorded ones.

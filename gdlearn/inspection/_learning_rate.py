@@ -15,7 +15,7 @@ from .._regressor_cv import GradientDescentRegressorCV
 from ._style import COLOURS, drawable, drawable_steps, pyplot
 
 NEAR = 10.0
-"""The largest stable rate is in the picture if it is at most so many times the largest rate tried."""
+"""The largest stable rate is in the picture if it is at most this multiple of the largest rate tried."""
 
 
 class LearningRateDisplay:

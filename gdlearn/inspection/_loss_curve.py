@@ -17,7 +17,7 @@ from ._function_surface import paths_and_names
 from ._style import COLOURS, DRAWABLE, drawable_steps, name_of_rate, pyplot
 
 FEW_STEPS = 30
-"""Up to so many steps are shown on a linear axis."""
+"""Up to this number of steps the axis is linear."""
 
 
 class LossCurveDisplay:
@@ -152,7 +152,7 @@ class LossCurveDisplay:
             self.ax_.set_yscale("log")
 
     def _draw(self, i: int, line_kw: dict[str, Any]) -> None:
-        """Curve i, that of its held-out rows, and the step of its model."""
+        """Curve i, the curve of its held-out rows, and the step of its model."""
         steps, loss = drawable_steps(self.iterations[i]), np.asarray(self.losses[i], dtype=np.float64)
         alone = {"marker": "o"} if len(steps) == 1 else {}
         style = {"color": COLOURS[i % len(COLOURS)], "linewidth": 2} | alone | line_kw
