@@ -139,3 +139,4 @@ def test_the_best_step_is_found_where_moments_know_nothing_of_the_error_any_more
     # Neighbours of the best differ by less than a ten-thousandth of it; a step that is worse by more is not the best.
     assert abs(model.n_iter_ - best) <= 2 or errors[model.n_iter_] < errors[best] * (1 + 1e-7)
     assert 50 < best < 900
+    assert_allclose(model.validation_loss_curve_, np.array(errors, dtype=np.float64), rtol=1e-8)
