@@ -199,7 +199,7 @@ def _closed_form(
 
 
 def resolved(problem: Problem, plan: Plan, start: Array, n_steps: int) -> Problem:
-    r"""The problem with modes as exact as the number of steps needs: the rounding of A grows with ηLk up to λ_max/λ_min.
+    r"""The problem with modes as exact as `n_steps` steps need: the rounding of A grows with ηLk up to λ_max/λ_min.
 
     With momentum a step comes to η/(1 − β) in the long run. J may show the rounding of A even before.
     """

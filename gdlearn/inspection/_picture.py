@@ -20,7 +20,7 @@ FINER = 31
 
 RATIOS = 2, 4, 10, 100, 1000, 10_000
 MOST_LEVELS = 14
-"""J − J_min falls by one of the ratios from a level set to the next: the first that needs no more level sets than there is room for."""
+"""J − J_min falls by one of the ratios from a level set to the next: the first that there is room for."""
 
 QUANTILES = 0.001, 0.005, 0.015, 0.035, 0.07, 0.12, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9
 """Parts of the picture in which a function without known minimum is below its level sets."""
