@@ -147,15 +147,14 @@ def solve(
         raise DivergenceError(
             divergence_message(problem, plan, descent.rate, feature_name, happened, grid=settings.of_grid)
         )
+    rose = descent.last.value > 2.0 * max(descent.values[0], descent.last.value / 1e300)  # also where J began at 0
     if plan.unstable:
         happened, reached = "does not converge", loss_reached(problem, descent)
         warn_of_divergence(problem, plan, plan.rate, feature_name, happened, reached, grid=settings.of_grid)
     elif descent.status is Status.NOT_CONVERGED:
         tol = settings.of_loop[1] or LOOP_TOL
         warn_of_slowness(problem, plan, descent, start, tol)
-    elif not plan.learning_rate.is_constant and descent.last.value > 2.0 * max(
-        descent.values[0], descent.last.value / 1e300
-    ):
+    elif rose and not plan.learning_rate.is_constant:
         begin = f"{problem.coordinates.loss(descent.values[0]):.3g} at the start"
         happened, reached = "ended higher than it began", f"{loss_reached(problem, descent)} ({begin})"
         warn_of_divergence(problem, plan, descent.rate, feature_name, happened, reached)
