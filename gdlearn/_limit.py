@@ -117,13 +117,13 @@ class LimitFinder:
             limit = Limit(own.model(theta, self.fit_intercept), limit.minimum)
         return theta, limit
 
-    def solution(self, own: Scaling) -> Array:
-        """A minimiser, in the coordinates of `own`."""
+    def solution(self, own: Scaling, rest: Array) -> Array:
+        """A minimiser, in the coordinates of `own`; `rest` is what rounding took from the means."""
         best, first = self.scaling, int(self.fit_intercept)
         theta = self.modes.combine(self.modes.optimum)
         slopes = theta[first:] / best.scale[:, None]
         if first:  # not by way of the original units, whose intercept may be far larger
-            theta[0] += (own.shift - best.shift) @ slopes
+            theta[0] += (own.shift - best.shift - rest) @ slopes
         theta[first:] = slopes * own.scale[:, None]
         return theta
 

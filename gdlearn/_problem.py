@@ -194,7 +194,7 @@ class MomentProblem:
             modes = modes_of_matrix(self._quadratic(self.scaling), self.moments.n_samples)
             if not modes.is_lossy:
                 far = self.fit_intercept and (self.target_mean**2 > OFFSET * self.target_deviation**2).any()
-                return replace(modes, solution=self.finder.solution(self.scaling)) if far else modes
+                return replace(modes, solution=self.finder.solution(self.scaling, self._mean_rest)) if far else modes
         return self.finder.modes.carried(self.finder.scaling, self.scaling, self.fit_intercept)
 
     def _quadratic(self, scaling: Scaling) -> Quadratic:
@@ -225,8 +225,12 @@ class MomentProblem:
     @property
     def shift_rest(self) -> Array:
         """What rounding took from the means that are the shift; another shift is exact."""
+        return self._mean_rest if self.is_centred else np.zeros(self.moments.n_features)
+
+    @property
+    def _mean_rest(self) -> Array:
         d, rest = self.moments.n_features, self.moments.mean_rest
-        return rest[:d] if self.is_centred and rest is not None else np.zeros(d)
+        return np.zeros(d) if rest is None else rest[:d]
 
     @property
     def feature_square(self) -> Array:
