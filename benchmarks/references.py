@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -47,6 +48,9 @@ from fixed_point import (
 
 ALLOWED = 64
 """So many times what rounding of the data may do is still right."""
+
+tries = ContextVar("tries", default=4)
+"""How many times data are moved to see what rounding may do: too few may by chance leave a slope where it is."""
 
 ROUNDING_SQUARE = (ALLOWED * EPS) ** 2
 
@@ -294,14 +298,13 @@ def descents(
     nesterov: bool = False,
     start: Start = "zero",
     test: Rows | None = None,
-    tries: int = 4,
     by_loop: bool = False,
 ) -> list[Reference]:
     """The iterates of descent on the rows, with what rounding may do to them.
 
     A loop, besides, rounds at every step: θ_i by ε|θ_i|, and ∂J/∂θ_i = −2 mean(x̃_i r), a sum of products of numbers of
     size x̃_i and of the terms of r = y − Σ x̃_j θ_j, by 2ε · rms x̃_i · (rms y + Σ_j rms x̃_j |θ_j|). At worst the rounding
-    of all steps has one sign for each parameter, as two more tries have it.
+    of all steps has one sign for each parameter, as half as many more tries have it.
 
     The error is taken on the `test` rows, in the units of `rows`.
     """
@@ -323,10 +326,10 @@ def descents(
         theta = np.max([np.abs(where.from_model(model) / ONE).astype(float) for model in exact], axis=0)
         terms = rows.sums.size[1 + rows.sums.d :] + (feature * theta).sum(axis=0)
         step = 2 * rate * (P / ONE).astype(float)[:, None] * feature * terms
-        for _ in range(2):
+        for _ in range(tries.get() // 2):
             signs = random.choice([-1.0, 1.0], theta.shape)
             moved.append((1.0, models(rows, 0, added=(fixed(EPS * signs * theta), fixed(EPS * signs * step)))))
-    for attempt in range(tries):
+    for attempt in range(tries.get()):
         by_column = attempt % 2 == 1
         worst = 1.0 if by_column else math.sqrt(len(rows.Z))
         signs = random.choice([-1, 1], (1 + rows.sums.d, len(rows.y_exponent))).astype(object)

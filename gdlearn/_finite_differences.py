@@ -173,7 +173,7 @@ class Differences:
             return Reading(self.line.step(0), math.nan, math.inf, 0.0, False, False, False, True)
         # The difference with the least bound is the answer, unless what is known of f's shape says that it is about
         # something else than the slope at theta: a jump, a kink, a bend far out, or digits that f does not have.
-        bounds = self.bounds()
+        bounds = estimates = self.bounds()
         never = self._never_settles()
         unfit = never | self._contradicted(bounds) | self._bends_far_out() | (self.n_smaller < 3)
         bounds = np.where(unfit, np.inf, bounds)
@@ -186,6 +186,9 @@ class Differences:
             best = int(bounds.argmin())
         slope, bound = float(self.slopes[best]), float(bounds[best])
         settles = math.isfinite(bound)
+        if settles:  # what smaller steps say may be too uncertain to contradict this one, and enough to doubt it
+            gap = self.gap[best]
+            bound = max(bound, float(gap.max(where=np.isfinite(estimates) & (gap > bound + estimates), initial=0.0)))
         is_constant = False
         if self.is_quiet and (abs(slope) <= bound or self._is_doubtful(best, bound)):
             # Where larger steps show a slope, jumps and kinks beyond them do not tell why f is constant nearby.

@@ -107,8 +107,9 @@ class LimitFinder:
         """A minimiser, in the coordinates `own`."""
         intercept, slopes = self.coordinates.split(self.modes.combine(self.modes.optimum))
         coef = slopes / self.coordinates.scale[:, None]
-        # Not by way of the original units, whose intercept may be far larger.
-        return own.join(intercept + (own.shift - self.coordinates.shift) @ coef, coef * own.scale[:, None])
+        # Not by way of the original units, whose intercept may be far larger; and the shift here is a mean, rounded.
+        gap = own.shift - self.coordinates.shift - self.statistics.mean_rest[: len(own.shift)]
+        return own.join(intercept + gap @ coef, coef * own.scale[:, None])
 
     def judged(self) -> LimitFinder:
         """Without the directions that, as float64 stores their coefficients, do not lower J."""

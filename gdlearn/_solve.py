@@ -233,7 +233,8 @@ def loss_at(problem: Problem, model: Model, value: float) -> float:
     # Where the modes are not of centred features, J is a difference of squares as large as those of y.
     size = float(problem.coordinates.target_share @ problem.target_scale**2)
     cancels = not problem.coordinates.centred and value < LARGE_LOSS * size
-    if STORED * problem.modes.smallest > EPS and not cancels:
+    smallest = min(problem.modes.smallest, 1.0 / problem.modes.condition_number)
+    if STORED * smallest > EPS and not cancels:
         return value
     return float(problem.coordinates.target_share @ loss_of(model, problem.rows, problem.coordinates))
 

@@ -371,6 +371,23 @@ def test_a_jump_next_to_theta_is_seen_as_one():
         assert check_gradient(f, lambda v: 1.001 * np.cos(v), [0.3]).passed is False
 
 
+@pytest.mark.parametrize("level", [1000.0, 2700.0, 3000.0])
+@pytest.mark.parametrize("bend", [0.0133, 0.05])
+def test_an_oscillation_is_no_noise_of_the_curve_that_it_follows_far_out(level, bend):
+    """In single precision few steps show the oscillation: they leave doubt, and refute no right partial."""
+    for x in np.linspace(14.0, 19.0, 26):
+
+        def f(v):
+            z = np.float32(v[0])
+            return float(np.float32(level) + np.float32(bend) * z * z - np.float32(0.5) * np.sin(z)) - level
+
+        right = 2 * bend * x - 0.5 * np.cos(x)
+        assert check_gradient(f, lambda v, right=right: np.full(1, right), [x]).passed is not False
+        for factor in (-1.0, 0.5, 1.1):
+            wrong = factor * right if abs(right) > 0.1 else right + 1.0
+            assert check_gradient(f, lambda v, wrong=wrong: np.full(1, wrong), [x]).passed is not True
+
+
 def test_the_verdict_in_words():
     def in_words(f, partial, theta):
         return check_gradient(f, lambda v: np.full(1, partial), theta).in_words("df/dx")

@@ -270,6 +270,34 @@ def test_steps_along_weak_modes_have_the_digits_of_the_data(gap, steps, momentum
     assert_allclose(losses[1], model.loss_, rtol=1e-13 * (1 + offset))
 
 
+@pytest.mark.parametrize("level", [0.0, 100.0, 1e6])
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_one_step_from_the_mean_knows_no_offset_of_other_features(level, momentum):
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        offset = np.array([1.5e3, 7.5e5, 9e3, 5.0])
+        Z = rng.standard_normal((23, 4))
+        Z = (offset + Z) - offset  # as the features hold it
+        y = (level + Z @ [-1.0, 1.0, 0.5, 0.2] + 0.1 * rng.standard_normal(23)) - level
+        model = GradientDescentRegressor(0.17, max_iter=1, momentum=momentum, scaling="minmax", init="mean")
+        model.fit(Z + offset, y + level)
+        slopes = 2 * 0.17 * (Z - Z.mean(axis=0)).T @ (y - y.mean()) / 23 / np.ptp(Z, axis=0) ** 2
+        assert_allclose(model.coef_, slopes, rtol=0, atol=(1e-12 + 1e-15 * level) * np.abs(slopes).max())
+
+
+@pytest.mark.parametrize("solver", ["loop", "spectral"])
+@pytest.mark.parametrize("scaling", ["maxabs", "minmax", None])
+@pytest.mark.parametrize("offset", [1.0, 1e3])
+def test_the_loss_of_few_steps_is_that_of_the_model_however_far_y_lies(solver, scaling, offset):
+    rng = np.random.default_rng(0)
+    X = (rng.standard_normal((35, 3)) + offset) * [35.0, 0.08, 9.0]
+    y = 1e8 + 0.01 * X[:, 0] + rng.standard_normal(35)
+    rate = 0.1 * GradientDescentRegressor(1e-40, max_iter=1, scaling=scaling).fit(X, y).max_stable_learning_rate_
+    for k in (1, 3, 100):
+        model = GradientDescentRegressor(rate, max_iter=k, scaling=scaling, solver=solver, init="mean").fit(X, y)
+        assert_allclose(model.loss_, exact_loss(model, X, y), rtol=1e-6)  # the intercept is stored to 1e-8
+
+
 @pytest.mark.parametrize("gap", [1e-4, 1e-6, 1e-8])
 def test_errors_of_a_search_along_a_weak_mode_are_those_of_its_models(gap):
     for seed in range(4):
