@@ -166,6 +166,7 @@ def test_merged_moments_know_the_gap_between_means_beyond_float64():
     three = moments + Moments.from_data(np.full((8, 1), 2.0**32), np.full(8, 2.0**32))
     exact += [Fraction(2**32)] * 8
     mean = sum(exact) / 16
+    assert Fraction(three.mean[0]) + Fraction(three.mean_rest[0]) == mean
     assert three.covariance[0, 0] == pytest.approx(float(sum((v - mean) ** 2 for v in exact) / 16), rel=1e-12)
 
 
