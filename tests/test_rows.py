@@ -147,9 +147,9 @@ def test_groups_have_the_moments_of_their_rows_and_merge_to_any_number_of_times(
 
 
 def test_merged_moments_know_the_gap_between_means_beyond_float64():
-    # Each half spreads by 2⁻²⁰ about means of 2³² that differ by 2⁻¹⁹.
+    # Each half spreads by 2⁻²⁰ about means of 2³² that differ by as much: the mean of both is none of float64.
     small = 2.0**-20 * np.array([-1.0, 1.0, -1.0, 1.0])
-    a, b = 2.0**32 + small, 2.0**32 + 2.0**-19 + small
+    a, b = 2.0**32 + small, 2.0**32 + 2.0**-20 + small
     whole = np.concatenate([a, b])
     exact = [Fraction(v) for v in whole.tolist()]
     mean = sum(exact) / 8
@@ -161,6 +161,7 @@ def test_merged_moments_know_the_gap_between_means_beyond_float64():
     three = moments + Moments.from_data(np.full((8, 1), 2.0**32), np.full(8, 2.0**32))
     exact += [Fraction(2**32)] * 8
     mean = sum(exact) / 16
+    assert Fraction(three.mean[0]) + Fraction(three.mean_rest[0]) == mean
     assert three.covariance[0, 0] == pytest.approx(float(sum((v - mean) ** 2 for v in exact) / 16), rel=1e-12)
 
 
@@ -185,6 +186,20 @@ def test_pieces_of_unlike_weights_units_and_zero_columns_merge(root):
         assert (both.root is not None) == root
         if root:
             assert_allclose(both.root.T @ both.root, covariance, rtol=1e-10, atol=1e-13 * np.abs(covariance).max())
+
+
+@pytest.mark.parametrize("power", [-1000, 1000])
+def test_units_hold_the_largest_of_a_column_whose_sizes_differ(power):
+    x = np.array([1.0, -3.0, 2.0, 0.5, 0.0]) * 2.0**power
+    x[3] *= 2.0 ** np.sign(-power)
+    moments = Moments.from_data(np.append(x, 2.0**-1060)[:, None], np.arange(6.0))
+    exact = [Fraction(v) for v in [*x.tolist(), 2.0**-1060]]
+    mean = sum(exact) / 6
+    variance = sum((v - mean) ** 2 for v in exact) / 6
+    unit = Fraction(2) ** int(moments.exponent[0])
+    assert max(map(abs, exact)) <= unit
+    assert moments.covariance[0, 0] == pytest.approx(float(variance / unit**2), rel=1e-14)
+    assert moments.mean[0] == pytest.approx(float(mean / unit), rel=1e-14)
 
 
 @pytest.mark.parametrize("weights", [None, "ones", "heavy"])
