@@ -1,8 +1,10 @@
-"""The loop: what a step costs."""
+"""The loop: what a step costs, and which of two reasons ends it."""
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
+from gdlearn import GradientDescentRegressor
 from gdlearn._descent import StepsDone, descend, iterates
 from gdlearn._design import Design
 from gdlearn._early_stopping import Patience
@@ -57,3 +59,16 @@ def test_a_step_costs_two_products_with_the_rows(products, rule, t):
         assert descent.steps[-1] == k
         counts.append((products.count(30), products.count(20)))
     assert np.diff(counts, axis=0).tolist() == [[20 * expected, 20 * 2]]
+
+
+@pytest.mark.parametrize("solver", ["loop", "spectral"])
+def test_patience_that_ends_with_max_iter_is_no_slow_descent(solver):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 20))
+    y = X[:, 0] + rng.normal(size=40)
+    options = {"early_stopping": True, "n_iter_no_change": 5, "random_state": 0, "solver": solver}
+    end = GradientDescentRegressor(0.1, max_iter=1_000, **options).fit(X, y).loss_curve_iterations_[-1]
+    assert end < 1_000
+    GradientDescentRegressor(0.1, max_iter=end, tol=1e-12, **options).fit(X, y)  # a warning would be an error
+    with pytest.warns(ConvergenceWarning, match="did not reach tol"):
+        GradientDescentRegressor(0.1, max_iter=end - 1, tol=1e-12, **options).fit(X, y)
