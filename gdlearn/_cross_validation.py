@@ -21,7 +21,7 @@ from ._early_stopping import HeldOut, held_out_rows
 from ._held_out import HeldOutInModes
 from ._moments import Moments, grouped_moments, merged, moments_of
 from ._plan import Plan, Settings
-from ._problem import FirstPoint, Problem, error_on, starting_point
+from ._problem import TOO_LOSSY_FOR_ERRORS, FirstPoint, Problem, error_on, starting_point
 from ._recurrence import Recurrence
 from ._rows import Rows
 from ._solve import LARGEST_MATRIX, is_wide, resolved
@@ -196,9 +196,7 @@ class Fold:
         for rate in used.tolist():  # all from the same modes: as sharp as any of them needs
             settings = Settings(rate, momentum, nesterov, max_iter=max(steps))
             plan = Plan.of(problem, settings)
-            problem = resolved(problem, plan, start, max(steps))
-            for _ in range(2):  # a fit refines its limit on the rows; here modes that have arrived are what there is
-                problem = problem.sharper(plan.amplification(problem, max(steps)))
+            problem = resolved(problem, plan, start, max(steps), TOO_LOSSY_FOR_ERRORS)
         modes, n_targets = problem.modes, len(problem.target_scale)
         watched = None
         if self.held_out is not None:

@@ -47,7 +47,7 @@ class HeldOutInModes:
     hessian : ndarray of shape (m, m)
         Vᵀ∇²vV.
     size : ndarray of shape (m,)
-        Σ_j |V_ji| rms x_j: moments round what they say of mode i as coarsely as if x varied by this along it. Zeros
+        ‖diag(rms x) v_i‖: moments round what they say of mode i as coarsely as if x varied by this along it. Zeros
         where the error is known by rows.
     """
 
@@ -75,7 +75,7 @@ class HeldOutInModes:
         vectors = modes.combine(np.eye(len(gap)))
         size = np.zeros(len(gap))
         if isinstance(held_out.objective, Quadratic):
-            size = np.abs(vectors.T) @ np.sqrt(held_out.objective.hessian().diagonal() / 2.0)
+            size = np.sqrt((vectors.T**2) @ (held_out.objective.hessian().diagonal() / 2.0))
         with beyond_float64():
             return cls(
                 held_out=held_out,
@@ -104,7 +104,7 @@ class HeldOutInModes:
             values = self.value + self._products(u, self.gradient + 0.5 * self._times(self.hessian, u))
             size = np.abs(u)
             terms = self._products(size, np.abs(self.gradient) + 0.5 * self._times(np.abs(self.hessian), size))
-            rounded = np.sum(np.einsum("nmt,m->nt", size, self.size) ** 2 * self.held_out.target_share, axis=1)
+            rounded = np.einsum("nmt,m,t->n", size**2, self.size**2, self.held_out.target_share)
             terms += rounded + 2.0 * np.sqrt(rounded * abs(self.value))
             lost = np.flatnonzero(~(EPS * (abs(self.value) + terms) <= RELIABLE * values) & np.isfinite(terms))
             if len(lost):

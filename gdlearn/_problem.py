@@ -27,6 +27,9 @@ from ._statistics import Statistics, statistics_of
 TOO_LOSSY = 2e-13
 """Relative error of the closed form above which the modes are taken from better coordinates, or from the rows."""
 
+TOO_LOSSY_FOR_ERRORS = 1e-11
+"""The same where only errors on other rows are wanted, which have fewer digits than the coefficients."""
+
 CURVATURE, STEPS_FOR_CURVATURE = 1e-3, 40
 """Asked of the bound on L, relatively, and the steps of Lanczos after which it is taken as it is."""
 
@@ -176,9 +179,9 @@ class Problem:
             moments = moments_of(self.rows, extremes=True)
         return Problem.of_moments(moments, self.rows, name, fit_intercept)
 
-    def sharper(self, amplification: float) -> Problem:
+    def sharper(self, amplification: float, too_lossy: float = TOO_LOSSY) -> Problem:
         """The same with modes one degree sharper, if rounding so amplified calls for it."""
-        if self.spectrum is None or amplification * EPS < TOO_LOSSY:
+        if self.spectrum is None or amplification * EPS < too_lossy:
             return self
         return self._sharper or self
 

@@ -34,7 +34,7 @@ from ._limit import loss_of
 from ._moments import moments_of
 from ._objective import Iterate
 from ._plan import LOOP_MAX_ITER, LOOP_TOL, Plan, Settings, threshold
-from ._problem import STEPS_FOR_CURVATURE, Problem
+from ._problem import STEPS_FOR_CURVATURE, TOO_LOSSY, Problem
 from ._rows import Rows
 from ._step_size import (
     Auto,
@@ -197,7 +197,7 @@ def _closed_form(
     return problem, replace(descent, last=descent.last._replace(value=value)), model
 
 
-def resolved(problem: Problem, plan: Plan, start: Array, n_steps: int) -> Problem:
+def resolved(problem: Problem, plan: Plan, start: Array, n_steps: int, too_lossy: float = TOO_LOSSY) -> Problem:
     r"""The problem with modes as exact as `n_steps` steps need: the rounding of A grows with ηLk up to λ_max/λ_min.
 
     With momentum a step comes to η/(1 − β) in the long run. J may show the rounding of A even before.
@@ -211,7 +211,7 @@ def resolved(problem: Problem, plan: Plan, start: Array, n_steps: int) -> Proble
         else:
             most = 1.0 / max(problem.modes.smallest, EPS)
             of_loss = min(closed.loss_amplification(n_steps), most)
-            better = problem.sharper(max(plan.amplification(problem, n_steps), of_loss))
+            better = problem.sharper(max(plan.amplification(problem, n_steps), of_loss), too_lossy)
         if better is problem:
             break
         problem = better
