@@ -45,6 +45,7 @@ def curves():
             gap=rng.standard_normal((m, t)),
             strong=np.array([[True], [True], [False], [False]]),
             value=50.0,
+            size=np.zeros(m),
             gradient=rng.standard_normal((m, t)),
             hessian=A @ A.T,
         )
