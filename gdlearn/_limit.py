@@ -155,13 +155,17 @@ class LimitFinder:
             held, rest, combination = combinations(vectors, size / np.hypot(1.0, gap / size))
             C = combination * (size[rest] / size[held, None])
             offset, terms = gap[rest] - gap[held] @ C, np.abs(gap[rest]) + np.abs(gap[held]) @ np.abs(C)
-            digits = ROUNDING
-            finder = self._holding(held, self.modes.eigenvalues[is_feature], vectors[held])
+            values = self.modes.eigenvalues[is_feature]
+            digits = ROUNDING * terms
+            if len(values):  # the modes round C as they round their own entries, and that is far more of a small one
+                rounded = 8.0 * EPS * np.sqrt(values[0] / values[-1]) * size[rest] / size[held, None]
+                digits = digits + np.abs(gap[held]) @ rounded
+            finder = self._holding(held, values, vectors[held])
             if first and self.rows is not None and len(rest) <= MOST_DEPENDENT and not own.shift.any():
                 slopes, intercept = finder._dependence(held, rest, combination)
                 C, offset = slopes[held] * (own.scale[held, None] / own.scale[rest]), intercept / own.scale[rest]
-                digits = 4.0 * EPS  # no exact offset is below the last digits of the features
-            offset = np.where(np.abs(offset) > digits * terms, offset, 0.0)
+                digits = 4.0 * EPS * terms  # no exact offset is below the last digits of the features
+            offset = np.where(np.abs(offset) > digits, offset, 0.0)
             given = own.theta(limit.model)
         F = np.zeros((len(held) + first, len(given)))
         F[first:, first + held], F[first:, first + rest] = np.eye(len(held)), C

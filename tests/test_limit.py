@@ -1,7 +1,9 @@
 """Where the descent converges to: nearest to its start, to the digit, and taken for reached neither early nor late."""
 
+import operator
 import warnings
 from fractions import Fraction
+from functools import reduce
 
 import mpmath
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from exact import exact_least_squares
 from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LinearRegression
 
 from gdlearn import GradientDescentRegressor, Moments, gradient_descent_path
 
@@ -225,3 +228,21 @@ def test_a_direction_is_judged_by_all_targets_each_in_its_own_units(unit):
         model = GradientDescentRegressor().fit(X, y * [1.0, unit])
     assert model.rank_ == plain.rank_
     assert_allclose(model.predict(X) / [1.0, unit], plain.predict(X), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("merged", [False, True])
+@pytest.mark.parametrize("large", [1e6, 1e8])
+def test_from_moments_a_sum_of_columns_of_unlike_sizes_shares_no_rounding(large, merged):
+    """The offset of x₀ + x₁ is 0; its rounding, beside an intercept of 10⁹, would be worth slopes of 10⁴."""
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        big = large * rng.standard_normal(28) + 0.2 * large
+        small = rng.standard_normal(28) + 1e3
+        X = np.column_stack([big, small, big + small])
+        y = 1e9 + 0.6 * small + 0.3 * rng.standard_normal(28)
+        parts = np.array_split(np.arange(28), 3) if merged else [np.arange(28)]
+        moments = reduce(operator.add, (Moments.from_data(X[part], y[part], root=True) for part in parts))
+        model = GradientDescentRegressor(scaling=None).fit_moments(moments)
+        a, b = LinearRegression().fit(np.column_stack([big / large, small - 1e3]), y - 1e9).coef_ / [large, 1]
+        shared = (a + b) / 3  # by the sum: of all (a − s, b − s, s) the shortest
+        assert_allclose(model.coef_, [a - shared, b - shared, shared], rtol=0, atol=1e-5 * abs(b))
