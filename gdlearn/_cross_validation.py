@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._arrays import EPS, Array
+from ._arrays import EPS, LARGEST_FLOAT, Array
 from ._early_stopping import HeldOut, held_out_rows
 from ._held_out import HeldOutInModes
 from ._moments import Moments, grouped_moments, merged, moments_of
@@ -198,8 +198,8 @@ class Fold:
             settings = Settings(rate, momentum, nesterov, max_iter=max(steps))
             problem = resolved(problem, Plan.of(problem, settings), start, max(steps))
             for _ in range(2):  # a fit refines its limit on the rows; here modes that have arrived are what there is
-                amplification = min(rate * problem.curvature * max(steps), 1.0 / max(problem.modes.smallest, EPS))
-                problem = problem.sharper(amplification)
+                moved = rate / (1.0 - momentum) * problem.curvature * min(max(steps), LARGEST_FLOAT)
+                problem = problem.sharper(min(moved, 1.0 / max(problem.modes.smallest, EPS)))
         modes, n_targets = problem.modes, len(problem.target_scale)
         watched = None
         if self.held_out is not None:

@@ -132,7 +132,7 @@ def test_a_thousand_million_steps():
 def in_modes(gap, **quadratic):
     """A quadratic of which the changes alone are asked, which need no rows."""
     rows = HeldOut(objective=None, on_rows=None, target_share=np.ones(gap.shape[1]))
-    return HeldOutInModes(held_out=rows, modes=None, start=None, gap=gap, **quadratic)
+    return HeldOutInModes(held_out=rows, modes=None, start=None, gap=gap, size=np.zeros(len(gap)), **quadratic)
 
 
 def random_curve(rng):
