@@ -2,7 +2,6 @@
 
 import warnings
 
-import mpmath
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -113,6 +112,7 @@ def test_a_path_in_any_order_is_the_loops(momentum, nesterov, shape, fit_interce
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_far_iterates_are_those_of_forty_digits(k, momentum):
     # Two features at right angles, so that each coefficient is a descent by itself: θ_j(k) = θ_j*(1 − e(k)).
+    mpmath = pytest.importorskip("mpmath")
     X = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]]) * [1.0, 2.0**-6]
     y, rate = X @ [3.0, 5.0], 2.0**-2 / k
     model = GradientDescentRegressor(rate, momentum=momentum, scaling=None, fit_intercept=False, max_iter=k).fit(X, y)

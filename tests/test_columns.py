@@ -3,11 +3,12 @@
 import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import sparse
 
 from gdlearn import GradientDescentRegressor
+
+pd = pytest.importorskip("pandas")
 
 LARGE = 2**53
 

@@ -1,6 +1,5 @@
 """The error on held-out rows in the modes: values and changes against fifty digits, and against the rows themselves."""
 
-import mpmath
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -16,6 +15,7 @@ EPS = np.finfo(float).eps
 
 def exactly(curve, recurrence, share, k):
     """v(θ_k) = v_r + gᵀu + ½uᵀHu, with u = −e(k)·gap of a strong mode and (1 − e(k))·gap of a weak one."""
+    mpmath = pytest.importorskip("mpmath")
     with mpmath.workdps(60):
         m, t = curve.gap.shape
         beta, total = mpmath.mpf(recurrence.beta), mpmath.mpf(curve.value)

@@ -5,7 +5,6 @@ import warnings
 from fractions import Fraction
 from functools import reduce
 
-import mpmath
 import numpy as np
 import pytest
 from exact import exact_least_squares
@@ -95,6 +94,7 @@ def test_the_limit_is_counted_to_the_step_at_which_rounding_hides_what_is_left()
 @pytest.mark.parametrize("k", [20, 60, 100, 140])
 def test_a_weak_mode_still_moves_where_the_strong_ones_have_long_arrived(k):
     # λ = 1 and 1/16: at η = 1/2 the strong mode is there after one step, and 15/16 of the weak one is left after each.
+    mpmath = pytest.importorskip("mpmath")
     X = np.array([[1.0, 0.25], [1.0, -0.25], [-1.0, 0.25], [-1.0, -0.25]])
     y = X @ [1.0, 1.0]
     options = {"learning_rate": 0.5, "scaling": None, "fit_intercept": False}

@@ -2,7 +2,6 @@
 
 import warnings
 
-import mpmath
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -54,6 +53,7 @@ def test_rate_condition_and_rank_are_those_of_the_hessian(scaling, fit_intercept
 @pytest.mark.parametrize("scaling", SCALINGS)
 @pytest.mark.parametrize("gap", [1e-5, 1e-7, 1e-9])
 def test_nearly_collinear_features_keep_their_condition_number(scaling, gap):
+    mpmath = pytest.importorskip("mpmath")
     rng = np.random.default_rng(1)
     u, v = np.linalg.qr(rng.normal(size=(60, 2)) - rng.normal(size=(60, 2)).mean(axis=0))[0].T
     u, v = u - u.mean(), v - v.mean()
@@ -78,6 +78,7 @@ def test_nearly_collinear_features_keep_their_condition_number(scaling, gap):
 def test_iterates_of_nearly_collinear_features_are_those_of_sixty_digits(
     k, scaling, fit_intercept, offset, size, gap, digits
 ):
+    mpmath = pytest.importorskip("mpmath")
     rng = np.random.default_rng(2)
     X = rng.normal(size=(20, 3))
     X[:, 2] = X[:, 0] + gap * X[:, 2]
@@ -162,6 +163,7 @@ def test_a_hundred_powers_of_ten_between_the_features_are_no_condition():
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("noise", [0.0, 1e-7, 1e-3])
 def test_a_small_least_loss_has_its_digits(fit_intercept, noise):
+    mpmath = pytest.importorskip("mpmath")
     rng = np.random.default_rng(4)
     X = np.round(64 * rng.normal(size=(50, 3))) / 64 + 2
     y = X @ [1.0, -2.0, 4.0] + 1000.0 * fit_intercept + noise * rng.normal(size=50)
