@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ._arrays import EPS, Array
+from ._arrays import EPS, Array, beyond_float64
 from ._coordinates import Coordinates, Model, ScalingName
 from ._curvature import largest_eigenvalue
 from ._early_stopping import HeldOut
@@ -151,7 +151,8 @@ class Problem:
     @property
     def _trace(self) -> float:
         """The trace of ∇²J: its eigenvalues are at most this."""
-        return 2.0 * (float(self.feature_square.sum()) + self.coordinates.first)
+        with beyond_float64():
+            return 2.0 * (float(self.feature_square.sum()) + self.coordinates.first)
 
     @cached_property
     def feature_square(self) -> Array:
