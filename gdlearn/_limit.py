@@ -48,6 +48,9 @@ WEIGHTIEST = 30.0
 ROUNDING = 1e-13
 """Sums that come to no more than this part of their terms come to nothing."""
 
+UNSURE = 1e-9
+"""The largest part of its terms that a sum may come to and still be taken for nothing, where its terms are rounded."""
+
 MOST_DEPENDENT = 64
 """The largest number of features that are written as combinations of others to the last digit."""
 
@@ -159,7 +162,7 @@ class LimitFinder:
             digits = ROUNDING * terms
             if len(values):  # the modes round C as they round their own entries, and that is far more of a small one
                 rounded = 8.0 * EPS * np.sqrt(values[0] / values[-1]) * size[rest] / size[held, None]
-                digits = digits + np.abs(gap[held]) @ rounded
+                digits = np.clip(np.abs(gap[held]) @ rounded, digits, UNSURE * terms)
             finder = self._holding(held, values, vectors[held])
             if first and self.rows is not None and len(rest) <= MOST_DEPENDENT and not own.shift.any():
                 slopes, intercept = finder._dependence(held, rest, combination)
@@ -176,7 +179,12 @@ class LimitFinder:
         theta = np.zeros_like(given)
         theta[np.concatenate([np.arange(first), first + held])] = F @ given  # all that the others explained, too
         theta = own.theta(finder._corrected(theta, own).model)
-        return finder._corrected(nearest_solution(F, theta, start), own)
+        nearest = finder._corrected(nearest_solution(F, theta, start), own)
+        # No shorter model is worth a worse fit: where rounding has spoilt this one, the other stands.
+        spoilt = ~(nearest.minimum <= 2.0 * limit.minimum + 1e-12 * self.statistics.target_square)
+        (coef, intercept), minimum = nearest
+        model = Model(np.where(spoilt, limit.model.coef, coef), np.where(spoilt, limit.model.intercept, intercept))
+        return Limit(model, np.where(spoilt, limit.minimum, minimum))
 
     def _holding(self, held: NDArray[np.intp], eigenvalues: Array, vectors: Array) -> LimitFinder:
         """The same with the features `held` alone, whose parts of the modes are `vectors`: no other moves."""

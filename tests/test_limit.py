@@ -246,3 +246,19 @@ def test_from_moments_a_sum_of_columns_of_unlike_sizes_shares_no_rounding(large,
         a, b = LinearRegression().fit(np.column_stack([big / large, small - 1e3]), y - 1e9).coef_ / [large, 1]
         shared = (a + b) / 3  # by the sum: of all (a − s, b − s, s) the shortest
         assert_allclose(model.coef_, [a - shared, b - shared, shared], rtol=0, atol=1e-5 * abs(b))
+
+
+@pytest.mark.parametrize("scaling", ["standard", "minmax", "maxabs", None])
+@pytest.mark.parametrize("kind", ["powers", "bumps"])
+def test_the_shortest_of_many_solutions_fits_no_worse_than_a_few_columns(kind, scaling):
+    """Columns that float64 can hardly tell apart: what they share is uncertain, the fit is not."""
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        x = np.sort(rng.uniform(-1, 1, 19))
+        X = x[:, None] ** np.arange(1, 70)
+        if kind == "bumps":
+            X = np.exp(-((x[:, None] - np.linspace(-1, 1, 69)) ** 2) / 0.5)
+        y = np.sin(4 * x) + 0.1 * rng.standard_normal(19)
+        few = LinearRegression().fit(x[:, None] ** np.arange(1, 7), y).predict(x[:, None] ** np.arange(1, 7))
+        model = GradientDescentRegressor(scaling=scaling).fit(X, y)
+        assert np.mean((y - model.predict(X)) ** 2) <= np.mean((y - few) ** 2)
