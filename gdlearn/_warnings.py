@@ -33,8 +33,7 @@ def caller() -> tuple[FrameType, bool]:
     found, packages = _first_outside(frame)
     among_many = "joblib" in packages
     if found is None and among_many:
-        others = map(_first_outside, sys._current_frames().values())
-        found = next((other for other, passed in others if other is not None and "joblib" in passed), None)
+        found = next(filter(None, map(_caller_of_joblib, sys._current_frames().values())), None)
     if found is not None:
         return found, among_many
     ours = [frame] if frame is not None else []
@@ -51,6 +50,15 @@ def _first_outside(frame: FrameType | None) -> tuple[FrameType | None, set[str]]
         passed.add(package)
         frame = frame.f_back
     return frame, passed
+
+
+def _caller_of_joblib(frame: FrameType | None) -> FrameType | None:
+    """The innermost frame outside joblib that is not machinery; None in a thread that joblib has started."""
+    inside = True  # joblib waits in libraries of all kinds
+    while frame is not None and (inside or _package(frame) in MACHINERY):
+        inside = inside and _package(frame) != "joblib"
+        frame = frame.f_back
+    return frame
 
 
 def _package(frame: FrameType) -> str:

@@ -4,10 +4,12 @@ import contextlib
 import itertools
 import math
 import re
+import threading
 import traceback
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import joblib
@@ -317,6 +319,20 @@ def test_in_a_search_each_cause_has_one_text_at_the_line_of_the_search(options, 
     texts = {str(warning.message) for warning in caught}
     assert len(texts) == len(rates)
     assert all(len(text) < 200 and "one of several fits" in text for text in texts)
+
+
+def test_a_search_is_found_whatever_library_it_waits_in():
+    def call_in(package):
+        names = {"__package__": package}
+        exec("def call(function): function()", names)
+        return names["call"]
+
+    X, y = data("plain", 60, 3)
+    fit = partial(GradientDescentRegressor(0.01, max_iter=3, tol=1e-9).fit, X, y)
+    with recorded() as caught:
+        worker = threading.Thread(target=partial(call_in("joblib"), fit))
+        call_in("joblib")(partial(call_in("queue"), lambda: (worker.start(), worker.join())))
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_fits_that_run_together_are_told_of_once_where_nothing_resets_the_filters():

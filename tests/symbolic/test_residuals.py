@@ -68,7 +68,7 @@ def test_nist_gradient_vanishes_at_the_certified_parameters(name):
 @pytest.mark.parametrize("name", NIST)
 def test_nist_descent_with_a_line_search_reduces_every_one(name):
     S = problem_of(name)
-    path = S.descend(NIST[name]["start2"], "backtracking", max_iter=100)
+    path = S.descend(NIST[name]["start2"], "backtracking")
     assert (np.diff(path.values) < 0).all()
     assert path.values[-1] < 0.999 * path.values[0]
     assert path.values[-1] >= 0.99999 * float(NIST[name]["rss_text"])
