@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arrays import Array, Exponents, beyond_float64, in_units, safe_exponents, squares_are_safe, triangle
+from ._arrays import Array, Exponents, beyond_float64, in_units, squares_are_safe, triangle
 from ._extended import two_sum
 from ._parameters import MatrixLike
 from ._rows import Block, Rows
-from ._statistics import Statistics
+from ._statistics import Statistics, exponents_of
 from ._validation import validate_rows
 
 FAR_FROM_SHIFT, GROUP_FAR_FROM_SHIFT = 16.0, 100.0
@@ -209,7 +209,7 @@ def grouped_moments(rows: Rows, n_groups: int, *, extremes: bool = False) -> lis
     if not all(np.isfinite(moments.mean).all() for moments in groups):
         rows.refuse_nonfinite()
     if not all(_are_safe(moments) for moments in groups):
-        exponent = _exponents(rows)
+        exponent = exponents_of(rows)
         if exponent.any():
             groups = _one_pass(rows, shift, exponent, n_groups, extremes=extremes)
     # Squares about a shift lose the digits of the variance that the distance of the mean takes: where an outlier makes
@@ -317,19 +317,6 @@ def _are_safe(moments: Moments) -> bool:
     """Whether no square of these moments needs other units."""
     variance = moments.covariance.diagonal()
     return squares_are_safe(variance, moments.mean) and bool((variance + moments.mean**2).all())
-
-
-def _exponents(rows: Rows) -> Exponents:
-    """For each column whose squares are in danger, e with |z| < 2**e."""
-
-    def work(blocks: Iterator[Block]) -> Array:
-        largest = np.zeros(rows.width)
-        for x, y, _, _ in blocks:
-            np.maximum(largest, np.concatenate([np.abs(x).max(axis=0), np.abs(y).max(axis=0)]), out=largest)
-        return largest
-
-    as_they_are = np.zeros(rows.width), np.zeros(rows.width, dtype=np.int64)
-    return safe_exponents(rows.fold(work, np.maximum, *as_they_are))
 
 
 def _one_pass(rows: Rows, shift: Array, exponent: Exponents, n_groups: int, *, extremes: bool) -> list[Moments]:

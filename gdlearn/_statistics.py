@@ -72,7 +72,7 @@ def statistics_of(rows: Rows) -> Statistics:
     with beyond_float64():
         mean, variance, low, high = collect(rows, exponent)
     if not (squares_are_safe(variance, mean) and (variance + mean**2)[d:].all()):
-        exponent = safe_exponents(np.maximum(np.abs(low), np.abs(high)))
+        exponent = exponents_of(rows)
         if exponent.any():
             mean, variance, low, high = collect(rows, exponent)
     return Statistics(d, exponent, mean, variance, np.zeros_like(mean), low[:d], high[:d])
@@ -129,3 +129,16 @@ def _of_sparse(rows: Rows, exponent: Exponents) -> tuple[Array, Array, Array, Ar
         np.concatenate([low, y.min(axis=0)]),
         np.concatenate([high, y.max(axis=0)]),
     )
+
+
+def exponents_of(rows: Rows) -> Exponents:
+    """For each column whose squares are in danger, e with |z| < 2**e."""
+
+    def work(blocks: Iterator[Block]) -> Array:
+        largest = np.zeros(rows.width)
+        for x, y, _, _ in blocks:
+            np.maximum(largest, np.concatenate([np.abs(x).max(axis=0), np.abs(y).max(axis=0)]), out=largest)
+        return largest
+
+    as_they_are = np.zeros(rows.width), np.zeros(rows.width, dtype=np.int64)
+    return safe_exponents(rows.fold(work, np.maximum, *as_they_are))
