@@ -4,22 +4,12 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from textbook import around, edges
 
 from gdlearn._first_step import LONGEST_SEARCH, first_step
 from gdlearn._recurrence import FAR, Recurrence
 
 EPS = np.finfo(float).eps
-
-
-def edges(beta, nesterov):
-    """The h with double roots, and the largest stable one."""
-    if nesterov:
-        return ((1 - beta) / (1 + beta)) ** 2, 1.0, 2 * (1 + beta) / (1 + 2 * beta)
-    return (1 - beta**0.5) ** 2, (1 + beta**0.5) ** 2, 2 * (1 + beta)
-
-
-def around(edge):
-    return [edge * (1 + part) for part in (0.0, 1e-14, -1e-14, 1e-9, -1e-9, 1e-3, -1e-3)]
 
 
 def random_case(rng, longest):

@@ -60,3 +60,14 @@ def mpmath_loop(X, y, learning_rate, n_steps, *, weights=None, momentum=0.0, nes
             velocity = [beta * v - eta * p for v, p in zip(velocity, partials, strict=True)]
             theta = [t + v for t, v in zip(theta, velocity, strict=True)]
         return np.array([float(t) for t in theta])
+
+
+def edges(beta, nesterov):
+    """The h with double roots, and the largest stable one."""
+    if nesterov:
+        return ((1 - beta) / (1 + beta)) ** 2, 1.0, 2 * (1 + beta) / (1 + 2 * beta)
+    return (1 - beta**0.5) ** 2, (1 + beta**0.5) ** 2, 2 * (1 + beta)
+
+
+def around(edge):
+    return [edge * (1 + part) for part in (0.0, 1e-14, -1e-14, 1e-9, -1e-9, 1e-3, -1e-3)]
