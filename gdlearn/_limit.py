@@ -303,6 +303,8 @@ def nearest_solution(F: Array, given: Array, start: Array) -> Array:
     The unknowns may be of very different sizes. Householder's QR of the transpose perturbs each of them by its own
     rounding only if large rows come first and columns are pivoted (Cox and Higham 1998).
     """
+    if len(F) == 0:  # nothing is asked of θ
+        return start.copy()
     order = np.argsort(-np.abs(F).max(axis=0, initial=0.0), kind="stable")
     Q, R, pivots = linalg.qr(F.T[order], mode="economic", pivoting=True, check_finite=False)
     theta, q = start.copy(), F @ given
