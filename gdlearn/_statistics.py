@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ._arrays import Array, Exponents, beyond_float64, safe_exponents, squares_are_safe
+from ._arrays import Array, Exponents, beyond_float64, safe_exponents
 from ._rows import Block, Rows
 
 
@@ -71,10 +71,11 @@ def statistics_of(rows: Rows) -> Statistics:
     exponent = np.zeros(rows.width, dtype=np.int64)
     with beyond_float64():
         mean, variance, low, high = collect(rows, exponent)
-    if not (squares_are_safe(variance, mean) and (variance + mean**2)[d:].all()):
-        exponent = exponents_of(rows)
-        if exponent.any():
-            mean, variance, low, high = collect(rows, exponent)
+    # By the sizes and not by the squares: those of a tiny column are 0, as if it were constant.
+    largest = np.maximum(np.abs(low), np.abs(high))
+    exponent = safe_exponents(largest) if np.isfinite(largest).all() else exponents_of(rows)
+    if exponent.any():
+        mean, variance, low, high = collect(rows, exponent)
     return Statistics(d, exponent, mean, variance, np.zeros_like(mean), low[:d], high[:d])
 
 

@@ -185,3 +185,21 @@ def test_a_start_at_the_mean_is_the_mean(scaling, shape):
         assert intercepts[0] == pytest.approx(mean, rel=1e-14)
         assert not coefs.any()
         assert losses[0] == pytest.approx(np.average((y - mean) ** 2, weights=w), rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("scaling", [*SCALERS])
+@pytest.mark.parametrize("options", [{}, {"learning_rate": 1e-3, "max_iter": 1}])
+@pytest.mark.parametrize("power", [-1000, -700, -480, 480, 700])
+@pytest.mark.parametrize("column", [0, 1])
+def test_with_fewer_rows_than_columns_a_power_of_two_is_no_more_than_a_unit(column, power, options, scaling, kind):
+    """Also of columns whose mean is exactly 0, so that all that float64 holds of their squares may be 0."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((4, 80))
+    X[:, 0], X[:, 1] = [1, -1, 1, -1], [1, 2, 3, 4]
+    y = 3 * X[:, 0] + rng.standard_normal(4)
+    units = np.where(np.arange(80) == column, 2.0**power, 1.0)
+    plain = GradientDescentRegressor(scaling=scaling, **options).fit(kind(X), y).coef_
+    scaled = GradientDescentRegressor(scaling=scaling, **options).fit(kind(X * units), y).coef_
+    assert plain[column] != 0
+    assert_allclose(scaled * units, plain, rtol=1e-9, atol=1e-12 * np.abs(plain).max())
