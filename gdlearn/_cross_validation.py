@@ -22,7 +22,6 @@ from ._held_out import HeldOutInModes
 from ._moments import Moments, grouped_moments, merged, moments_of
 from ._plan import Plan, Settings
 from ._problem import TOO_LOSSY_FOR_ERRORS, FirstPoint, Problem, error_on, starting_point
-from ._recurrence import Recurrence
 from ._rows import Rows
 from ._solve import LARGEST_MATRIX, is_wide, resolved
 from ._step_size import largest_stable_rate
@@ -193,18 +192,18 @@ class Fold:
         start = starting_point(problem, first)
         stable = self.stable_rate(momentum, nesterov)
         used = rates[rates < stable]
+        plans = []
         for rate in used.tolist():  # all from the same modes: as sharp as any of them needs
-            settings = Settings(rate, momentum, nesterov, max_iter=max(steps))
-            plan = Plan.of(problem, settings)
-            problem = resolved(problem, plan, start, max(steps), TOO_LOSSY_FOR_ERRORS)
+            plans.append(Plan.of(problem, Settings(rate, momentum, nesterov, max_iter=max(steps))))
+            problem = resolved(problem, plans[-1], start, max(steps), TOO_LOSSY_FOR_ERRORS)
         modes, n_targets = problem.modes, len(problem.target_scale)
         watched = None
         if self.held_out is not None:
             watched = HeldOutInModes.of(self.held_out.error(problem), modes, start)
 
         candidates = []
-        for rate in used.tolist():
-            recurrence = Recurrence(2.0 * rate * modes.eigenvalues, momentum, nesterov)
+        for plan in plans:
+            recurrence = plan.recurrence(modes)
             chosen = steps
             if watched is not None:
                 chosen = [watched.watch(recurrence, patience, last).best for last in steps]

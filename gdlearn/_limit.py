@@ -111,8 +111,12 @@ class LimitFinder:
         intercept, slopes = self.coordinates.split(self.modes.combine(self.modes.optimum))
         coef = slopes / self.coordinates.scale[:, None]
         # Not by way of the original units, whose intercept may be far larger; and the shift here is a mean, rounded.
-        gap = own.shift - self.coordinates.shift - self.statistics.mean_rest[: len(own.shift)]
+        gap = own.shift - self.coordinates.shift - self.statistics.feature_rest
         return own.join(intercept + gap @ coef, coef * own.scale[:, None])
+
+    def modes_in(self, own: Coordinates) -> Modes:
+        """The modes, carried to the coordinates `own`."""
+        return self.modes.carried(self.coordinates, own)
 
     def judged(self) -> LimitFinder:
         """Without the directions that, as float64 stores their coefficients, do not lower J."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -142,10 +142,9 @@ RANDOM_STATE = (
 )
 
 CALLABLE_RATE = allowed("a callable k -> rate", callable)
-RATE_NAMES = Rule(
-    choice("auto", "exact").words,
-    choice("auto", "exact").holds,
-    {
+RATE_NAMES = replace(
+    choice("auto", "exact"),
+    hints={
         "constant": 'SGDRegressor(learning_rate="constant", eta0=0.01) is learning_rate=0.01 here.',
         "invscaling": "eta0/t**power_t of SGDRegressor is a callable here: learning_rate=lambda k: 0.01 / (k + 1) ** "
         "0.25.",

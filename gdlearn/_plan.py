@@ -138,10 +138,10 @@ class Plan:
         """Whether the rate is at or above the largest stable one."""
         return self.rate >= self.stable_rate
 
-    def amplification(self, problem: Problem, n_steps: int) -> float:
-        """By how many ε the rounding of A moves an iterate: it grows with ηLk up to λ_max/λ_min."""
+    def amplification(self, problem: Problem, closed: ClosedForm, n_steps: int) -> float:
+        """By how many ε the rounding of A moves an iterate, or its J: it grows with ηLk up to λ_max/λ_min."""
         moved = self.reach * problem.curvature * min(n_steps, LARGEST_FLOAT)
-        return min(moved, 1.0 / max(problem.modes.smallest, EPS))
+        return min(max(moved, closed.loss_amplification(n_steps)), 1.0 / max(problem.modes.smallest, EPS))
 
     def recurrence(self, modes: Any) -> Recurrence:
         """One step of this descent on each mode."""
@@ -178,9 +178,7 @@ class Plan:
                 rule = constant(self.rate)
         if self.accelerated:
             return rule, Momentum(Acceleration(), lookahead_by_linearity)
-        if not self.momentum:
-            return rule, None
-        return rule, Momentum(constant_momentum(self.momentum), lookahead_by_linearity if self.nesterov else None)
+        return rule, constant_momentum(self.momentum, lookahead_by_linearity if self.nesterov else None)
 
 
 def threshold(problem: Problem, tol: float) -> Array:

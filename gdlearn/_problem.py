@@ -73,10 +73,7 @@ class Problem:
     @classmethod
     def of_columns(cls, rows: Rows, name: ScalingName, fit_intercept: bool) -> Problem:
         """By the kernel of the rows."""
-        rows.refuse_nonfinite()
-        statistics = statistics_of(rows)
-        coordinates = Coordinates.learned(name, statistics, fit_intercept)
-        refuse_overflow(coordinates.feature_square(statistics))
+        statistics, coordinates = _learned(rows, name, fit_intercept)
         spectrum = KernelSpectrum.of(Columns.of(rows, statistics, coordinates))
         return cls(coordinates, statistics, rows, spectrum)._checked()
 
@@ -89,10 +86,7 @@ class Problem:
         otherwise: Callable[[], Problem] | None = None,
     ) -> Problem:
         """By products with X alone."""
-        rows.refuse_nonfinite()
-        statistics = statistics_of(rows)
-        coordinates = Coordinates.learned(name, statistics, fit_intercept)
-        refuse_overflow(coordinates.feature_square(statistics))
+        statistics, coordinates = _learned(rows, name, fit_intercept)
         return cls(coordinates, statistics, rows, None, otherwise)._checked()
 
     def _checked(self) -> Problem:
@@ -252,6 +246,15 @@ def error_on(problem: Problem, rows: Callable[[], Rows], objective: QuadraticObj
     """The error on other rows, in the coordinates of the problem; `objective` is J on them."""
     on_rows = cache(lambda: row_objective(rows(), problem.coordinates))
     return HeldOut(objective, on_rows, problem.coordinates.target_share, patience)
+
+
+def _learned(rows: Rows, name: ScalingName, fit_intercept: bool) -> tuple[Statistics, Coordinates]:
+    """Statistics and coordinates from the rows alone, which are refused where float64 does not hold their squares."""
+    rows.refuse_nonfinite()
+    statistics = statistics_of(rows)
+    coordinates = Coordinates.learned(name, statistics, fit_intercept)
+    refuse_overflow(coordinates.feature_square(statistics))
+    return statistics, coordinates
 
 
 def refuse_overflow(square: Array) -> None:

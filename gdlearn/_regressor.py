@@ -370,7 +370,7 @@ class GradientDescentRegressor(DescendedModel):
         if rows is not None:
             objective = row_objective(rows, problem.coordinates)
         # A shift that is a mean is rounded; any other is exact.
-        rest = problem.statistics.mean_rest[: problem.statistics.n_features] * problem.coordinates.centred
+        rest = problem.statistics.feature_rest * problem.coordinates.centred
         rounding = rest / problem.coordinates.scale
 
         def value(theta: Array) -> float:

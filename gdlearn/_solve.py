@@ -192,9 +192,14 @@ def _closed_form(
         return problem, descent, _model_at(problem, descent)
     at_limit = descent.status is Status.LIMIT and descent.last.n_steps == descent.steps[-1]
     model, value = model_at(problem, closed, descent.last, at_limit=at_limit)
+    return problem, _ending_at(value, descent), model
+
+
+def _ending_at(value: float, descent: Descent) -> Descent:
+    """The same with J of its last point as the model has it, on the curve too if that is where the curve ends."""
     if descent.last.n_steps == descent.steps[-1]:
         descent.values[-1] = value
-    return problem, replace(descent, last=descent.last._replace(value=value)), model
+    return replace(descent, last=descent.last._replace(value=value))
 
 
 def resolved(problem: Problem, plan: Plan, start: Array, n_steps: int, too_lossy: float = TOO_LOSSY) -> Problem:
@@ -209,9 +214,7 @@ def resolved(problem: Problem, plan: Plan, start: Array, n_steps: int, too_lossy
         if closed.has_arrived(n_steps):
             better = problem.for_limit()
         else:
-            most = 1.0 / max(problem.modes.smallest, EPS)
-            of_loss = min(closed.loss_amplification(n_steps), most)
-            better = problem.sharper(max(plan.amplification(problem, n_steps), of_loss), too_lossy)
+            better = problem.sharper(plan.amplification(problem, closed, n_steps), too_lossy)
         if better is problem:
             break
         problem = better
@@ -262,7 +265,4 @@ def _loop(
     model = _model_at(problem, descent)
     if descent.status is Status.DIVERGED:
         return descent, model
-    value = loss_at(problem, model, descent.last.value)
-    if descent.last.n_steps == descent.steps[-1]:
-        descent.values[-1] = value
-    return replace(descent, last=descent.last._replace(value=value)), model
+    return _ending_at(loss_at(problem, model, descent.last.value), descent), model

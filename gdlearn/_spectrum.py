@@ -142,7 +142,7 @@ class MomentSpectrum:
 
     def modes_in(self, coordinates: Coordinates) -> Modes:
         """The modes in other coordinates, carried from the equilibrated ones."""
-        return self.finder.modes.carried(self.finder.coordinates, coordinates)
+        return self.finder.modes_in(coordinates)
 
     @property
     def is_lossy(self) -> bool:
@@ -201,7 +201,7 @@ class KernelSpectrum:
     def modes_in(self, coordinates: Coordinates) -> KernelModes | Modes:
         """The modes in other coordinates: carried from the equilibrated ones, or from a kernel of their own."""
         if self.finder is not None:
-            return self.finder.modes.carried(self.finder.coordinates, coordinates)
+            return self.finder.modes_in(coordinates)
         return KernelModes.of(replace(self.columns, coordinates=coordinates), root=self.is_sharpest)
 
     @property
@@ -239,9 +239,8 @@ class KernelSpectrum:
         return self._found_by(LimitFinder(best, modes, statistics, columns.rows))
 
     def _found_by(self, finder: LimitFinder) -> KernelSpectrum:
-        own, modes = self.columns.coordinates, finder.modes
-        if not own.centred:
-            modes = modes.carried(finder.coordinates, own)
+        own = self.columns.coordinates
+        modes = finder.modes if own.centred else finder.modes_in(own)
         return replace(self, modes=modes, finder=finder, is_sharpest=True)
 
     def judged(self) -> KernelSpectrum:

@@ -49,6 +49,11 @@ class Statistics:
         return self.variance[: self.n_features]
 
     @property
+    def feature_rest(self) -> Array:
+        """Of shape (d,)."""
+        return self.mean_rest[: self.n_features]
+
+    @property
     def target_mean(self) -> Array:
         """Of shape (t,)."""
         return self.mean[self.n_features :]

@@ -178,9 +178,9 @@ def backtracking_line_search(objective: Objective) -> StepRule:
     return rule
 
 
-def constant_momentum(beta: float) -> MomentumRule:
-    """The same β at every step."""
-    return lambda iterate, velocity: beta
+def constant_momentum(beta: float, lookahead: Lookahead | None = None) -> Momentum | None:
+    """The same β at every step; None, the plain step, where it is 0."""
+    return Momentum(lambda iterate, velocity: beta, lookahead) if beta else None
 
 
 def lookahead_by_linearity(now: Iterate, before: Iterate, beta: Any, velocity: Array) -> Array:

@@ -213,7 +213,7 @@ def _is_plain(X: Any, *dimensions: int) -> bool:
         type(X) in (np.ndarray, np.memmap)
         and X.ndim in (dimensions or (2,))
         and X.size > 0
-        and X.dtype in (np.float64, np.float32)
+        and X.dtype in PLAIN
         and X.dtype.isnative
     )
 

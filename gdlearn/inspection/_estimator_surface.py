@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,10 +45,8 @@ def estimator_surface(
     places = _places(owner, features, limit)
 
     rows, target, weight = validate_rows(X, y, sample_weight)
-    plain = np.zeros(len(limit.feature_shift_), dtype=np.int64)
-    coordinates = Coordinates(
-        limit.feature_shift_, limit.feature_scale_, plain, np.zeros(1, dtype=np.int64), limit.fit_intercept
-    )
+    original = Coordinates.original(limit.n_features_in_, 1, limit.fit_intercept)
+    coordinates = replace(original, shift=limit.feature_shift_, scale=limit.feature_scale_)
     J = MeanSquaredError.scaled(rows, target.astype(np.float64), weight, coordinates)
     H = J.hessian()
     _refuse_beyond_float64(owner, H)

@@ -25,8 +25,6 @@ from .._parameters import (
     choice,
 )
 from .._step_size import (
-    Lookahead,
-    Momentum,
     StepRule,
     backtracking_line_search,
     constant,
@@ -190,7 +188,7 @@ def descend(
         return not np.isfinite(point.gradient).all()
 
     surface = _Surface(function)
-    asked_momentum = _momentum(float(momentum), lookahead_by(surface.gradient) if nesterov else None)
+    asked_momentum = constant_momentum(float(momentum), lookahead_by(surface.gradient) if nesterov else None)
     descent = _descent.descend(
         iterates(surface, theta, _rule(learning_rate, surface), asked_momentum),
         *usual_ends(int(max_iter), None if tol is None else np.asarray(tol, dtype=np.float64), record),
@@ -252,10 +250,6 @@ def _rule(learning_rate: Any, surface: _Surface) -> StepRule:
     if isinstance(learning_rate, str):
         return backtracking_line_search(surface)
     return constant(float(learning_rate))
-
-
-def _momentum(beta: float, lookahead: Lookahead | None) -> Momentum | None:
-    return Momentum(constant_momentum(beta), lookahead) if beta else None
 
 
 def _check(function: Function, learning_rate: Any, momentum: Any, nesterov: Any, max_iter: Any, tol: Any) -> None:
