@@ -30,6 +30,9 @@ FIRST = 0.11
 SMALLEST = 2.0**-1040
 """A step of which an eighth still has a dozen digits, near a singularity at zero."""
 
+MOST_ROUNDINGS = 4.0
+"""By how many of its smallest changes rounding moves f at most."""
+
 FEW = (0, 2, 4, 6, 10, 14)
 TINY = float(np.finfo(np.float64).tiny)
 LARGEST = -14
@@ -74,7 +77,8 @@ class Reading(NamedTuple):
 
     `noise` is that of f nearby, and `is_rounded` whether it is rounding, the same at the same place. `is_level` is
     whether a slope of 0 can be told from one that matters. `from_larger` and `from_smaller` are whether such steps
-    might say more.
+    might say more. `is_single` is whether f is computed in single precision, and `hidden` the slope of a wave of length
+    1 that this rounding hides.
     """
 
     step: float
@@ -85,6 +89,8 @@ class Reading(NamedTuple):
     is_level: bool
     from_larger: bool
     from_smaller: bool
+    is_single: bool = False
+    hidden: float = 0.0
 
     @property
     def is_sharp(self) -> bool:
@@ -188,7 +194,8 @@ class Differences:
         settles = math.isfinite(bound)
         if settles:  # what smaller steps say may be too uncertain to contradict this one, and enough to doubt it
             gap = self.gap[best]
-            bound = max(bound, float(gap.max(where=np.isfinite(estimates) & (gap > bound + estimates), initial=0.0)))
+            doubtful = (np.isfinite(estimates) & (gap > bound + estimates)) | self._is_no_rounding(best)
+            bound = max(bound, float(gap.max(where=doubtful, initial=0.0)))
         is_constant = False
         if self.is_quiet and (abs(slope) <= bound or self._is_doubtful(best, bound)):
             # Where larger steps show a slope, jumps and kinks beyond them do not tell why f is constant nearby.
@@ -211,7 +218,15 @@ class Differences:
             is_level=is_constant or self._is_level(best, bound),
             from_larger=best <= 1 or not settles,
             from_smaller=best > self.n - 6 or not settles,
+            is_single=self._is_single(),
+            hidden=2.0 * math.pi * MOST_ROUNDINGS * self._least_change(best),
         )
+
+    def _is_single(self) -> bool:
+        """Whether nearly all values nearby that differ from the one at theta are numbers of single precision."""
+        values = self.pairs[self.nearby]
+        moved = values[values != self.line.f0]
+        return len(moved) > 0 and float(np.mean(moved.astype(np.float32) == moved)) > 0.75
 
     def _contradicted(self, bounds: Array) -> Flags:
         """What f does nearest to theta counts: a difference has to agree with all bounded ones over smaller steps."""
@@ -223,6 +238,21 @@ class Differences:
             far = away > np.maximum(bounds, 0.5 * abs(self.slopes[last[-1]]))
             contradicted |= (np.ptp(self.slopes[last]) <= 0.2 * away) & far
         return contradicted
+
+    def _is_no_rounding(self, best: int) -> Flags:
+        """Where a smaller step leaves the line of step `best` by far more than f is rounded: f has a shape there."""
+        if not (self.is_quiet and self.quiet):
+            return np.zeros(self.n, dtype=bool)
+        least = [self._least_change(k) for k in range(self.n)]
+        off = np.abs(self.odd - self.h * self.slopes[best])
+        return self.loud & self.nearby & (self.h < self.h[best]) & (off > MOST_ROUNDINGS * np.array(least))
+
+    def _least_change(self, k: int) -> float:
+        """The smallest change of f that steps have shown, where f is as large as over step k."""
+        if self.quiet == 0:
+            return 0.0
+        last = self.quiet - 1
+        return abs(float(self.odd[last])) * max(float(self.size[k] / self.size[last]), 1.0)
 
     def _bends_far_out(self) -> Flags:
         """Whether f is further off the line of a large step beyond theta's size than it is close to theta."""

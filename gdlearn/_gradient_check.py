@@ -27,6 +27,9 @@ SAFETY = 4.0
 DOUBT = 4.0
 """Factor on a tolerance that verifies nothing before it refutes: next to noise, bounds of errors are estimates, too."""
 
+HIDDEN = 2.0**-11
+"""The part of a slope that rounding to single precision often hides; just below RESOLVED. It may hide more."""
+
 TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -116,7 +119,8 @@ def check_gradient(
     Times `safety`, and never below the rounding of f and theta, this bounds the error of D(h). What f does nearest to
     theta counts: a difference is left out where it lies outside the bounds of one over a smaller step. Of the others
     the one with the least bound is compared with the analytic partial. Four times the bound is allowed where it is too
-    wide to verify a partial, and 2.4e-7 of the partial where it is narrower: f may be computed in single precision.
+    wide to verify a partial, and 2.4e-7 of the partial where it is narrower. Where the values of f are numbers of single
+    precision, at least 5e-4 is allowed: their rounding hides small parts of f whose slope is not small.
 
     Parameters
     ----------
@@ -202,7 +206,13 @@ def _check_partial(line: Line, analytic: float, reading: Reading, bound: float) 
     """One partial against `check_grad` of f's odd part, scaled to be of size 1: its square must not overflow."""
     bound *= DOUBT if bound > RESOLVED * max(abs(reading.slope), abs(analytic)) else 1.0
     slope = reading.step * analytic
-    allowed = reading.step * max(bound, ENOUGH * abs(reading.slope))
+    size = min(abs(reading.slope), abs(analytic))
+    least = ENOUGH * abs(reading.slope)
+    if reading.is_single:
+        least = HIDDEN * size
+        if abs(reading.slope - analytic) > least:  # what may be hidden verifies nothing, and refutes nothing either
+            least = max(least, min(2.0 * reading.hidden, 8.0 * least))
+    allowed = reading.step * max(bound, least)
     unit = max(abs(slope), allowed if math.isfinite(allowed) else 0.0, TINY)
 
     def in_steps(u: Array) -> float:

@@ -388,6 +388,22 @@ def test_an_oscillation_is_no_noise_of_the_curve_that_it_follows_far_out(level, 
             assert check_gradient(f, lambda v, wrong=wrong: np.full(1, wrong), [x]).passed is not True
 
 
+@pytest.mark.parametrize("height", [0.05, 0.3, 1.0])
+@pytest.mark.parametrize("far", [3e2, 5e2, 8e2])
+def test_single_precision_hides_a_small_wave_on_a_steep_curve(far, height):
+    """In single precision a wave as high as a few roundings of f is noise over small steps, and gone over large ones."""
+    for x in np.linspace(far, far + 3.0, 31):
+
+        def f(v):
+            z = np.float32(v[0])
+            return float(z * z - np.float32(height) * np.sin(np.float32(2.0) * z))
+
+        right = 2 * x - 2.0 * height * np.cos(2.0 * x)
+        assert check_gradient(f, lambda v, right=right: np.full(1, right), [x]).passed is not False
+        for factor in (-1.0, 0.0, 0.5, 1.01):
+            assert check_gradient(f, lambda v, wrong=factor * right: np.full(1, wrong), [x]).passed is not True
+
+
 def test_the_verdict_in_words():
     def in_words(f, partial, theta):
         return check_gradient(f, lambda v: np.full(1, partial), theta).in_words("df/dx")
