@@ -391,7 +391,7 @@ def test_an_oscillation_is_no_noise_of_the_curve_that_it_follows_far_out(level, 
 @pytest.mark.parametrize("height", [0.05, 0.3, 1.0])
 @pytest.mark.parametrize("far", [3e2, 5e2, 8e2])
 def test_single_precision_hides_a_small_wave_on_a_steep_curve(far, height):
-    """In single precision a wave as high as a few roundings of f is noise over small steps, and gone over large ones."""
+    """A wave as high as a few roundings of f is noise over small steps, and gone over large ones."""
     for x in np.linspace(far, far + 3.0, 31):
 
         def f(v):
