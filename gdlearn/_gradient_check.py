@@ -119,9 +119,9 @@ def check_gradient(
     Times `safety`, and never below the rounding of f and theta, this bounds the error of D(h). What f does nearest to
     theta counts: a difference is left out where it lies outside the bounds of one over a smaller step. Of the others
     the one with the least bound is compared with the analytic partial. Four times the bound is allowed where it is too
-    wide to verify a partial, and 2.4e-7 of the partial where it is narrower: f may be computed in single precision. Where
-    its values are numbers of single precision, their rounding hides small parts of f whose slope is not small: 4.9e-4 of
-    the partial is allowed, and where rounding is coarse, what is up to 3.9e-3 of it off cannot be measured.
+    wide to verify a partial, and 2.4e-7 of the partial where it is narrower: f may be computed in single precision.
+    Where its values are numbers of single precision, their rounding hides small parts of f whose slope is not small:
+    4.9e-4 of the partial is allowed, and where rounding is coarse, what is up to 3.9e-3 of it off cannot be measured.
 
     Parameters
     ----------
