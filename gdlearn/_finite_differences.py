@@ -245,7 +245,8 @@ class Differences:
             return np.zeros(self.n, dtype=bool)
         least = [self._least_change(k) for k in range(self.n)]
         off = np.abs(self.odd - self.h * self.slopes[best])
-        return self.loud & self.nearby & (self.h < self.h[best]) & (off > MOST_ROUNDINGS * np.array(least))
+        leaves: Flags = self.loud & self.nearby & (self.h < self.h[best]) & (off > MOST_ROUNDINGS * np.array(least))
+        return leaves
 
     def _least_change(self, k: int) -> float:
         """The smallest change of f that steps have shown, where f is as large as over step k."""
