@@ -106,14 +106,6 @@ class LimitFinder:
             limit = Limit(own.model(theta), limit.minimum)
         return theta, limit
 
-    def solution(self, own: Coordinates) -> Array:
-        """A minimiser, in the coordinates `own`."""
-        intercept, slopes = self.coordinates.split(self.modes.combine(self.modes.optimum))
-        coef = slopes / self.coordinates.scale[:, None]
-        # Not by way of the original units, whose intercept may be far larger; and the shift here is a mean, rounded.
-        gap = own.shift - self.coordinates.shift - self.statistics.feature_rest
-        return own.join(intercept + gap @ coef, coef * own.scale[:, None])
-
     def modes_in(self, own: Coordinates) -> Modes:
         """The modes, carried to the coordinates `own`."""
         return self.modes.carried(self.coordinates, own)
@@ -168,9 +160,10 @@ class LimitFinder:
                 rounded = 8.0 * EPS * np.sqrt(values[0] / values[-1]) * size[rest] / size[held, None]
                 digits = np.clip(np.abs(gap[held]) @ rounded, digits, UNSURE * terms)
             finder = self._holding(held, values, vectors[held])
-            if first and self.rows is not None and len(rest) <= MOST_DEPENDENT and not own.shift.any():
+            if self.rows is not None and len(rest) <= MOST_DEPENDENT:
                 slopes, intercept = finder._dependence(held, rest, combination)
-                C, offset = slopes[held] * (own.scale[held, None] / own.scale[rest]), intercept / own.scale[rest]
+                C = slopes[held] * (own.scale[held, None] / own.scale[rest])
+                offset = (intercept - (own.shift[rest] - own.shift[held] @ slopes[held])) / own.scale[rest]
                 digits = 4.0 * EPS * terms  # no exact offset is below the last digits of the features
             offset = np.where(np.abs(offset) > digits, offset, 0.0)
             given = own.theta(limit.model)
@@ -216,7 +209,9 @@ class LimitFinder:
         own = replace(self.coordinates, target_exponent=self.coordinates.exponent[rest])
         finder = replace(self, coordinates=own, rows=replace(self.rows, y=y))
         theta = np.zeros(own.shape)
-        theta[0], theta[1 + held] = own.shift[rest], C * own.scale[rest]
+        theta[own.first + held] = C * own.scale[rest]
+        if own.first:
+            theta[0] = own.shift[rest]
         return finder._corrected(theta, own).model
 
     def _needs_refinement(self, limit: Limit) -> bool:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy import linalg
@@ -33,6 +34,26 @@ from ._threads import SMALL_SIDE, factorised, one_blas_thread
 
 HALF_THE_DIGITS = 1e-8
 """λ/λ_max below which the squares in A have lost half the digits of a mode."""
+
+
+class Factor(NamedTuple):
+    """J − J_min = ‖Mθ − q‖², in coordinates where the offset of y is one entry of q: no digit of the rest is lost to it.
+
+    Attributes
+    ----------
+    M : ndarray of shape (r, p), float64
+    q : ndarray of shape (r, t), float64
+    left : ndarray of shape (r, m), float64
+        Takes a residual to the modes: z* − z = leftᵀ(q − Mθ).
+    """
+
+    M: Array
+    q: Array
+    left: Array
+
+    def gap(self, start: Array) -> Array:
+        """z* − Vᵀθ, of shape (m, t)."""
+        return self.left.T @ (self.q - self.M @ start)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +78,8 @@ class Modes:
         Whether squares have lost a direction, or half the digits of one, that a square root of A might hold.
     doubt : ndarray of shape (m,), float64
         How large the rounding along each mode is, relative to what the features vary along it.
-    solution : ndarray of shape (p, t), float64, or None
-        A minimiser. Where an offset of y makes z* large, what a start at the offset misses has more digits from here.
+    factor : Factor or None
+        Where it is known, what a start misses has more digits from here: an offset of y makes z* large.
     given_up : ndarray of shape (p, any), float64
         Directions along which the features vary, but by no more than float64 rounds numbers of their size.
     """
@@ -72,13 +93,11 @@ class Modes:
     is_lossy: bool
     doubt: Array
     given_up: Array
-    solution: Array | None = None
+    factor: Factor | None = None
 
     def gap(self, start: Array) -> Array:
         """z* − Vᵀθ, of shape (m, t)."""
-        if self.solution is None:
-            return self.optimum - self.coordinates(start)
-        return self.coordinates(self.solution - start)
+        return self.optimum - self.coordinates(start) if self.factor is None else self.factor.gap(start)
 
     def coordinates(self, theta: Array) -> Array:
         """Vᵀθ, of shape (m, t)."""
@@ -124,24 +143,35 @@ class Modes:
         Drmač, Veselić (2008), *New fast and accurate Jacobi SVD algorithm I*, SIAM J. Matrix Anal. Appl. 29.
         https://doi.org/10.1137/050639193
         """
-        root = np.sqrt(self.eigenvalues)[:, None]
-        M = here.of_functional(root * self.vectors.T, there)
-        if not np.isfinite(M).all():
-            raise ValueError(OVERFLOW)
+        M, q = self._root_in(here, there)
         s, U, V = singular_values(M)
         with np.errstate(over="ignore", under="ignore"):
             eigenvalues = s * s
         if not np.isfinite(eigenvalues).all():
             raise ValueError(OVERFLOW)
-        optimum = (U.T @ (root * self.optimum)) / np.where(s > 0, s, 1.0)[:, None]
+        left = U / np.where(s > 0, s, 1.0)
         return replace(
             self,
             eigenvalues=np.maximum(eigenvalues, np.finfo(float).tiny),
             vectors=np.ascontiguousarray(V),
-            optimum=optimum,
+            optimum=left.T @ q,
+            factor=Factor(M, q, left),
             doubt=np.zeros(len(s)),
             given_up=np.zeros((len(V), 0)),
         )
+
+    def with_factor(self, others: Modes, here: Coordinates, there: Coordinates) -> Modes:
+        """These modes, of the coordinates `there`, with the factor that the modes of the coordinates `here` make."""
+        M, q = others._root_in(here, there)
+        return replace(self, factor=Factor(M, q, M @ (self.vectors / self.eigenvalues)))
+
+    def _root_in(self, here: Coordinates, there: Coordinates) -> tuple[Array, Array]:
+        """M and q of J − J_min = ‖Mθ − q‖², θ in the coordinates `there`."""
+        root = np.sqrt(self.eigenvalues)[:, None]
+        M = here.of_functional(root * self.vectors.T, there)
+        if not np.isfinite(M).all():
+            raise ValueError(OVERFLOW)
+        return M, root * self.optimum
 
 
 def singular_values(M: Array) -> tuple[Array, Array, Array]:
