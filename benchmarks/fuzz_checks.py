@@ -84,6 +84,10 @@ def against_limit(
         off = np.linalg.norm(((theta - nearest)[1:] / ONE).astype(float) * c, axis=0)
         size = np.linalg.norm((where.from_model(nearest) / ONE).astype(float), axis=0)
         steep = sum(c[j - 1, 0] / distance for j, distance in limit.distance.items())
+        # Storing the shortest solution may cost the fit more than rounding of y does: then another may be returned.
+        residual = np.array([root(v) for v in limit.losses])
+        storable = sums.storing(nearest) <= 0.01 * residual + ALLOWED * EPS * sums.size[1 + sums.d :]
+        off = np.where(storable, off, 0.0)
         yield "slopes", ratio(off, EPS * (1 + limit.amplification) * size + limit.rounding * steep)
 
 

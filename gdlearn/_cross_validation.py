@@ -21,7 +21,7 @@ from ._early_stopping import HeldOut, held_out_rows
 from ._held_out import HeldOutInModes
 from ._moments import Moments, grouped_moments, merged, moments_of
 from ._plan import Plan, Settings
-from ._problem import TOO_LOSSY_FOR_ERRORS, FirstPoint, Problem, error_on, starting_point
+from ._problem import FirstPoint, Problem, error_on, starting_point
 from ._rows import Rows
 from ._solve import LARGEST_MATRIX, is_wide, resolved
 from ._step_size import largest_stable_rate
@@ -195,7 +195,7 @@ class Fold:
         plans = []
         for rate in used.tolist():  # all from the same modes: as sharp as any of them needs
             plans.append(Plan.of(problem, Settings(rate, momentum, nesterov, max_iter=max(steps))))
-            problem = resolved(problem, plans[-1], start, max(steps), TOO_LOSSY_FOR_ERRORS)
+            problem = resolved(problem, plans[-1], start, max(steps), for_errors=True)
         modes, n_targets = problem.modes, len(problem.target_scale)
         watched = None
         if self.held_out is not None:

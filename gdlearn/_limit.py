@@ -15,6 +15,7 @@ Cox, Higham (1998), *Stability of Householder QR factorization for weighted leas
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -53,6 +54,9 @@ UNSURE = 1e-9
 
 MOST_DEPENDENT = 64
 """The largest number of features that are written as combinations of others to the last digit."""
+
+WORSE_FIT = 1.01
+"""√J of a shorter model, relative to that of another, above which it is not taken."""
 
 WORSE = 1.0 + 1e-9
 """J after a step of refinement, relative to J before, above which the step is taken back."""
@@ -112,7 +116,7 @@ class LimitFinder:
 
     def judged(self) -> LimitFinder:
         """Without the directions that, as float64 stores their coefficients, do not lower J."""
-        if self.rows is None or not len(self.modes.eigenvalues):
+        if not len(self.modes.eigenvalues):
             return self
         doubt, features = self.modes.doubt, self.statistics.n_features
         offset = self.statistics.feature_mean / self.coordinates.scale
@@ -133,10 +137,39 @@ class LimitFinder:
         return finder
 
     def _loss(self) -> float:
-        """J of the limit from zero, measured on the rows, in units of each target's mean square."""
-        size = self.statistics.target_square
-        minimum = self._refined(self._raw()).minimum
+        """J of the limit from zero, as float64 stores it, in units of each target's mean square."""
+        size, modes = self.statistics.target_square, self.modes
+        if self.rows is None:  # nothing corrects what rounding along a mode does to its optimum
+            off = 2.0 * modes.doubt[:, None] * modes.optimum
+            minimum = self._loss_of(self._raw().model) + np.sum(modes.eigenvalues[:, None] * off**2, axis=0)
+        else:
+            minimum = self._refined(self._raw()).minimum
         return float(np.sum(minimum / np.where(size > 0, size, 1.0)))
+
+    def _loss_of(self, model: Model) -> Array:
+        """J of a model as float64 stores it, target by target: on the rows or, without, by the modes and the means."""
+        if self.rows is not None:
+            return loss_of(model, self.rows, self.coordinates)
+        gap = self.modes.gap(self.coordinates.theta(model))
+        if self.coordinates.fit_intercept:  # of a feature far from zero products are rounded, as the intercept is
+            gap[self.modes.vectors[0] == 1.0] = self._mean_residual(model)
+        loss: Array = self.modes.minimum + np.sum(self.modes.eigenvalues[:, None] * gap**2, axis=0)
+        return loss
+
+    def _size_of_terms(self, model: Model) -> Array:
+        """The sum of the sizes of y and of what a model adds up: so much is rounded."""
+        statistics = self.statistics
+        feature = np.sqrt(statistics.feature_variance + statistics.feature_mean**2)
+        size: Array = np.sqrt(statistics.target_square) + np.abs(model.intercept) + feature @ np.abs(model.coef)
+        return size
+
+    def _mean_residual(self, model: Model) -> Array:
+        """ȳ − intercept − x̄·coef, its products and its sum exact but for what the means leave out."""
+        statistics = self.statistics
+        products, errors = two_product(-statistics.feature_mean[:, None], model.coef)
+        errors -= statistics.feature_rest[:, None] * model.coef
+        terms = np.vstack([statistics.target_mean, statistics.target_rest, -model.intercept, products, errors])
+        return np.array([math.fsum(column) for column in terms.T.tolist()])
 
     def _raw(self) -> Limit:
         """The limit from zero in these coordinates, as the modes have it."""
@@ -177,8 +210,15 @@ class LimitFinder:
         theta[np.concatenate([np.arange(first), first + held])] = F @ given  # all that the others explained, too
         theta = own.theta(finder._corrected(theta, own).model)
         nearest = finder._corrected(nearest_solution(F, theta, start), own)
-        # No shorter model is worth a worse fit: where rounding has spoilt this one, the other stands.
-        spoilt = ~(nearest.minimum <= 2.0 * limit.minimum + 1e-12 * self.statistics.target_square)
+        if self.rows is None:  # what rounding of C cost the fit, the modes have still
+            gap = self.modes.gap(best.theta(nearest.model))
+            change = best.model(self.modes.combine(gap))
+            corrected = Model(nearest.model.coef + change.coef, nearest.model.intercept + change.intercept)
+            nearest = Limit(corrected, nearest.minimum)
+        # No shorter model is worth a worse fit: where rounding has spoilt this one, as stored, the other stands.
+        before, after = (np.sqrt(self._loss_of(some.model)) for some in (limit, nearest))
+        terms = np.minimum(*(self._size_of_terms(some.model) for some in (limit, nearest)))
+        spoilt = ~(after <= WORSE_FIT * before + 4.0 * EPS * terms)
         (coef, intercept), minimum = nearest
         model = Model(np.where(spoilt, limit.model.coef, coef), np.where(spoilt, limit.model.intercept, intercept))
         return Limit(model, np.where(spoilt, limit.minimum, minimum))

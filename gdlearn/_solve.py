@@ -34,7 +34,7 @@ from ._limit import loss_of
 from ._moments import moments_of
 from ._objective import Iterate
 from ._plan import LOOP_MAX_ITER, LOOP_TOL, Plan, Settings, threshold
-from ._problem import STEPS_FOR_CURVATURE, TOO_LOSSY, Problem
+from ._problem import STEPS_FOR_CURVATURE, TOO_LOSSY, TOO_LOSSY_FOR_ERRORS, Problem
 from ._rows import Rows
 from ._step_size import (
     Auto,
@@ -202,19 +202,22 @@ def _ending_at(value: float, descent: Descent) -> Descent:
     return replace(descent, last=descent.last._replace(value=value))
 
 
-def resolved(problem: Problem, plan: Plan, start: Array, n_steps: int, too_lossy: float = TOO_LOSSY) -> Problem:
+def resolved(problem: Problem, plan: Plan, start: Array, n_steps: int, *, for_errors: bool = False) -> Problem:
     r"""The problem with modes as exact as `n_steps` steps need: the rounding of A grows with ηLk up to λ_max/λ_min.
 
-    With momentum a step comes to η/(1 − β) in the long run. J may show the rounding of A even before.
+    With momentum a step comes to η/(1 − β) in the long run. J may show the rounding of A even before. Where the modes
+    are `for_errors` on other rows, they need fewer digits, and need them at the limit as well.
     """
     # An iterate that has arrived is the limit, which has all its digits by refinement. On the way there the rounding of
     # the modes is amplified, and only where that shows is it worth a factorisation of the rows.
+    too_lossy = TOO_LOSSY_FOR_ERRORS if for_errors else TOO_LOSSY
     for _ in range(3):  # sharper modes may show that the limit was, or was not, reached
-        closed = plan.closed_form(problem, start)
-        if closed.has_arrived(n_steps):
-            better = problem.for_limit()
-        else:
+        closed, better = plan.closed_form(problem, start), problem
+        arrived = closed.has_arrived(n_steps)
+        if for_errors or not arrived:
             better = problem.sharper(plan.amplification(problem, closed, n_steps), too_lossy)
+        if arrived and better is problem:
+            better = problem.for_limit()
         if better is problem:
             break
         problem = better

@@ -59,6 +59,11 @@ class Statistics:
         return self.mean[self.n_features :]
 
     @property
+    def target_rest(self) -> Array:
+        """Of shape (t,)."""
+        return self.mean_rest[self.n_features :]
+
+    @property
     def target_variance(self) -> Array:
         """Of shape (t,)."""
         return self.variance[self.n_features :]
