@@ -187,12 +187,15 @@ class Coordinates:
         coef = in_units(model.coef, self.exponent[:, None] - self.target_exponent)
         return Model(coef, in_units(model.intercept, -self.target_exponent))
 
-    def of_functional(self, M: Array, other: Coordinates) -> Array:
-        """The matrix that takes theta in `other` coordinates to what M makes of it in these."""
+    def of_functional(self, M: Array, other: Coordinates, rest: Array | float = 0.0) -> Array:
+        """The matrix that takes theta in `other` coordinates to what M makes of it in these.
+
+        `rest` is what rounding took from the shift of these.
+        """
         with beyond_float64():
             if not self.fit_intercept:
                 return M * (self.scale / other.scale)
-            offset = M[:, :1] * ((self.shift - other.shift) / other.scale)
+            offset = M[:, :1] * ((self.shift - other.shift + rest) / other.scale)
             return np.hstack([M[:, :1], M[:, 1:] * (self.scale / other.scale) + offset])
 
     def feature_square(self, statistics: Statistics) -> Array:

@@ -112,38 +112,41 @@ class LimitFinder:
 
     def modes_in(self, own: Coordinates) -> Modes:
         """The modes, carried to the coordinates `own`."""
-        return self.modes.carried(self.coordinates, own)
+        return self.modes.carried(self.coordinates, own, self.statistics.feature_rest)
+
+    def with_factor(self, modes: Modes, own: Coordinates) -> Modes:
+        """Other modes, found in the coordinates `own`, with the factor that these make there."""
+        return modes.with_factor(self.modes, self.coordinates, own, self.statistics.feature_rest)
 
     def judged(self) -> LimitFinder:
         """Without the directions that, as float64 stores their coefficients, do not lower J."""
         if not len(self.modes.eigenvalues):
             return self
-        doubt, features = self.modes.doubt, self.statistics.n_features
-        offset = self.statistics.feature_mean / self.coordinates.scale
-        # The modes of a matrix know no offsets: those of centred features are rounded by ε·offset along each direction.
-        if EPS**2 * (offset @ offset) > DOUBTFUL**2 * self.modes.eigenvalues[-1]:
-            rounding = EPS * np.linalg.norm(self.modes.vectors[-features:].T * offset, axis=1)
-            doubt = np.maximum(doubt, rounding / np.sqrt(self.modes.eigenvalues))
+        modes, statistics = self.modes, self.statistics
+        doubt, smallest = modes.doubt, modes.eigenvalues[-1]
+        sizes = np.sqrt(statistics.feature_variance + statistics.feature_mean**2) / self.coordinates.scale
+        if EPS**2 * (sizes @ sizes) > DOUBTFUL**2 * smallest:  # storing the coefficients may cost something, too
+            stored = EPS * np.linalg.norm(modes.vectors[self.coordinates.first :].T * sizes, axis=1)
+            doubt = doubt + stored / np.sqrt(modes.eigenvalues)
         if not (doubt > DOUBTFUL).any():
             return self
-        finder = replace(self, modes=replace(self.modes, doubt=doubt))
-        loss = finder._loss()
+        # Without rows nothing corrects what the rounding of the factorisation does to the optimum of a mode.
+        risk = 2.0 * modes.doubt[:, None] * modes.optimum * (self.rows is None)
+        finder = replace(self, modes=replace(modes, doubt=doubt))
+        loss = finder._loss(risk)
         for i in range(len(doubt) - 1, -1, -1):
             if doubt[i] > DOUBTFUL:
                 fewer = replace(finder, modes=finder.modes.without(i))
-                there = fewer._loss()
+                there = fewer._loss(np.delete(risk, i, axis=0))
                 if there <= loss:
-                    finder, loss = fewer, there
+                    finder, loss, risk = fewer, there, np.delete(risk, i, axis=0)
         return finder
 
-    def _loss(self) -> float:
-        """J of the limit from zero, as float64 stores it, in units of each target's mean square."""
-        size, modes = self.statistics.target_square, self.modes
-        if self.rows is None:  # nothing corrects what rounding along a mode does to its optimum
-            off = 2.0 * modes.doubt[:, None] * modes.optimum
-            minimum = self._loss_of(self._raw().model) + np.sum(modes.eigenvalues[:, None] * off**2, axis=0)
-        else:
-            minimum = self._refined(self._raw()).minimum
+    def _loss(self, risk: Array) -> float:
+        """J of the limit from zero, as float64 stores it and off by `risk`, in units of each target's mean square."""
+        minimum = self._loss_of(self._raw().model) if self.rows is None else self._refined(self._raw()).minimum
+        size = self.statistics.target_square
+        minimum = minimum + self.modes.eigenvalues @ risk**2
         return float(np.sum(minimum / np.where(size > 0, size, 1.0)))
 
     def _loss_of(self, model: Model) -> Array:
@@ -173,7 +176,14 @@ class LimitFinder:
 
     def _raw(self) -> Limit:
         """The limit from zero in these coordinates, as the modes have it."""
-        return Limit(self.coordinates.model(self.modes.combine(self.modes.optimum)), self.modes.minimum)
+        model = self.coordinates.model(self.modes.combine(self.modes.optimum))
+        if self.rows is None:
+            model = self._centred(model)
+        return Limit(model, self.modes.minimum)
+
+    def _centred(self, model: Model) -> Model:
+        """With the intercept that suits the coefficients as float64 stores them, where features lie far from zero."""
+        return model._replace(intercept=model.intercept + self._mean_residual(model) * self.coordinates.first)
 
     def _nearest(self, limit: Limit, start: Array, own: Coordinates) -> Limit:
         """Of all models that fit as `limit` does, the one nearest to `start` in the coordinates `own`."""
@@ -214,11 +224,14 @@ class LimitFinder:
             gap = self.modes.gap(best.theta(nearest.model))
             change = best.model(self.modes.combine(gap))
             corrected = Model(nearest.model.coef + change.coef, nearest.model.intercept + change.intercept)
-            nearest = Limit(corrected, nearest.minimum)
+            nearest = Limit(self._centred(corrected), nearest.minimum)
         # No shorter model is worth a worse fit: where rounding has spoilt this one, as stored, the other stands.
         before, after = (np.sqrt(self._loss_of(some.model)) for some in (limit, nearest))
         terms = np.minimum(*(self._size_of_terms(some.model) for some in (limit, nearest)))
-        spoilt = ~(after <= WORSE_FIT * before + 4.0 * EPS * terms)
+        if self.rows is None:  # moments round what coefficients so large multiply
+            after += 8.0 * EPS * np.sqrt(self.statistics.feature_variance) @ np.abs(nearest.model.coef)
+        rounding = EPS * (terms + 64.0 * np.sqrt(self.statistics.target_square))
+        spoilt = ~(after <= WORSE_FIT * before + rounding)
         (coef, intercept), minimum = nearest
         model = Model(np.where(spoilt, limit.model.coef, coef), np.where(spoilt, limit.model.intercept, intercept))
         return Limit(model, np.where(spoilt, limit.minimum, minimum))
@@ -328,7 +341,8 @@ def combinations(vectors: Array, rank: Array) -> tuple[NDArray[np.intp], NDArray
     m = vectors.shape[1]
     if m == 0:
         return np.arange(0), np.arange(len(rank)), np.zeros((0, len(rank)))
-    spread = np.log(rank) - np.log(rank.max())
+    varies = vectors.any(axis=1)  # a constant feature has no unit of its own
+    spread = np.where(varies, np.log(rank / rank[varies].max()), 0.0)
     weight = np.exp(spread * min(1.0, np.log(WEIGHTIEST) / max(-spread.min(), 1e-300)))
     pivots = linalg.qr(vectors.T * weight, mode="r", pivoting=True, check_finite=False)[1]
     held, rest = np.sort(pivots[:m]), np.sort(pivots[m:])

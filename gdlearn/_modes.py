@@ -37,7 +37,7 @@ HALF_THE_DIGITS = 1e-8
 
 
 class Factor(NamedTuple):
-    """J − J_min = ‖Mθ − q‖², in coordinates where the offset of y is one entry of q: no digit of the rest is lost to it.
+    """J − J_min = ‖Mθ − q‖², where the offset of y is one entry of q: no digit of the rest is lost to it.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Modes:
     is_lossy : bool
         Whether squares have lost a direction, or half the digits of one, that a square root of A might hold.
     doubt : ndarray of shape (m,), float64
-        How large the rounding along each mode is, relative to what the features vary along it.
+        How large the rounding of the factorisation along each mode is, relative to what the features vary along it.
     factor : Factor or None
         Where it is known, what a start misses has more digits from here: an offset of y makes z* large.
     given_up : ndarray of shape (p, any), float64
@@ -131,19 +131,19 @@ class Modes:
             given_up=np.column_stack([self.given_up, self.vectors[:, i]]),
         )
 
-    def carried(self, here: Coordinates, there: Coordinates) -> Modes:
+    def carried(self, here: Coordinates, there: Coordinates, rest: Array) -> Modes:
         r"""The modes in other coordinates of the same features.
 
         J − J_min = ‖Mθ − q‖² with :math:`M = \Lambda^{1/2}V^T T`, T the map from the other coordinates to these. M may
         be badly scaled, by rows and by columns, but its factors are not; the one-sided Jacobi method finds even the
-        smallest singular values of such a matrix to all digits.
+        smallest singular values of such a matrix to all digits. `rest` is what rounding took from the shift of `here`.
 
         References
         ----------
         Drmač, Veselić (2008), *New fast and accurate Jacobi SVD algorithm I*, SIAM J. Matrix Anal. Appl. 29.
         https://doi.org/10.1137/050639193
         """
-        M, q = self._root_in(here, there)
+        M, q = self._root_in(here, there, rest)
         s, U, V = singular_values(M)
         with np.errstate(over="ignore", under="ignore"):
             eigenvalues = s * s
@@ -160,15 +160,15 @@ class Modes:
             given_up=np.zeros((len(V), 0)),
         )
 
-    def with_factor(self, others: Modes, here: Coordinates, there: Coordinates) -> Modes:
+    def with_factor(self, others: Modes, here: Coordinates, there: Coordinates, rest: Array) -> Modes:
         """These modes, of the coordinates `there`, with the factor that the modes of the coordinates `here` make."""
-        M, q = others._root_in(here, there)
+        M, q = others._root_in(here, there, rest)
         return replace(self, factor=Factor(M, q, M @ (self.vectors / self.eigenvalues)))
 
-    def _root_in(self, here: Coordinates, there: Coordinates) -> tuple[Array, Array]:
+    def _root_in(self, here: Coordinates, there: Coordinates, rest: Array) -> tuple[Array, Array]:
         """M and q of J − J_min = ‖Mθ − q‖², θ in the coordinates `there`."""
         root = np.sqrt(self.eigenvalues)[:, None]
-        M = here.of_functional(root * self.vectors.T, there)
+        M = here.of_functional(root * self.vectors.T, there, rest)
         if not np.isfinite(M).all():
             raise ValueError(OVERFLOW)
         return M, root * self.optimum
@@ -227,7 +227,7 @@ def modes_of_matrix(quadratic: Quadratic, n_samples: int) -> Modes:
         error=min(1.0, noise * largest / float(values[-1])) if len(values) else 0.0,
         smallest=smallest,
         is_lossy=len(values) < possible or (len(values) > 0 and values[-1] < HALF_THE_DIGITS * largest),
-        doubt=np.zeros(len(values)),
+        doubt=noise * largest / values,
         given_up=np.zeros((len(A), 0)),
     )
     return with_intercept(modes, y_mean) if apart else modes
@@ -254,7 +254,7 @@ def modes_of_root(M: Array, q: Array, sizes: Array, n_samples: int) -> Modes:
         error=min(1.0, factorisation / float(values[-1])) if len(values) else 0.0,
         smallest=float(s[-1] / largest) ** 2 if largest > 0 else 1.0,
         is_lossy=False,
-        doubt=noise[held] / values,
+        doubt=factorisation / values,
         given_up=Vt[rounded].T,
     )
 

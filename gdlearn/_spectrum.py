@@ -126,7 +126,7 @@ class MomentSpectrum:
                 statistics = self.statistics
                 far = (statistics.target_mean**2 > OFFSET * statistics.target_variance).any()
                 if far and self.coordinates.fit_intercept:
-                    return modes.with_factor(self.finder.modes, self.finder.coordinates, self.coordinates)
+                    return self.finder.with_factor(modes, self.coordinates)
                 return modes
         return self.modes_in(self.coordinates)
 

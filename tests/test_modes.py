@@ -125,10 +125,9 @@ def test_a_root_gives_singular_values_to_their_last_digits_and_its_own_doubt():
     assert modes.smallest == pytest.approx(2.0**-40, rel=1e-12)
     assert not modes.complete
     assert modes.condition_number == pytest.approx(2.0**40, rel=1e-12)
-    # What rounding may do along a mode is ε of what the features hold along it, ‖diag(sizes)v‖ = 1, and of the largest
-    # singular value, √2, in a factorisation of 2 rows and of the 100 behind them.
+    # The factorisation of 2 rows, and of the 100 behind them, rounds by ε of the largest singular value, √2.
     factorisation = EPS * (5 * 2**0.5 + 2 * 10) * 2**0.5
-    assert_allclose(modes.doubt, (factorisation + EPS) / np.sqrt([2.0, 2.0**-39]), rtol=1e-9)
+    assert_allclose(modes.doubt, factorisation / np.sqrt([2.0, 2.0**-39]), rtol=1e-9)
     assert modes.error == pytest.approx(factorisation / 2.0**-19.5, rel=1e-9)
     without = modes.without(1)
     assert without.eigenvalues.tolist() == modes.eigenvalues[:1].tolist()

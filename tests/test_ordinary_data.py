@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from exact import exact_least_squares
 from numpy.testing import assert_allclose
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
@@ -28,6 +29,11 @@ def exact_loss(model, X, y, weight=None):
         prediction = sum((Fraction(float(x)) * c for x, c in zip(row, coef, strict=True)), intercept)
         total += Fraction(float(w)) * (Fraction(float(target)) - prediction) ** 2
     return float(total / sum(Fraction(float(w)) for w in weight))
+
+
+def exact_numbers(values):
+    """The same numbers as Fractions."""
+    return np.vectorize(Fraction, otypes=[object])(np.asarray(values, dtype=float))
 
 
 # All levels of a factor
@@ -166,6 +172,31 @@ def test_a_near_copy_costs_nothing_and_is_named(kind, scaling, others):
         assert loss <= alone * (1 + rounding)
         assert_allclose(model.loss_, loss, rtol=1e-9)
         assert model.rank_ == 1 + others
+
+
+@pytest.mark.parametrize("root", [False, True])
+@pytest.mark.parametrize("scaling", ["standard", "minmax", "maxabs", None])
+@pytest.mark.parametrize("kind", ["digits apart", "an offset of 3e14", "a third column at 7e14"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_from_moments_a_near_copy_costs_nothing(root, scaling, kind):
+    """No rows are there to judge a direction by: one that is mostly rounding, or costs more to store, is not fitted."""
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        z, x, noise = rng.standard_normal((3, 45)) + 1.0
+        if kind == "digits apart":
+            copy, level = x + 1.5e-14 * noise, 100.0
+        elif kind == "an offset of 3e14":
+            copy, level = x + 0.3 * noise + 3e14, 100.0
+        else:
+            x = np.rint(8 * x)
+            z, copy, level = np.rint(4 * z) + 7e14, x + 32.0, 1e9
+        X = np.column_stack([z, x, copy])
+        y = level + (z - z.mean()) - (x - x.mean()) + 0.3 * rng.standard_normal(45)
+        model = GradientDescentRegressor(scaling=scaling).fit_moments(split_moments(X, y, root=root))
+        without = GradientDescentRegressor().fit(X[:, :2], y)
+        best = np.sqrt(exact_loss(without, X[:, :2], y))
+        stored = np.finfo(float).eps * np.abs(X[:, :2]).max(axis=0) @ np.abs(without.coef_)
+        assert np.sqrt(exact_loss(model, X, y)) <= 1.05 * best + stored
 
 
 @pytest.mark.parametrize("gap", [1e-3, 1e-6, 1e-9, 1e-12])
@@ -310,6 +341,43 @@ def test_errors_of_a_search_along_a_weak_mode_are_those_of_its_models(gap):
         for error, (train, test) in zip(found.mse_path_[0, 0], splits, strict=True):
             model = GradientDescentRegressor(rate, max_iter=k, init="mean").fit(X[train], y[train])
             assert_allclose(error, exact_loss(model, X[test], y[test]), rtol=1e-12 + 1e-16 / gap)
+
+
+@pytest.mark.parametrize("scaling", [None, "maxabs"])
+@pytest.mark.parametrize("size", [1e3, 1e4, 1e5])
+def test_errors_of_a_search_at_the_limit_have_the_digits_of_the_data(scaling, size):
+    """A column far larger than the others, without an intercept: squares alone give its fold half the digits."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        X = np.column_stack([rng.integers(1, 10, (24, 2)), size + 10.0 * rng.standard_normal(24)])
+        y, splits = 1e8 + rng.standard_normal(24), list(KFold(3).split(X))
+        rate = 0.1 / max(np.linalg.eigvalsh(scaled(X, scaling, shift=False)[0].T @ scaled(X, scaling)[0])[-1], 1.0)
+        search = GradientDescentRegressorCV(
+            [rate], max_iters=[10**30], cv=splits, scaling=scaling, fit_intercept=False, init="zero"
+        ).fit(X, y)
+        for error, (train, test) in zip(search.mse_path_[0, 0], splits, strict=True):
+            coef = exact_least_squares(X[train], y[train], fit_intercept=False).coef[:, 0]
+            gaps = exact_numbers(y[test]) - exact_numbers(X[test]) @ coef
+            assert_allclose(error, float(gaps @ gaps / len(gaps)), rtol=1e-10)
+
+
+@pytest.mark.parametrize("offset", [1e6, 1e9, 1e12])
+@pytest.mark.parametrize("scaling", ["maxabs", None])
+def test_steps_from_the_mean_keep_their_digits_where_features_are_copies(offset, scaling):
+    """A solution of copies far from zero has huge coefficients, and no step may be measured by it."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        x = rng.integers(1, 10, 2) / 8.0
+        X, y = np.column_stack([x + offset, 3 * x + 1e3, x]), 5.0 + 0.1 * rng.standard_normal(2)
+        scale = X.max(axis=0) if scaling else np.ones(3)
+        rate = 0.1 if scaling else 0.1 / offset**2
+        Z = exact_numbers(np.insert(X, 0, 1.0, axis=1)) / exact_numbers([1.0, *scale])
+        target = exact_numbers(y)
+        theta = np.array([target.sum() / 2, *[Fraction(0)] * 3])
+        for k in range(1, 13):
+            theta = theta + Fraction(rate) * Z.T @ (target - Z @ theta)
+            model = GradientDescentRegressor(rate, max_iter=k, scaling=scaling, init="mean").fit(X, y)
+            assert_allclose(model.predict(X), (Z @ theta).astype(float), rtol=1e-14)
 
 
 def test_many_steps_of_nearly_collinear_features():
@@ -583,13 +651,18 @@ def test_rank_and_condition_number_are_those_of_the_problem_that_was_solved(spre
 # How features that hold the same share what they explain
 
 
-def shortest_of_copies(X, y, factor, offset):
-    """Slopes and intercept of [x, factor·x + offset], the shortest of all that fit as well, in rational arithmetic."""
-    x, y = ([Fraction(float(v)) for v in values] for values in (X[:, 0], y))
+def exact_line(x, y):
+    """Slope and intercept of y on one column, in rational arithmetic."""
+    x, y = ([Fraction(float(v)) for v in values] for values in (x, y))
     x_mean, y_mean = sum(x) / len(x), sum(y) / len(y)
     slope = sum((v - x_mean) * w for v, w in zip(x, y, strict=True)) / sum((v - x_mean) ** 2 for v in x)
+    return slope, y_mean - slope * x_mean
+
+
+def shortest_of_copies(X, y, factor, offset):
+    """Slopes and intercept of [x, factor·x + offset], the shortest of all that fit as well, in rational arithmetic."""
+    slope, level = exact_line(X[:, 0], y)
     k, c = Fraction(factor), Fraction(offset)
-    level = y_mean - slope * x_mean
     # θ₁ + kθ₂ = slope and θ₀ + cθ₂ = level; of θ₀² + θ₁² + θ₂² the derivative by θ₂ is zero.
     second = (c * level + k * slope) / (1 + c * c + k * k)
     return np.array([float(slope - k * second), float(second)]), float(level - c * second)
@@ -613,6 +686,34 @@ def test_an_exact_copy_shares_the_slope_to_the_last_digit(factor, offset, where,
         assert_allclose(
             model.intercept_, intercept, rtol=1e-7, atol=1e-15 * float(np.abs(X).max(axis=0) @ np.abs(coef))
         )
+
+
+@pytest.mark.parametrize("offsets", [(1e8, 273.0), (1e5, -1e7), (1e6, 1.0)])
+def test_without_an_intercept_shares_of_offset_copies_are_exact(offsets):
+    """Of x, x + a and x + a + b without an intercept two may stand for a constant: θ₁ + θ₂ + θ₃ and aθ₂ + (a+b)θ₃."""
+    a, b = Fraction(offsets[0]), Fraction(offsets[0]) + Fraction(offsets[1])
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        x = rng.integers(0, 10, 30).astype(float)
+        X, y = np.column_stack([x, x + float(a), x + float(b)]), 3.0 + x + rng.standard_normal(30)
+        slope, level = exact_line(x, y)
+        # θ = Fᵀ(FFᵀ)⁻¹(slope, level) with F = [[1, 1, 1], [0, a, b]]
+        p, q, r = Fraction(3), a + b, a * a + b * b
+        u, v = (r * slope - q * level) / (p * r - q * q), (p * level - q * slope) / (p * r - q * q)
+        model = GradientDescentRegressor(scaling=None, fit_intercept=False).fit(X, y)
+        assert_allclose(model.coef_, [float(u), float(u + a * v), float(u + b * v)], rtol=1e-9)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e4, 1e8])
+@pytest.mark.parametrize("scaling", ["standard", "minmax"])
+def test_copies_that_are_the_same_once_scaled_share_alike(offset, scaling):
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        x = rng.integers(0, 10, 30).astype(float)
+        X, y = np.column_stack([x, x + offset, rng.standard_normal(30), x + 3 * offset]), x + rng.standard_normal(30)
+        model = GradientDescentRegressor(scaling=scaling).fit(X, y)
+        a, b = exact_least_squares(X[:, [0, 2]], y).coef[:, 0]
+        assert_allclose(model.coef_, np.array([a / 3, a / 3, b, a / 3], dtype=float), rtol=1e-12)
 
 
 @pytest.mark.parametrize("tiny", [1.0, 1e-8, 1e-149])
