@@ -326,8 +326,6 @@ def warn_of_directions_given_up(names: Sequence[str]) -> None:
 
 def rounded(value: float, way: str, digits: int = 6) -> str:
     """A number rounded down or up to a few digits, so that what is said of it holds for what is printed."""
-    if not np.isfinite(value):
-        return str(value)
     return f"{float(Context(prec=digits, rounding=way).create_decimal_from_float(value)):.{digits}g}"
 
 

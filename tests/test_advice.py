@@ -96,7 +96,6 @@ def diverging():
 @pytest.mark.parametrize("factor", [1.5, 1e6])
 @pytest.mark.parametrize("scaling", SCALINGS)
 @pytest.mark.parametrize(("X", "y", "settings"), list(diverging()))
-@pytest.mark.slow
 def test_every_remedy_of_a_divergence_is_stable(X, y, settings, scaling, factor):
     settings = settings | {"max_iter": 4}
     stable = GradientDescentRegressor(1e-30, scaling=scaling, **settings).fit(X, y).max_stable_learning_rate_
@@ -203,7 +202,6 @@ def follow(message, model, X, y):
 
 
 @pytest.mark.parametrize(("X", "y", "scaling", "fit_intercept", "fraction"), list(slow()))
-@pytest.mark.slow
 def test_every_remedy_of_slowness_gets_there(X, y, scaling, fit_intercept, fraction):
     options = {"scaling": scaling, "fit_intercept": fit_intercept, "solver": "spectral"}
     stable = GradientDescentRegressor(1e-30, max_iter=1, **options).fit(X, y).max_stable_learning_rate_
@@ -223,6 +221,27 @@ def test_every_remedy_of_slowness_gets_there(X, y, scaling, fit_intercept, fract
     # The number of steps is not larger than it need be, but for its rounding to three digits.
     fewer = model.max_iter + int(0.98 * (remedies["steps"]["max_iter"] - model.max_iter)) - 1
     assert said(sklearn.clone(model).set_params(max_iter=fewer).fit, X, y) is not None
+
+
+def test_the_number_of_more_steps_is_exact():
+    X, y = data("plain", 60, 4)
+    for done in (1, 3, 10):
+        model = GradientDescentRegressor(0.1, tol=1e-6, max_iter=done)
+        steps = dict(follow(said(model.fit, X, y), model, X, y))["steps"]["max_iter"]
+        assert steps < 1000
+        assert said(sklearn.clone(model).set_params(max_iter=steps).fit, X, y) is None
+        assert said(sklearn.clone(model).set_params(max_iter=steps - 1).fit, X, y) is not None
+
+
+@pytest.mark.parametrize("steps", [1, 5, 10, 20, 40])
+def test_a_tolerance_is_offered_that_still_says_something(steps):
+    X, y = data("plain", 60, 1)
+    model = GradientDescentRegressor(0.05, tol=1e-9, max_iter=steps, fit_intercept=False)
+    message = said(model.fit, X, y)
+    slope = 2.0 * np.sqrt(np.mean(((X - X.mean(axis=0)) / X.std(axis=0)) ** 2)) * y.std()
+    reached = model.gradient_norm_ / slope  # in units of tol, about
+    assert ("which is reached" in message) == (reached < 0.1)
+    assert 1e-4 < reached < 0.99
 
 
 @pytest.mark.parametrize("solver", ["loop", "auto"])

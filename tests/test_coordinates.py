@@ -44,6 +44,19 @@ def loop(X, y, start, rate, n_steps, scaling, fit_intercept=True, weights=None):
     return slopes, theta[0] - shift @ slopes if fit_intercept else np.zeros(y.shape[1]), J
 
 
+@pytest.mark.parametrize("size", [1e-200, 1e-160, 1e-140])
+@pytest.mark.parametrize("solver", ["spectral", "loop"])
+@pytest.mark.parametrize("shape", [(25, 3), (9, 80)])
+def test_unscaled_steps_leave_a_feature_where_it_is_whose_squares_underflow(size, solver, shape):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal(shape), rng.standard_normal(shape[0])
+    X[:, 0] *= size
+    model = GradientDescentRegressor(1e-3, max_iter=7, scaling=None, solver=solver).fit(X, y)
+    slopes, _, _ = loop(X, y, (np.zeros((shape[1], 1)), np.zeros(1)), 1e-3, 7, None)
+    assert_allclose(model.coef_[1:], slopes[1:, 0], rtol=1e-12)
+    assert abs(model.coef_[0]) < 1e-120
+
+
 @pytest.mark.parametrize("scaling", SCALINGS)
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("solver", ["spectral", "loop"])

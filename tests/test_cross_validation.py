@@ -285,6 +285,7 @@ def test_groups_are_routed():
 @parametrize_with_checks(
     [GradientDescentRegressorCV(4, max_iters=3), GradientDescentRegressorCV([0.01], max_iters=[300], cv=2)]
 )
+@pytest.mark.whole
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_scikit_learns_checks(estimator, check):
     check(estimator)

@@ -46,6 +46,7 @@ BAD = {
         GradientDescentRegressor(momentum=0.9, nesterov=True, scaling="maxabs", tol=1e-6),
     ]
 )
+@pytest.mark.whole
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # on purpose tiny sets, far from settled
 def test_scikit_learns_checks(estimator, check):

@@ -226,8 +226,33 @@ def test_a_direction_is_judged_by_all_targets_each_in_its_own_units(unit):
         warnings.simplefilter("ignore", ConvergenceWarning)
         plain = GradientDescentRegressor().fit(X, y)
         model = GradientDescentRegressor().fit(X, y * [1.0, unit])
+        beside_nothing = GradientDescentRegressor().fit(X, y * [1.0, 0.0])
+        beside_itself = GradientDescentRegressor().fit(X, y[:, [0, 0]])
     assert model.rank_ == plain.rank_
     assert_allclose(model.predict(X) / [1.0, unit], plain.predict(X), rtol=1e-12, atol=1e-12)
+    assert beside_nothing.rank_ == beside_itself.rank_
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("far", [0.0, 1.0, 30.0])
+def test_fewer_rows_than_columns_too_many_to_factorise(scaling, far, monkeypatch):
+    """Then the kernel's modes are all there is, and the residuals of its solution correct what it has rounded."""
+    monkeypatch.setattr("gdlearn._spectrum.LARGEST_FACTOR", 0)
+    rng = np.random.default_rng(0)
+    few = rng.standard_normal((12, 6)) * 10.0 ** np.linspace(0, -5, 6)
+    X = few @ rng.standard_normal((6, 80)) + far
+    y = few @ 10.0 ** np.linspace(0, 5, 6) + rng.standard_normal(12)
+    model = GradientDescentRegressor(scaling=scaling).fit(X, y)
+    assert model.rank_ == 6
+    best = LinearRegression().fit(few * 10.0 ** np.linspace(0, 5, 6), y).predict(few * 10.0 ** np.linspace(0, 5, 6))
+    assert_allclose(model.predict(X), best, rtol=0, atol=1e-9 * (1 + far))
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_without_a_mode_the_condition_number_is_one(fit_intercept):
+    for shape in ((3, 90), (90, 3)):
+        model = GradientDescentRegressor(fit_intercept=fit_intercept).fit(np.zeros(shape), np.ones(shape[0]))
+        assert (model.condition_number_, model.rank_) == (1.0, 0)
 
 
 @pytest.mark.parametrize("merged", [False, True])

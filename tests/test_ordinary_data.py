@@ -177,10 +177,11 @@ def test_a_near_copy_costs_nothing_and_is_named(kind, scaling, others):
 @pytest.mark.parametrize("root", [False, True])
 @pytest.mark.parametrize("scaling", ["standard", "minmax", "maxabs", None])
 @pytest.mark.parametrize("kind", ["digits apart", "an offset of 3e14", "a third column at 7e14"])
+@pytest.mark.parametrize("unit", [1.0, 2.0**-20, 2.0**20])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_from_moments_a_near_copy_costs_nothing(root, scaling, kind):
+def test_from_moments_a_near_copy_costs_nothing(root, scaling, kind, unit):
     """No rows are there to judge a direction by: one that is mostly rounding, or costs more to store, is not fitted."""
-    for seed in range(12):
+    for seed in range(6):
         rng = np.random.default_rng(seed)
         z, x, noise = rng.standard_normal((3, 45)) + 1.0
         if kind == "digits apart":
@@ -191,12 +192,26 @@ def test_from_moments_a_near_copy_costs_nothing(root, scaling, kind):
             x = np.rint(8 * x)
             z, copy, level = np.rint(4 * z) + 7e14, x + 32.0, 1e9
         X = np.column_stack([z, x, copy])
-        y = level + (z - z.mean()) - (x - x.mean()) + 0.3 * rng.standard_normal(45)
+        y = unit * (level + (z - z.mean()) - (x - x.mean()) + 0.3 * rng.standard_normal(45))
         model = GradientDescentRegressor(scaling=scaling).fit_moments(split_moments(X, y, root=root))
         without = GradientDescentRegressor().fit(X[:, :2], y)
         best = np.sqrt(exact_loss(without, X[:, :2], y))
         stored = np.finfo(float).eps * np.abs(X[:, :2]).max(axis=0) @ np.abs(without.coef_)
         assert np.sqrt(exact_loss(model, X, y)) <= 1.05 * best + stored
+
+
+@pytest.mark.parametrize("scaling", ["standard", "minmax", "maxabs", None])
+@pytest.mark.parametrize("offset", [1e6, 1e10, 1e14])
+def test_from_moments_the_intercept_suits_the_slope_as_it_is_stored(scaling, offset):
+    """A slope's last digit is worth ε times the offset; the intercept makes up for it, to its own last digit."""
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        x = np.rint(16 * rng.standard_normal(40)) / 16 + offset
+        y = 0.7 * (x - offset) + rng.standard_normal(40)
+        model = GradientDescentRegressor(scaling=scaling).fit_moments(Moments.from_data(x[:, None], y, extremes=True))
+        b, a = Fraction(float(model.coef_[0])), Fraction(float(model.intercept_))
+        gap = sum(exact_numbers(y)) - b * sum(exact_numbers(x)) - 40 * a
+        assert abs(gap) / 40 <= 1.01 * np.spacing(abs(model.intercept_)) / 2 + 1e-15
 
 
 @pytest.mark.parametrize("gap", [1e-3, 1e-6, 1e-9, 1e-12])
