@@ -26,7 +26,7 @@ from scipy import linalg
 from ._arrays import EPS, Array, beyond_float64
 from ._coordinates import Coordinates, Model
 from ._extended import residual_and_gradient, two_product
-from ._modes import OVERFLOW, Modes, singular_values, with_intercept
+from ._modes import Modes, singular_values, with_intercept
 from ._rows import Rows, dense
 from ._statistics import Statistics
 
@@ -214,8 +214,6 @@ class LimitFinder:
         F[first:, first + held], F[first:, first + rest] = np.eye(len(held)), C
         if first:
             F[0, 0], F[0, first + rest] = 1.0, offset
-        if not np.isfinite(F).all():
-            raise ValueError(OVERFLOW)
         theta = np.zeros_like(given)
         theta[np.concatenate([np.arange(first), first + held])] = F @ given  # all that the others explained, too
         theta = own.theta(finder._corrected(theta, own).model)

@@ -234,6 +234,21 @@ def test_a_direction_is_judged_by_all_targets_each_in_its_own_units(unit):
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("offset", [1e4, 1e5, 1e6])
+def test_an_intercept_has_its_own_digits_where_it_is_a_difference_of_large_terms(scaling, offset):
+    """Slope and mean are well known, and their product is so large that its rounding is more than the intercept's."""
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        x = rng.integers(0, 1000, 40) / 8.0 + offset
+        y = 2.0 * x + rng.integers(-800, 801, 40) / 8.0
+        y += 8.0 * np.rint(-float(exact_least_squares(x[:, None], y).intercept[0]) / 8.0)
+        exact = exact_least_squares(x[:, None], y)
+        model = GradientDescentRegressor(scaling=scaling).fit(x[:, None], y)
+        assert abs(float(exact.intercept[0])) < 1e-3 * offset
+        assert_allclose(model.intercept_, float(exact.intercept[0]), rtol=4 * EPS, atol=1e-16)
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
 @pytest.mark.parametrize("far", [0.0, 1.0, 30.0])
 def test_fewer_rows_than_columns_too_many_to_factorise(scaling, far, monkeypatch):
     """Then the kernel's modes are all there is, and the residuals of its solution correct what it has rounded."""
