@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning
-from textbook import scaled
+from textbook import numpy_loop, scaled
 
 from gdlearn import GradientDescentRegressor, Moments, gradient_descent_path
-from gdlearn._modes import modes_of_root
+from gdlearn._coordinates import Coordinates
+from gdlearn._modes import modes_of_matrix, modes_of_root
+from gdlearn._objective import Quadratic
 
 SCALINGS = [None, "standard", "minmax", "maxabs"]
 EPS = np.finfo(float).eps
@@ -146,6 +148,43 @@ def test_a_direction_is_held_if_it_is_larger_than_the_rounding_of_its_features(t
             assert_allclose(np.abs(modes.given_up[:, 0]), [0.0, 1.0])
         else:
             assert modes.given_up.shape[1] == 0
+
+
+def quadratic(eigenvalues):
+    """J of two centred features whose second moments these are."""
+    coordinates = Coordinates(np.zeros(2), np.ones(2), np.zeros(2, int), np.zeros(1, int), True, True)
+    A = np.diag(eigenvalues)
+    return Quadratic(np.zeros(2), np.ones(1), A, A @ np.ones((2, 1)), np.array([9.0]), coordinates)
+
+
+@pytest.mark.parametrize("n", [4, 100, 10**8])
+@pytest.mark.parametrize(("times", "held"), [(3.0, True), (0.3, False)])
+def test_squares_hold_a_direction_that_is_larger_than_the_rounding_of_sums_over_so_many_rows(n, times, held):
+    noise = EPS * (32 + 2 * n**0.5)
+    modes = modes_of_matrix(quadratic([1.0, times * noise]), n)
+    assert len(modes.eigenvalues) == 2 + held  # and the intercept's
+    assert modes.is_lossy
+    assert modes.doubt.max() == pytest.approx(noise / modes.eigenvalues[-1], rel=1e-12)
+
+
+def test_squares_have_lost_no_direction_that_so_few_rows_cannot_have():
+    """Two rows about their mean have one direction, three have two."""
+    assert not modes_of_matrix(quadratic([1.0, 0.5]), 3).is_lossy
+    assert not modes_of_matrix(quadratic([1.0, 1e-20]), 2).is_lossy
+    assert modes_of_matrix(quadratic([1.0, 1e-20]), 3).is_lossy
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("level", [-3.7, 0.4, 5.0])
+def test_the_loss_on_the_way_is_that_of_the_rows_however_far_y_lies(scaling, fit_intercept, level):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 3)) + 1.0
+    y = X @ [1.0, -1.0, 0.5] + rng.standard_normal(30) + level
+    model = GradientDescentRegressor(0.05, max_iter=5, scaling=scaling, fit_intercept=fit_intercept).fit(X, y)
+    Z, _, _ = scaled(X, scaling, shift=fit_intercept)
+    _, losses = numpy_loop(Z, y, 0.05, 5, fit_intercept=fit_intercept)
+    assert_allclose(model.loss_curve_, losses, rtol=1e-12)
 
 
 def test_a_hundred_powers_of_ten_between_the_features_are_no_condition():
