@@ -103,8 +103,11 @@ class Reading(NamedTuple):
         return self.bound <= RESOLVED * abs(self.slope)
 
 
-def read_slope(line: Line, safety: float) -> Reading:
-    """Take a few steps; where they do not settle the matter all between, larger or smaller ones, and twice as many."""
+def read_slope(line: Line, analytic: float, safety: float) -> Reading:
+    """Take a few steps and, where they do not settle the matter, many more.
+
+    A few steps that disagree with the analytic slope settle nothing: f may oscillate between them.
+    """
     own = [line.own_step] if line.own_step > 8 else []  # a tiny theta may have been chosen for a reason
     few = [k + start for start in [0, *own] for k in FEW]
     differences = Differences(line, few, safety)
@@ -112,24 +115,31 @@ def read_slope(line: Line, safety: float) -> Reading:
         differences = Differences(line, [*range(LARGEST, 0, 2), *few], safety)
         if not differences.loud.any():
             return differences.read()
-    reading = differences.read()
+    first = differences.read()
+    if first.is_sharp and abs(first.slope - analytic) <= max(first.bound, ENOUGH * abs(first.slope)):
+        return first
+    closer = _read_closely(line, own, safety)
+    return first if first.is_sharp and not closer.is_resolved else closer
+
+
+def _read_closely(line: Line, own: list[int], safety: float) -> Reading:
+    """Take all steps of a range; where they do not settle the matter larger or smaller ones, and twice as many."""
     largest, end = 0, 16
-    while not reading.is_sharp:
+    while True:
         steps = [*range(largest, end), *(k for start in own for k in range(max(start, end), start + 16))]
         reading = Differences(line, steps, safety).read()
         if reading.is_sharp:
-            break
+            return reading
         if reading.from_larger and largest > LARGEST:
             largest -= 7
         elif reading.from_smaller and line.step(end) > 0:
             end *= 2
         elif reading.slope == 0.0 and reading.is_level:
-            break
+            return reading
         else:
             halves = [k + half for k in steps for half in (0.0, 0.5)]
             closer = Differences(line, halves, safety, per_step=2).read()
             return closer if closer.is_resolved or not reading.is_resolved else reading
-    return reading
 
 
 class Differences:
@@ -308,8 +318,10 @@ class Differences:
         first = float(np.abs(self.odd[quiet - 1 if is_smooth else max(quiet - 3, 0) : quiet]).max())
         hides_nothing = has_kink or (is_smooth and self.h[quiet] >= self.line.step(0))
         hidden = 0.0 if hides_nothing else 4.0 * self.safety * first / float(self.h[quiet])
-        single = self.safety * ENOUGH * float(self.size[quiet] / self.h[quiet])
-        return quiet, single + hidden, is_smooth
+        # Where f is 0 nearby, it may be the small difference of results as large as f is a few steps further.
+        further = float(self.size[max(quiet - 4 * self.per_step, 0)])
+        size = max(ENOUGH * float(self.size[quiet]), EPS * further)
+        return quiet, self.safety * size / float(self.h[quiet]) + hidden, is_smooth
 
     def _is_level(self, best: int, bound: float) -> bool:
         """Whether f is much steeper a few steps away than the bound, or shows nothing but noise."""

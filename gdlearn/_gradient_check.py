@@ -53,10 +53,10 @@ class GradientCheck(NamedTuple):
         The `relative_error` that central differences of a correct partial may have here: 0 for a partial that is 0,
         infinite where the differences settle over no step.
     passed : bool or None
-        False if ``relative_error > tolerance`` in any coordinate. Otherwise True if every tolerance is at most 5e-4, so
-        that a partial that is wrong by a thousandth would have been found. None if neither: finite differences cannot
-        measure the partial here, because rounding or noise of f drowns it, or f jumps or has a kink. A partial of
-        exactly 0 passes where f is level as far as its digits tell.
+        False if ``relative_error > tolerance`` in any coordinate. Otherwise True if every tolerance is at most the
+        resolution (5e-4 unless another was asked for), so that a partial that is off by twice as much would have been
+        found. None if neither: finite differences cannot measure the partial here, because rounding or noise of f
+        drowns it, or f jumps or has a kink. A partial of exactly 0 passes where f is level as far as its digits tell.
     worst_coordinate : int
         Index into the flattened theta of the coordinate.
     analytic, numeric : float
@@ -102,6 +102,7 @@ def check_gradient(
     theta: ArrayLike,
     *,
     safety: float = SAFETY,
+    resolution: float = RESOLVED,
 ) -> GradientCheck:
     r"""Check an analytic gradient against finite differences of its function, whatever their units.
 
@@ -134,6 +135,9 @@ def check_gradient(
         Steps keep away from where f is not finite, or raises an ArithmeticError or a ValueError.
     safety : float, default=4.0
         Factor on the derived tolerance.
+    resolution : float, default=5e-4
+        The largest tolerance, relative to the partial, that verifies it: what is off by more than twice as much never
+        passes. Below 2.4e-7 nothing is verified.
 
     Returns
     -------
@@ -193,19 +197,19 @@ def check_gradient(
                 f"value and gradient must be finite at theta to be checked; value is {f0}. Choose another theta."
             )
         lines = [Line(flat, origin, i, f0) for i in range(len(origin))]
-        readings = [read_slope(line, safety) for line in lines]
+        readings = [read_slope(line, slope, safety) for line, slope in zip(lines, analytic.tolist(), strict=True)]
         checks = []
         for i, (line, reading) in enumerate(zip(lines, readings, strict=True)):
             # The rounding that other coordinates show may be there along this one as a factor that no step changes.
             rounding = max((other.noise for other in readings[:i] + readings[i + 1 :] if other.is_rounded), default=0.0)
             bound = reading.bound + safety * rounding / max(line.size, FIRST)
-            checks.append(_check_partial(line, float(analytic[i]), reading, bound))
+            checks.append(_check_partial(line, float(analytic[i]), reading, bound, resolution))
     return max(checks, key=_severity)
 
 
-def _check_partial(line: Line, analytic: float, reading: Reading, bound: float) -> GradientCheck:
+def _check_partial(line: Line, analytic: float, reading: Reading, bound: float, resolution: float) -> GradientCheck:
     """One partial against `check_grad` of f's odd part, scaled to be of size 1: its square must not overflow."""
-    bound *= DOUBT if bound > RESOLVED * max(abs(reading.slope), abs(analytic)) else 1.0
+    bound *= DOUBT if bound > resolution * max(abs(reading.slope), abs(analytic)) else 1.0
     slope = reading.step * analytic
     size = min(abs(reading.slope), abs(analytic))
     least = ENOUGH * abs(reading.slope)
@@ -230,7 +234,7 @@ def _check_partial(line: Line, analytic: float, reading: Reading, bound: float) 
     else:
         relative_error, tolerance = np.inf, 0.0
     is_zero = reading.is_level and abs(reading.slope) <= DOUBT * reading.bound
-    verified = is_zero if analytic == 0 else tolerance <= RESOLVED
+    verified = is_zero if analytic == 0 else tolerance <= resolution
     return GradientCheck(
         error=error if math.isfinite(error) else np.inf,
         relative_error=relative_error,

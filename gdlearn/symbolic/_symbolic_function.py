@@ -25,6 +25,9 @@ from ._text import latex
 from ._tree import names_in
 
 OWNER = "SymbolicFunction"
+CHECKED_TO = 5e-7
+"""The part of a partial to which finite differences must agree: whoever is off by a millionth never passes."""
+
 Outside = Literal["raise", "nan"]
 
 
@@ -218,8 +221,8 @@ class SymbolicFunction(Descendable):
         Returns
         -------
         GradientCheck
-            ``passed`` is True, False, or None where finite differences cannot measure a partial, such as next to a
-            removable singularity, where f has few digits left; ``in_words()`` says which and why.
+            ``passed`` is True, False, or None where finite differences cannot measure a partial to a millionth, such as
+            next to a removable singularity, where f has few digits left; ``in_words()`` says which and why.
 
         Examples
         --------
@@ -231,7 +234,7 @@ class SymbolicFunction(Descendable):
         """
         point = one_point(OWNER, "theta", self.variables, theta)
         piece = self._value_program.smooth_piece(point.tolist())
-        return check_gradient(lambda t: piece(list(t))[0], self.gradient_at, point)
+        return check_gradient(lambda t: piece(list(t))[0], self.gradient_at, point, resolution=CHECKED_TO)
 
     def directional_derivative(self, theta: ArrayLike | Mapping[str, ArrayLike], direction: ArrayLike) -> float | Array:
         r"""The slope of f at θ along a direction, ∇f(θ)·u with u the direction scaled to length 1.

@@ -85,7 +85,8 @@ def assert_told_apart(f, theta):
 @pytest.mark.parametrize(("text", "theta"), [*INFLECTIONS, *FLAT_COORDINATES, *SMALL_ON_TOP_OF_LARGE, *SCALES, *EDGES])
 def test_a_right_gradient_passes_and_one_wrong_partial_fails(text, theta):
     f = SymbolicFunction(text, list(theta))
-    assert f.check(theta).passed
+    found = f.check(theta)
+    assert found.passed or (found.passed is None and found.tolerance > 5e-7)  # few digits are left of a small part
     assert_told_apart(f, np.array([*theta.values()]))
 
 
@@ -104,6 +105,35 @@ def test_any_function_at_any_point(text, theta):
         assert verdict is False if found.passed else verdict is not True, mistake
 
 
+SURVEY = [
+    *("x**2*y + sin(x*y)", "x**3 - 3*x", "1/x", "1/(x*y)", "x/(x**2 + y**2)", "atan(y/x)", "tan(x)", "sin(x)**2"),
+    *("sin(x**2)", "cos(x)*exp(y)", "tanh(x)", "x*tanh(x*y)", "exp(-x**2 - y**2)", "x*exp(-x**2 - y**2)", "erf(x)"),
+    *("ln(x**2 + y**2)", "exp(x*y)", "100*(y - x**2)**2 + (1 - x)**2", "x**5 - 10*x**3*y**2 + 5*x*y**4", "cbrt(x)"),
+    *("ln(1 + exp(x))", "1/(1 + exp(-x))", "(x**2 - 1)/(x - 1)", "max(x, y)", "abs(x)", "x**2/3 + y**2/7"),
+]
+
+
+@pytest.mark.parametrize("text", SURVEY)
+def test_no_right_gradient_is_refused_and_no_wrong_one_passes(text):
+    """A thousandth, a millionth, a sign, two partials exchanged: found, or not to be measured, and never passed."""
+    f, rng = SymbolicFunction(text), np.random.default_rng(0)
+    d = len(f.variables)
+    verdicts = []
+    for k in range(24):
+        theta = [rng.uniform(-3, 3, d), 10.0 ** rng.uniform(-4, 3, d) * rng.choice([-1, 1], d)][k % 2]
+        right = f.gradient_at(theta, outside="nan")
+        if not np.isfinite(right).all():
+            continue
+        verdicts.append(f.check(theta).passed)
+        piece = f._value_program.smooth_piece(theta.tolist())
+        for wrong in (1.001 * right, (1 + 1e-6) * right, (1 - 1e-6) * right, -right, right[::-1]):
+            if not np.allclose(wrong, right, rtol=5e-7, atol=0):
+                found = check_gradient(lambda t, p=piece: p(list(t))[0], lambda _, w=wrong: w, theta, resolution=5e-7)
+                assert found.passed is not True
+    assert False not in verdicts
+    assert verdicts.count(True) > 12
+
+
 CANCELLING = [
     *(("1 - cos(x)", x) for x in (1e-5, 1e-4, 1e-2)),
     *(("cosh(x) - 1", x) for x in (1e-6, 1e-3)),
@@ -120,7 +150,9 @@ def test_a_difference_of_large_parts_is_judged_by_their_noise(text, x):
     f = SymbolicFunction(text)
     right = f.gradient_at([x])
     piece = f._value_program.smooth_piece([x])
-    assert f.check([x]).passed is True
+    found = f.check([x])
+    assert found.passed or (found.passed is None and found.tolerance > 5e-7)
+    assert check_gradient(lambda t: piece(list(t))[0], lambda _: right, [x]).passed is True
     for factor in (-1.0, 0.0, 0.5, 1.1, 1.002):
         found = check_gradient(lambda t: piece(list(t))[0], lambda _, factor=factor: factor * right, [x])
         assert found.passed is False, (factor, found)
