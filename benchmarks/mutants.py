@@ -61,12 +61,21 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "test_limit.py",
         "test_exactness.py",
         "test_iterates.py",
+        "test_advice.py",
+        "test_extremes.py",
         "test_ordinary_data.py",
     ),
     "_recurrence": ("test_recurrence.py", "test_first_step.py"),
     "_rows": ("test_rows.py", "test_moments.py"),
     "_coordinates": ("test_coordinates.py", "test_iterates.py", "test_ordinary_data.py"),
-    "_solve": ("test_closed_form.py", "test_limit.py", "test_divergence.py", "test_iterates.py"),
+    "_solve": (
+        "test_closed_form.py",
+        "test_limit.py",
+        "test_divergence.py",
+        "test_iterates.py",
+        "test_sparse.py",
+        "test_ordinary_data.py",
+    ),
     "_closed_form": ("test_limit.py", "test_closed_form.py", "test_early_stopping.py", "test_callbacks.py"),
     "_spectrum": (
         "test_modes.py",
@@ -77,11 +86,11 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "_curvature": ("test_curvature.py",),
     "_design": ("test_design.py", "test_objective.py"),
-    "_statistics": ("test_coordinates.py", "test_rows.py"),
+    "_statistics": ("test_coordinates.py", "test_rows.py", "test_sparse.py", "test_extremes.py"),
     "_step_size": ("test_step_size.py", "test_line_search.py"),
     "_threads": ("test_threads.py",),
     "_validation": ("test_validation.py", "test_refusals.py", "test_weights.py"),
-    "_kernel": ("test_modes.py", "test_limit.py", "test_exactness.py"),
+    "_kernel": ("test_modes.py", "test_limit.py", "test_exactness.py", "test_coordinates.py"),
     "symbolic/_conditions": ("symbolic/test_conditions.py", "symbolic/test_domain.py"),
     "symbolic/_functions": (
         "symbolic/test_functions.py",
@@ -335,7 +344,8 @@ def run_tests(work: Path, tests: tuple[str, ...], limit: float) -> tuple[str, st
     # Bytecode of an earlier mutant that was written in the same second would be taken for this one's.
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(work), "MPLBACKEND": "Agg"}
     environment |= {"HYPOTHESIS_PROFILE": "fixed"}
-    pytest = f"ulimit -v {MEMORY}; exec '{sys.executable}' -m pytest -x -q -p no:cacheprovider {' '.join(files)}"
+    options = "-x -q --every-case -p no:cacheprovider"
+    pytest = f"ulimit -v {MEMORY}; exec '{sys.executable}' -m pytest {options} {' '.join(files)}"
     process = subprocess.Popen(
         ["sh", "-c", pytest],
         cwd=work,

@@ -257,3 +257,20 @@ def test_a_few_steps_on_extreme_data_are_those_of_the_textbook(name, kind, shape
     # an offset of 1e8 or 1e12 leaves the data with about 8 or 4 digits less, and no more may be lost
     tolerance = {"X + 1e8": 1e-7, "one column + 1e12": 1e-3}.get(name, 1e-11)
     np.testing.assert_allclose(model.coef_ * unit * scale, slopes[:, 0] * scale, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e200])
+def test_a_huge_or_tiny_target_may_have_zeros(size):
+    x = np.random.default_rng(0).standard_normal(20)
+    y = np.where(np.arange(20) % 3 == 0, 0.0, x)
+    np.testing.assert_allclose(
+        GradientDescentRegressor().fit(x[:, None], size * y).coef_ / size,
+        GradientDescentRegressor().fit(x[:, None], y).coef_,
+        rtol=1e-12,
+    )
+
+
+@pytest.mark.parametrize("shape", [(5, 2), (5, 90)])
+def test_where_nothing_moves_every_rate_is_stable(shape):
+    model = GradientDescentRegressor(fit_intercept=False).fit(np.zeros(shape), np.ones(5))
+    assert model.max_stable_learning_rate_ == np.inf

@@ -226,11 +226,8 @@ def test_a_direction_is_judged_by_all_targets_each_in_its_own_units(unit):
         warnings.simplefilter("ignore", ConvergenceWarning)
         plain = GradientDescentRegressor().fit(X, y)
         model = GradientDescentRegressor().fit(X, y * [1.0, unit])
-        beside_nothing = GradientDescentRegressor().fit(X, y * [1.0, 0.0])
-        beside_itself = GradientDescentRegressor().fit(X, y[:, [0, 0]])
     assert model.rank_ == plain.rank_
     assert_allclose(model.predict(X) / [1.0, unit], plain.predict(X), rtol=1e-12, atol=1e-12)
-    assert beside_nothing.rank_ == beside_itself.rank_
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)

@@ -772,6 +772,10 @@ def test_a_column_so_far_out_that_its_slope_has_no_digits_costs_nothing(scaling,
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             model = GradientDescentRegressor(scaling=scaling).fit(X, y)
+            beside_zeros = GradientDescentRegressor(scaling=scaling).fit(X, np.column_stack([y, np.zeros(20)]))
+            late = GradientDescentRegressor(scaling=scaling, max_iter=4 * model.n_iter_).fit(X, y)
+        assert beside_zeros.rank_ == model.rank_
+        assert late.coef_.tolist() == model.coef_.tolist()
         other = GradientDescentRegressor().fit(without, y)
         assert exact_loss(model, X, y) <= exact_loss(other, without, y) * (1 + 1e-9)
         assert_allclose(model.loss_, exact_loss(model, X, y), rtol=0.2)  # slope × offset is stored to about 0.1
