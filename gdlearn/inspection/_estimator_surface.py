@@ -44,18 +44,7 @@ def estimator_surface(
         raise ValueError(f"{owner} draws one target; y has {len(limit.coef_)}: hand over one column of it.")
     places = _places(owner, features, limit)
 
-    rows, target, weight = validate_rows(X, y, sample_weight)
-    original = Coordinates.original(limit.n_features_in_, 1, limit.fit_intercept)
-    coordinates = replace(original, shift=limit.feature_shift_, scale=limit.feature_scale_)
-    J = MeanSquaredError.scaled(rows, target.astype(np.float64), weight, coordinates)
-    H = J.hessian()
-    _refuse_beyond_float64(owner, H)
-    S = _restricted(H, places, others)
-    if np.abs(S).max() <= 1e-12 * np.abs(H[np.ix_(places, places)]).max():
-        raise ValueError(
-            f"J does not depend on features={features!r}: they are constant, or the other parameters make up for "
-            'them exactly. Choose others, or others="fixed".'
-        )
+    S = _curvature(owner, limit, X, y, sample_weight, features, places, others)
     optimum = _theta(limit, limit.coef_[:, None], np.atleast_1d(limit.intercept_))[places, 0]
 
     paths = []
@@ -66,15 +55,7 @@ def estimator_surface(
             _, coefs, intercepts, _ = gradient_descent_path(X, y, learning_rate=rate, iterations=iterations, **options)
         paths.append(_theta(limit, coefs, intercepts)[places].T)
 
-    stable = limit.max_stable_learning_rate_
-    titles, near = [], [optimum[None]]
-    for rate, path in zip(rates, paths, strict=True):
-        eta = limit.learning_rate_ if rate == "auto" else rate
-        diverges = POSITIVE(eta) and eta >= stable
-        titles.append(name_of_rate(rate, eta) + (": diverges" if diverges else ""))
-        with beyond_float64():
-            away = np.linalg.norm(path - optimum, axis=1)
-        near.append(path[away <= OVERSHOOT * away[0]] if diverges else path)
+    titles, near = _titles_and_near(limit, rates, paths, optimum)
     with beyond_float64():
         x, y = grid_around(np.concatenate(near))
         delta = np.stack(np.meshgrid(x - optimum[0], y - optimum[1]), axis=-1)
@@ -95,6 +76,48 @@ def estimator_surface(
         "y_name": _label(limit, places[1]),
         "names": titles if names is None else names,
     }
+
+
+def _curvature(
+    owner: str,
+    limit: GradientDescentRegressor,
+    X: Any,
+    y: Any,
+    sample_weight: ArrayLike | None,
+    features: Sequence[int | str],
+    places: list[int],
+    others: str,
+) -> Array:
+    """The Hessian of J over the two parameters, which must not vanish."""
+    rows, target, weight = validate_rows(X, y, sample_weight)
+    original = Coordinates.original(limit.n_features_in_, 1, limit.fit_intercept)
+    coordinates = replace(original, shift=limit.feature_shift_, scale=limit.feature_scale_)
+    J = MeanSquaredError.scaled(rows, target.astype(np.float64), weight, coordinates)
+    H = J.hessian()
+    _refuse_beyond_float64(owner, H)
+    S = _restricted(H, places, others)
+    if np.abs(S).max() <= 1e-12 * np.abs(H[np.ix_(places, places)]).max():
+        raise ValueError(
+            f"J does not depend on features={features!r}: they are constant, or the other parameters make up for "
+            'them exactly. Choose others, or others="fixed".'
+        )
+    return S
+
+
+def _titles_and_near(
+    limit: GradientDescentRegressor, rates: list[Any], paths: list[Array], optimum: Array
+) -> tuple[list[str], list[Array]]:
+    """What each path is called, and the points that the picture must show: of a path that diverges, the first."""
+    stable = limit.max_stable_learning_rate_
+    titles, near = [], [optimum[None]]
+    for rate, path in zip(rates, paths, strict=True):
+        eta = limit.learning_rate_ if rate == "auto" else rate
+        diverges = POSITIVE(eta) and eta >= stable
+        titles.append(name_of_rate(rate, eta) + (": diverges" if diverges else ""))
+        with beyond_float64():
+            away = np.linalg.norm(path - optimum, axis=1)
+        near.append(path[away <= OVERSHOOT * away[0]] if diverges else path)
+    return titles, near
 
 
 def _refuse_beyond_float64(owner: str, *sizes: Any) -> None:
