@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -58,7 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         from .symbolic import ExpressionError, SymbolicFunction
 
-        f = SymbolicFunction(options.expression.removeprefix(" "), options.variables)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what they say is among the notes
+            f = SymbolicFunction(options.expression.removeprefix(" "), options.variables)
         with np.errstate(all="ignore"):
             lines = [*_symbols(f, options.steps), *(_numbers(f, options.at) if options.at is not None else [])]
     except ImportError as error:
@@ -115,6 +118,7 @@ def _symbols(f: SymbolicFunction, with_steps: bool) -> Iterator[str]:
 
     of = f"({', '.join(f.variables)})" if f.variables else ""
     yield f"f{of} = {text(f.expression)}"
+    yield from (f"note: {note}" for note in f.notes)
     for name, partial in f.partials.items():
         if with_steps:
             yield ""

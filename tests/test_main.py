@@ -96,6 +96,8 @@ def test_domain_kinks_and_a_leading_minus(capsys):
         (["x", "--at", "x=1", "x=2"], "got 'x=2'"),
         (["x", "--at", "x"], "got 'x'"),
         (["x", "--at", "x=two"], '"two" is not one of the variables'),
+        (["f(y, x) = θ x"], '"θ" is not one of the variables: y, x (column 11).'),
+        (["xⁿ"], 'The character "ⁿ" (SUPERSCRIPT LATIN SMALL LETTER N) has no meaning here: write ^n (column 2).'),
         (["x", "--at", "x=1e999"], "not a finite real number"),
         (["x", "--variables", "x", "x"], "variables must differ"),
         (["x*y", "--at", "x=1,y=2"], "--at takes its assignments separated by spaces, x=1 y=2; got 'x=1,y=2'."),
@@ -157,3 +159,18 @@ def test_what_finite_differences_cannot_measure_is_said(capsys):
     main(["1/(1 + exp(-x)) + y^2", "--at", "x=40", "y=3"])
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("finite differences cannot measure df/dx here: rounding or noise in f moves them by ")
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("2xy", ["f(xy) = 2*xy", 'note: "xy" was read as one variable; for the product write x*y.', "df/dxy = 2"]),
+        ("y*exp(-x^2)", ["f(x, y) = y*exp(-x**2)", "note: The variables are in alphabetical order: x, y."]),
+        ("f(y, x) = |x| y", ["f(y, x) = y*abs(x)", "df/dy = abs(x)"]),
+    ],
+)
+def test_how_a_text_was_read_is_said(text, lines, capsys):
+    main([text])
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[: len(lines)] == lines
+    assert not printed.err

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from gdlearn.symbolic import ExpressionError, SymbolicFunction
 from gdlearn.symbolic._functions import FUNCTIONS
-from gdlearn.symbolic._parser import MAX_DIGITS, MAX_EXPONENT, MAX_LITERAL
+from gdlearn.symbolic._limits import MAX_DIGITS, MAX_EXPONENT, MAX_LITERAL
 
 DATA = Path(__file__).parents[1] / "data"
 NIST = {path.stem[4:]: json.loads(path.read_text()) for path in sorted((DATA / "nist_nonlinear").glob("*.json"))}
