@@ -73,6 +73,7 @@ SYMBOLIC_ORDER = [
     "_crossings",
     "_account",
     "_descent",
+    "_descendable",
     "_symbolic_function",
     "_residuals",
     "__init__",
@@ -82,6 +83,7 @@ SYMBOLIC_ORDER = [
 CORE = {"numpy", "scipy", "sklearn", "threadpoolctl"}  # the last comes with scikit-learn
 OPTIONAL = {"inspection": {"matplotlib", "pandas"}, "_observers.py": {"rich"}}
 SUBMODULES = {"callbacks", "inspection", "symbolic"}  # to be imported from; all else is in `gdlearn` itself
+TYPING = {"TYPE_CHECKING", "Any", "import_module"}  # what a package imports that loads names when they are asked for
 WINGS = {"symbolic": {"sympy"}}  # packages that are imported only when met, and what they need
 
 
@@ -128,9 +130,12 @@ def test_only_public_names_and_core_dependencies(path):
 
 
 def test_all_is_what_is_there():
-    public = {name for name in vars(gdlearn) if not name.startswith("_")}
-    assert sorted(gdlearn.__all__) == sorted(public - SUBMODULES)
     assert all(getattr(gdlearn, name).__doc__ for name in gdlearn.__all__)
+    public = {name for name in vars(gdlearn) if not name.startswith("_")}
+    assert sorted(gdlearn.__all__) == sorted(public - SUBMODULES - TYPING)
+    assert {name for name in dir(gdlearn) if not name.startswith("_")} - SUBMODULES == set(gdlearn.__all__)
+    with pytest.raises(AttributeError, match="module 'gdlearn' has no attribute 'nothing'"):
+        gdlearn.nothing  # noqa: B018
 
 
 @pytest.mark.parametrize("package", ["gdlearn", "gdlearn.inspection", "gdlearn.symbolic"])
@@ -150,11 +155,11 @@ def test_all_of_a_submodule_is_what_is_there(name):
         for package in WINGS[name]:
             pytest.importorskip(package)
     module = importlib.import_module(f"gdlearn.{name}")
+    assert all(getattr(module, name).__doc__ for name in module.__all__)
     public = {name: value for name, value in vars(module).items() if not name.startswith("_")}
     if not hasattr(module, "__path__"):  # a single file: of its names those that it does not import
         public = [name for name, value in public.items() if getattr(value, "__module__", "") == module.__name__]
-    assert sorted(module.__all__) == sorted(public)
-    assert all(getattr(module, name).__doc__ for name in module.__all__)
+    assert sorted(module.__all__) == sorted(set(public) - TYPING)
 
 
 def test_importing_needs_no_extra():

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import sympy
 from numpy.typing import ArrayLike, NDArray
 
 from .._arrays import Array
-from .._gradient_check import GradientCheck, check_gradient
 from .._warnings import warn_where_called
 from ._conditions import domain_of
 from ._declarations import declared_variables, held_constants
-from ._descent import Descendable
+from ._descendable import Descendable
 from ._difference_quotients import DifferenceQuotients, difference_quotients
 from ._domain import Domain, DomainError
 from ._expression import parts, symbol
 from ._names import in_order
 from ._numbers import Program
 from ._parser import parse, read
-from ._points import at, one_point, points
+from ._points import as_one, at, one_point, points
 from ._steps import Step, naming_constants, steps
 from ._text import latex, text
 from ._tree import names_in
+
+if TYPE_CHECKING:
+    from .._gradient_check import GradientCheck
 
 OWNER = "SymbolicFunction"
 Outside = Literal["raise", "nan"]
@@ -83,6 +85,8 @@ class SymbolicFunction(Descendable):
     {'x': 2*x*y + y*cos(x*y), 'y': x**2 + x*cos(x*y)}
     >>> f([1.0, 0.0]), f.gradient_at([1.0, 0.0])
     (0.0, array([0., 2.]))
+    >>> f(1, 0) == f(x=1, y=0)
+    True
     >>> for step in f.steps("x")[:3]:
     ...     print(step)
     linearity: sum: d/dx[x**2*y + sin(x*y)] = d/dx[x**2*y] + d/dx[sin(x*y)]
@@ -117,12 +121,12 @@ class SymbolicFunction(Descendable):
             self.notes += (f"The variables are in alphabetical order: {', '.join(self.variables)}.",)
         for note in reading.notes:
             warn_where_called(note, UserWarning)
-        self._parts = list(parts(reading.tree, expression))
-        self._held = self._parts[-1][1]
-        self._tree, self.expression = reading.tree, self._held
+        self._tree, self._parts = reading.tree, list(parts(reading.tree, expression))
+        self._held_parts = self._parts  # with the constants' values
         if self.constants:
             self._tree = parse(expression, (*self.variables, *self.constants))
-            *_, (_, self.expression, _) = parts(self._tree, expression)
+            self._parts = list(parts(self._tree, expression))
+        self.expression, self._held = self._parts[-1][1], self._held_parts[-1][1]
         self._symbols = tuple(symbol(name) for name in self.variables)
         self._derivations: dict[str, list[Step]] = {}
         self._gradients: dict[tuple[str, ...], tuple[Program, Domain]] = {}
@@ -165,7 +169,7 @@ class SymbolicFunction(Descendable):
     @cached_property
     def domain(self) -> Domain:
         """Where the function is defined and where it is differentiable, as conditions."""
-        return domain_of(self._parts)
+        return domain_of(self._held_parts)
 
     def in_domain(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> bool | NDArray[np.bool_]:
         """Whether the function is defined at θ: a bool, or an array of them of shape (...).
@@ -193,16 +197,18 @@ class SymbolicFunction(Descendable):
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.latex()}$"
 
-    def __call__(self, theta: ArrayLike | Mapping[str, ArrayLike], *, outside: Outside = "raise") -> float | Array:
-        """The value f(θ).
+    def __call__(self, *theta: Any, outside: Outside = "raise", **named: Any) -> float | Array:
+        """The value f(θ): ``f([1, 2])``, ``f({"x": 1, "y": 2})``, ``f(1, 2)`` or ``f(x=1, y=2)``.
 
         Parameters
         ----------
         theta : array-like of shape (..., d), or mapping from name to array-like
             One entry on the last axis for each variable, in the order of `variables`; or by name, broadcast against
-            each other. Of a single variable a plain number will do.
+            each other. Of a single variable a plain number will do. Or one argument for each variable.
         outside : {"raise", "nan"}, default="raise"
             What becomes of points where f is not defined.
+        **named : array-like
+            The entries by name; they and several positional ones broadcast against each other.
 
         Returns
         -------
@@ -213,7 +219,8 @@ class SymbolicFunction(Descendable):
         DomainError
             Where f has no finite value; the message names the part of the text and the condition.
         """
-        return _plain(self._evaluate(self._value_program, self.domain, theta, outside)[0])
+        point = as_one(OWNER, self.variables, theta, named)
+        return _plain(self._evaluate(self._value_program, self.domain, point, outside)[0])
 
     def gradient_at(
         self,
@@ -264,6 +271,8 @@ class SymbolicFunction(Descendable):
         >>> print(SymbolicFunction("1/(1 + exp(-x))").check([40.0]).passed)
         None
         """
+        from .._gradient_check import check_gradient  # with SciPy, which the rest does without
+
         point = one_point(OWNER, "theta", self.variables, theta)
         piece = self._value_program.smooth_piece(point.tolist())
         return check_gradient(lambda t: piece(list(t))[0], self.gradient_at, point)
@@ -367,7 +376,7 @@ class SymbolicFunction(Descendable):
         theta = points(OWNER, "theta", self.variables, theta)
         named, shape = self._named(theta), theta.shape[:-1]
         allowed = domain.contains(named)
-        results = [np.broadcast_to(output, shape) for output in program(list(named.values()))]
+        results = [np.broadcast_to(output + 0.0, shape) for output in program(list(named.values()))]  # -0 is 0
         finite = np.logical_and.reduce([np.broadcast_to(allowed, shape), *map(np.isfinite, results)])
         if finite.all():
             return results
