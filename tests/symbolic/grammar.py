@@ -42,7 +42,7 @@ def no_hang(seconds=30):
         signal.signal(signal.SIGPROF, before)
 
 
-NAMES = ["x", "y", "lambda", "E", "beta", "x_1"]
+NAMES = ["x", "y", "lambda", "E", "beta", "x_1", "θ"]
 rng = random.Random(0)
 SOME_POINTS = [{name: mpmath.mpf(rng.uniform(-3, 3)) for name in NAMES} for _ in range(30)]
 numbers = st.sampled_from(["2", "3", "0.5", "1.25", "7", "1e-1", "2.5e0", "10", ".75", "pi", "e"])

@@ -487,6 +487,24 @@ def test_parse_print_parse_is_the_identity(text):
         )  # is read, unless it is too long or too small: (x + x)**1000, 0.5**cosh(9 + x - x)
 
 
+def typeset(text):
+    """The text with the signs of a typesetter instead of those of a keyboard."""
+    text = re.sub(r"(?:\*\*|\^)([0-9]+)(?![0-9.e]|\*\*|\^)", lambda n: n[1].translate(RAISED), text)
+    text = re.sub(r"(?<!\*)\*(?!\*)", "·", re.sub(r"\bpi\b", "π", text)).replace("/", "÷")
+    return re.sub("(?<!e)-", "−", text)
+
+
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@given(texts)
+def test_a_typeset_text_is_read_as_the_typed_one(text):
+    tree = function(text)._tree
+    assert typeset("2*x**12 - pi*y^x/2e-3") == "2·x¹² − π·y^x÷2e-3"
+    assert parse(typeset(text)) == tree
+
+
 @settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(texts)
 def test_constants_beyond_float64_are_not_read(text):
@@ -543,6 +561,7 @@ def test_ten_thousand_mutated_texts(seed, tmp_path, monkeypatch):
                 n_read += 1
                 assert f.partials.keys() == set(f.variables)
                 assert str(f.domain)
+                assert parse(str(f), f.variables) == f._tree
                 assert np.shape(f(np.full(len(f.variables), 0.7), outside="nan")) == ()
     assert n_read > 50
     assert not list(tmp_path.iterdir())
