@@ -14,12 +14,13 @@ USUAL = {"x", "y", "z", "e", "pi"}
 """Factors that people write side by side, whether or not they occur alone in the same text."""
 
 
-def misread(tree: Node, fail: Callable[[str, int], NoReturn]) -> tuple[str, ...]:
+def misread(tree: Node, constants: Iterable[str], fail: Callable[[str, int], NoReturn]) -> tuple[str, ...]:
     """How the names of a text were read that may be meant otherwise.
 
-    An error where the letters of a name are variables of the text as well: in x + xy the product is meant.
+    An error where the letters of a name are variables or constants of it as well: in x + y + xy the product is meant.
     """
     names = names_in(tree)
+    others = {*names, *constants}
     spelled = {word: letter for letter, word in GREEK.items()}
     notes = []
     for name in names:
@@ -32,9 +33,12 @@ def misread(tree: Node, fail: Callable[[str, int], NoReturn]) -> tuple[str, ...]
             continue
         letters = [piece for piece in pieces if piece not in FUNCTIONS]
         product = _written(pieces)
-        if all(letter in names or letter in CONSTANTS for letter in letters) and any(x in names for x in letters):
-            meant = " and ".join(letter for letter in dict.fromkeys(letters) if letter in names)
-            fail(f'"{name}" would be one variable, beside {meant}: write {product}', _place(tree, name))
+        if others.union(CONSTANTS).issuperset(letters) and not others.isdisjoint(letters):
+            beside = " and ".join(letter for letter in dict.fromkeys(letters) if letter in others)
+            what = (
+                f'"{name}" would be one variable, beside {beside}: write {product}, or list the variables if it is one'
+            )
+            fail(what, _place(tree, name))
         if len(pieces) == 2 or set(pieces) <= USUAL:
             notes.append(f'"{name}" was read as one variable; for {_what(pieces)} write {product}.')
     return tuple(notes)

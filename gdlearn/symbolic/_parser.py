@@ -93,7 +93,9 @@ def read(text: str, variables: Iterable[str] | None = None, constants: Mapping[s
     """Read a text as `parse` does, with what the text says of its variables."""
     parser = _Parser(text, None if variables is None else tuple(variables), constants or {})
     tree = parser.parse()
-    return Reading(tree, parser.declared, () if parser.declared is not None else misread(tree, parser.fail))
+    return Reading(
+        tree, parser.declared, () if parser.declared is not None else misread(tree, parser.constants, parser.fail)
+    )
 
 
 def is_variable_name(name: object) -> bool:
@@ -245,6 +247,10 @@ class _Parser(Cursor):
             return self.bracketed(")", 0)
         if token.text != "|":
             self.unexpected('a number, a name or "("')
+        return self.absolute()
+
+    def absolute(self) -> Node:
+        start = self.next
         return self.at("call", "abs", [self.bracketed("|", self.n_bars + 1)], start)
 
     def bracketed(self, end: str, n_bars: int) -> Node:
@@ -260,15 +266,20 @@ class _Parser(Cursor):
         self.n_bars = before
         return inside
 
+    def operand(self) -> Node | None:
+        """The number, the name or the |...| that comes next, or None."""
+        token = self.tokens[self.next]
+        if token.text == "|":
+            return self.absolute()
+        if token.kind not in ("number", "name") or token.text in FUNCTIONS:
+            return None
+        self.next += 1
+        return self.name(token) if token.kind == "name" else self.node("number", token.text, [], token.start)
+
     def root(self, sign: Token) -> Node:
         """√ of what follows at once; √2x and √x^2 can be meant in two ways."""
-        token = self.tokens[self.next]
-        if token.text == "(":
-            inside = self.bracketed(")", 0)
-        elif token.kind == "number" or (token.kind == "name" and token.text not in FUNCTIONS):
-            self.next += 1
-            inside = self.name(token) if token.kind == "name" else self.node("number", token.text, [], token.start)
-        else:
+        inside = self.bracketed(")", 0) if self.peek() == "(" else self.operand()
+        if inside is None:
             self.fail(f"Write {sign.text}(...) with what the root is taken of in parentheses", sign.start)
         after, before = self.tokens[self.next], self.tokens[self.next - 1]
         touches = after.start == before.stop and before.text != ")" and (after.kind == "name" or after.text == "(")
@@ -333,12 +344,10 @@ class _Parser(Cursor):
 
     def plain_argument(self, function: Token) -> Node:
         """The x of sin x, which ends before a sum's next term; sin x^2, sin 2x and sin x/y have two meanings."""
-        name, token = function.text, self.tokens[self.next]
-        if not (token.kind in ("number", "name") and token.text not in FUNCTIONS and FUNCTIONS[name].most == 1):
-            hint = " or e^x" if name == "exp" and self.peek() == "**" else ""
-            self.fail(f'"{name}" is a function: write {name}(...){hint}', function.start)
-        self.next += 1
-        argument = self.name(token) if token.kind == "name" else self.node("number", token.text, [], token.start)
+        name = function.text
+        argument = self.operand() if FUNCTIONS[name].most == 1 else None
+        if argument is None:
+            self.fail(f'"{name}" is a function: write {name}(...)', function.start)
         after = self.tokens[self.next]
         if not (after.kind == "end" or after.text in ("+", "-", ")", ",", "|", "=") or after.text in FUNCTIONS):
             shown = self.text[function.start : after.stop][:50]

@@ -6,6 +6,7 @@ import operator
 import random
 import re
 import signal
+import warnings
 from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
@@ -302,7 +303,9 @@ REFUSALS = {
 def function(text, variables=None):
     """The function that a generated text is read as; a text that is rightly refused is no example."""
     try:
-        return SymbolicFunction(text, variables)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".* was read as ")  # E
+            return SymbolicFunction(text, variables)
     except ExpressionError as error:
         refusal = error
     (is_true,) = (true for reason, true in REFUSALS.items() if refusal.reason.startswith(reason))

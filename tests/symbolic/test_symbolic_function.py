@@ -199,7 +199,7 @@ def abs_cubed(found):
     return all(found.subs(x, v) == 3 * v * abs(v) for v in (-2, -1, 1, 2))
 
 
-POINT = {"x": 0.37, "y": 1.61, "lambda": -0.83, "E": 2.3, "beta": 0.71, "x_1": -1.9}
+POINT = {"x": 0.37, "y": 1.61, "lambda": -0.83, "E": 2.3, "beta": 0.71, "x_1": -1.9, "θ": 0.29}
 
 
 @settings(relaxed, max_examples=200)
@@ -397,6 +397,8 @@ def test_wrong_constants():
         SymbolicFunction("a*x", constants=["a"])
     with pytest.raises(ExpressionError, match=r"A constant part is not a finite real number"):
         SymbolicFunction("x/a", constants={"a": 0})
+    with pytest.raises(ExpressionError, match='"ax" would be one variable, beside a and x'):
+        SymbolicFunction("ax + x", constants={"a": 2})
 
 
 def test_ln_comes_back_as_ln():
