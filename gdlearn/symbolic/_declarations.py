@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ._parser import is_variable_name
+from ._names import is_variable_name
 from ._points import finite_reals
 
 

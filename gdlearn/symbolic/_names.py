@@ -1,17 +1,26 @@
-"""Names that may be meant as something else: xy as a product, Pi as the number, sinx as a function."""
+"""Names: which may be variables, and which may be meant as something else, xy as a product or Pi as the number."""
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Callable, Iterable, Iterator
 from typing import NoReturn
 
 from ._functions import CONSTANTS, FUNCTIONS
-from ._tokens import GREEK
+from ._tokens import GREEK, is_name
 from ._tree import Node, names_in
 
+RESERVED = (set(keyword.kwlist) - {"lambda"}) | {"nan", "inf", "infinity"}
 WORDS = {*GREEK.values(), "pi"}
 USUAL = {"x", "y", "z", "e", "pi"}
 """Factors that people write side by side, whether or not they occur alone in the same text."""
+
+
+def is_variable_name(name: object) -> bool:
+    """Whether a name can be a variable."""
+    if not isinstance(name, str) or not is_name(name):
+        return False
+    return name not in FUNCTIONS and name not in RESERVED and name.lower() not in RESERVED
 
 
 def misread(tree: Node, constants: Iterable[str], fail: Callable[[str, int], NoReturn]) -> tuple[str, ...]:

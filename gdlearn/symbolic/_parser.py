@@ -17,7 +17,6 @@ only meets what is harmless.
 
 from __future__ import annotations
 
-import keyword
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
@@ -25,14 +24,13 @@ from typing import NamedTuple
 from ._cursor import Cursor
 from ._functions import CONSTANTS, FUNCTIONS
 from ._hints import POWERS, arguments_hint, function_hint, inverse_hint
-from ._names import misread, product_of
-from ._tokens import Token, header, is_letter, is_name
+from ._names import is_variable_name, misread, product_of
+from ._tokens import Token, header, is_letter
 from ._tree import Node
 
 MAX_DEPTH = 20
 """Levels of nesting."""
 
-RESERVED = (set(keyword.kwlist) - {"lambda"}) | {"nan", "inf", "infinity"}
 ROOTS = {"√": "sqrt", "∛": "cbrt"}
 
 
@@ -96,13 +94,6 @@ def read(text: str, variables: Iterable[str] | None = None, constants: Mapping[s
     return Reading(
         tree, parser.declared, () if parser.declared is not None else misread(tree, parser.constants, parser.fail)
     )
-
-
-def is_variable_name(name: object) -> bool:
-    """Whether a name can be a variable."""
-    if not isinstance(name, str) or not is_name(name):
-        return False
-    return name not in FUNCTIONS and name not in RESERVED and name.lower() not in RESERVED
 
 
 class _Parser(Cursor):

@@ -29,7 +29,8 @@ from hypothesis import HealthCheck, given, settings
 from gdlearn.symbolic import ExpressionError, SymbolicFunction
 from gdlearn.symbolic._hints import MEANT
 from gdlearn.symbolic._limits import MAX_NODES
-from gdlearn.symbolic._parser import MAX_DEPTH, is_variable_name, parse
+from gdlearn.symbolic._names import is_variable_name
+from gdlearn.symbolic._parser import MAX_DEPTH, parse
 from gdlearn.symbolic._text import text as text_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* was read as ")  # which test_misreadings_are_said holds
@@ -288,7 +289,7 @@ SAID = {
     "f(x, pi_, sin) = x": '"sin" cannot be the name of a variable',
     "f(x, y) = x + xy": '"xy" is not one of the variables: x, y; for a product write x*y',
     "x^2 =": 'leave out "="',
-    "y = x^2": "an equation is no function: write one side of it, or left - (right)",
+    "y = x^2": "an equation is no function: write the formula alone, or left - (right)",
     r"\frac{x}{2}": "LaTeX is not read; write (a)/(b)",
     r"\sin x": "LaTeX is not read; write sin(...)",
     r"x \cdot y": "LaTeX is not read; write *",
