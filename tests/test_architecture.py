@@ -149,6 +149,16 @@ def test_public_names_are_called_what_users_import(package):
         assert pickle.loads(pickle.dumps(public)) is public
 
 
+def test_results_are_called_what_users_import_before_they_do():
+    pytest.importorskip("sympy")
+    code = (
+        "from gdlearn.symbolic import SymbolicFunction; f = SymbolicFunction('x**2'); "
+        "print(type(f.check(1.0)).__module__, type(f.descend(1.0, max_iter=1)).__module__)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["gdlearn", "gdlearn.symbolic"]
+
+
 @pytest.mark.parametrize("name", sorted(SUBMODULES))
 def test_all_of_a_submodule_is_what_is_there(name):
     if name in WINGS:

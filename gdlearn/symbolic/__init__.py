@@ -42,6 +42,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from ._descent import DescentPath
 
-    DescentPath.__module__ = __name__
     globals()[name] = DescentPath
     return DescentPath

@@ -105,6 +105,9 @@ class DescentPath:
     __repr__ = __str__
 
 
+DescentPath.__module__ = "gdlearn.symbolic"  # as users import it, also where they have not yet
+
+
 def descend(
     function: Function,
     start: ArrayLike | Mapping[str, float],

@@ -225,7 +225,9 @@ def inverse_hint(name: str) -> str:
 def token_hint(before: str, token: str, after: str) -> str:
     """What to type instead of a token that has no place between its neighbours, all as typed."""
     if token == "=":
-        return ": an equation is no function: write the formula alone, or left - (right)" if after else ': leave out "="'
+        return (
+            ": an equation is no function: write the formula alone, or left - (right)" if after else ': leave out "="'
+        )
     if token == "," and before[-1:].isdecimal() and after[:1].isdecimal():
         return f': a decimal point is ".", as in {before}.{after}'
     if token and "|" in (token, before):
