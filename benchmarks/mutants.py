@@ -97,6 +97,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "symbolic/test_domain.py",
         "symbolic/test_symbolic_function.py",
     ),
+    "symbolic/_names": ("symbolic/test_parser.py",),
+    "symbolic/_parser": ("symbolic/test_parser.py",),
     "symbolic/_steps": ("symbolic/test_steps.py", "symbolic/test_functions.py"),
 }
 """Room → the files that test it, the quickest and closest first."""

@@ -100,7 +100,7 @@ def made(make):
 @app.cell
 def _():
     text = mo.ui.text("x**2*y + sin(x*y)", label="function", debounce=300, full_width=True)
-    order = mo.ui.text(placeholder="as they appear", label="variables", debounce=300, full_width=True)
+    order = mo.ui.text(placeholder="by the alphabet", label="variables", debounce=300, full_width=True)
     beside(text, order)
     return order, text
 
@@ -119,7 +119,8 @@ def _(last, order, text):
         f = SymbolicFunction(text.value, [name.strip() for name in order.value.split(",")] if order.value else None)
         if not f.variables:
             raise ValueError("There is no variable in the text: name one in the other field.")
-        last["f"], complaint = f, None
+        notes = "".join(f"<small>{escape(note)}</small>" for note in f.notes)
+        last["f"], complaint = f, mo.Html(notes) if notes else None
     except ValueError as error:
         reason, _, place = str(error).partition("\n")
         f, complaint = (

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -41,8 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Raises
     ------
     SystemExit
-        With code 2, and one line on the error stream, for a text that is no function, or a point where it is not
-        defined; with code 1 if SymPy is missing or the output cannot be written.
+        With code 2, and one line on the error stream, for a text that is no function, or a point where it or a
+        derivative is not defined, after what is; with code 1 if SymPy is missing or the output cannot be written.
 
     Examples
     --------
@@ -58,9 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         from .symbolic import ExpressionError, SymbolicFunction
 
-        f = SymbolicFunction(options.expression.removeprefix(" "), options.variables)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what they say is among the notes
+            f = SymbolicFunction(options.expression.removeprefix(" "), options.variables)
         with np.errstate(all="ignore"):
-            lines = [*_symbols(f, options.steps), *(_numbers(f, options.at) if options.at is not None else [])]
+            point = None if options.at is None else _point(f, options.at)
+            lines, reason = list(_symbols(f, options.steps)), ""
+            if point is not None:
+                numbers, reason = _numbers(f, point)
+                lines += numbers
     except ImportError as error:
         parser.exit(1, f"{parser.prog}: {error}\n")
     except ExpressionError as error:
@@ -68,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ValueError as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
     _write(parser, lines)
+    if reason:
+        parser.exit(2, f"{parser.prog}: {reason}\n")
 
 
 def _options(parser: _Parser, given: Iterable[str]) -> argparse.Namespace:
@@ -115,13 +124,14 @@ def _symbols(f: SymbolicFunction, with_steps: bool) -> Iterator[str]:
 
     of = f"({', '.join(f.variables)})" if f.variables else ""
     yield f"f{of} = {text(f.expression)}"
-    for name, partial in f.partials.items():
+    yield from (f"note: {note}" for note in f.notes)
+    for name, slope in f.partials.items():
         if with_steps:
             yield ""
             for step in f.steps(name)[:-1]:
                 yield f"{INDENT}{step.rule}"
                 yield f"{INDENT * 2}{step.equation()}"
-        yield f"df/d{name} = {text(partial)}"
+        yield f"df/d{name} = {text(slope)}"
     if with_steps:
         yield ""
     yield f"domain: {f.domain}"
@@ -129,20 +139,40 @@ def _symbols(f: SymbolicFunction, with_steps: bool) -> Iterator[str]:
         yield f"not differentiable unless: {' and '.join(map(str, f.domain.differentiable))}"
 
 
-def _numbers(f: SymbolicFunction, assignments: Sequence[str]) -> Iterator[str]:
-    """The value, the gradient, the steepest ascent and the check by finite differences at a point."""
-    point = _point(f, assignments)
-    gradient = f.gradient_at(point)
+def _numbers(f: SymbolicFunction, point: Mapping[str, Any]) -> tuple[list[str], str]:
+    """What exists at a point: value, partial derivatives and what follows from them; and why the rest does not."""
+    from .symbolic import DomainError
+
+    lines = ["", f"at {', '.join(f'{name} = {_number(point[name])}' for name in f.variables)}"]
+    reason = ""
+    for name in (None, *f.variables):
+        try:
+            found = f(point) if name is None else f.gradient_at(point, by=[name])[0]
+        except DomainError as error:
+            reason = reason or str(error)
+        else:
+            lines.append(f"{'f' if name is None else f'df/d{name}'} = {_number(found)}")
+    try:
+        lines += [] if reason else _directions(f, point)
+    except DomainError as error:  # the gradient is too long for float64
+        reason = str(error)
+    return lines, reason
+
+
+def _directions(f: SymbolicFunction, point: Mapping[str, Any]) -> list[str]:
+    """The steepest ascent and the check by finite differences."""
     direction, rate = f.steepest_ascent(point)
+    parts = ", ".join(f"{part:.4f}" for part in direction.round(4) + 0.0)
+    along = f"along ({parts})" if rate > 0 else "in no direction"
     check = f.check(point)
-    yield ""
-    yield f"at {', '.join(f'{name} = {point[name]:.10g}' for name in f.variables)}"
-    yield f"f = {f(point):.10g}"
-    for name, partial in zip(f.variables, gradient, strict=True):
-        yield f"df/d{name} = {partial:.10g}"
-    along = f"along ({', '.join(f'{part:.4f}' for part in direction)})" if rate > 0 else "in no direction"
-    yield f"steepest ascent: {along}, at a rate of {rate:.10g}"
-    yield f"finite differences {check.in_words(f'df/d{f.variables[check.worst_coordinate]}')}"
+    return [
+        f"steepest ascent: {along}, at a rate of {_number(rate)}",
+        f"finite differences {check.in_words(f'df/d{f.variables[check.worst_coordinate]}')}",
+    ]
+
+
+def _number(value: Any) -> str:
+    return f"{value + 0.0:.10g}"  # -0 is 0
 
 
 def _point(f: SymbolicFunction, assignments: Sequence[str]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 
 from ._threads import factorised
 
@@ -54,6 +53,8 @@ def safe_exponents(largest: Array) -> Exponents:
 
 def triangle(A: Array) -> Array:
     """The R of a QR factorisation of A, of at most as many rows as columns."""
+    from scipy import linalg  # takes longer to import than a typed function to differentiate
+
     return np.asarray(factorised(linalg.qr, A, mode="r", overwrite_a=True, check_finite=False)[0][: A.shape[1]])
 
 

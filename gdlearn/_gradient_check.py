@@ -252,3 +252,7 @@ def _severity(check: GradientCheck) -> tuple[int, float]:
         return 1, check.tolerance
     in_tolerances = check.relative_error / check.tolerance if check.tolerance > 0 else check.relative_error
     return 0 if check.passed else 2, in_tolerances
+
+
+for _public in (GradientCheck, GradientCheckError, check_gradient):  # also where `gdlearn` has not been asked for them
+    _public.__module__ = "gdlearn"

@@ -55,11 +55,17 @@ ORDER = [
 SYMBOLIC_ORDER = [
     "_tree",
     "_functions",
+    "_hints",
+    "_tokens",
+    "_names",
+    "_limits",
+    "_cursor",
     "_parser",
     "_text",
     "_expression",
     "_numbers",
     "_points",
+    "_declarations",
     "_domain",
     "_conditions",
     "_steps",
@@ -67,6 +73,7 @@ SYMBOLIC_ORDER = [
     "_crossings",
     "_account",
     "_descent",
+    "_descendable",
     "_symbolic_function",
     "_residuals",
     "__init__",
@@ -76,6 +83,7 @@ SYMBOLIC_ORDER = [
 CORE = {"numpy", "scipy", "sklearn", "threadpoolctl"}  # the last comes with scikit-learn
 OPTIONAL = {"inspection": {"matplotlib", "pandas"}, "_observers.py": {"rich"}}
 SUBMODULES = {"callbacks", "inspection", "symbolic"}  # to be imported from; all else is in `gdlearn` itself
+TYPING = {"TYPE_CHECKING", "Any", "import_module"}  # what a package imports that loads names when they are asked for
 WINGS = {"symbolic": {"sympy"}}  # packages that are imported only when met, and what they need
 
 
@@ -122,9 +130,12 @@ def test_only_public_names_and_core_dependencies(path):
 
 
 def test_all_is_what_is_there():
-    public = {name for name in vars(gdlearn) if not name.startswith("_")}
-    assert sorted(gdlearn.__all__) == sorted(public - SUBMODULES)
     assert all(getattr(gdlearn, name).__doc__ for name in gdlearn.__all__)
+    public = {name for name in vars(gdlearn) if not name.startswith("_")}
+    assert sorted(gdlearn.__all__) == sorted(public - SUBMODULES - TYPING)
+    assert {name for name in dir(gdlearn) if not name.startswith("_")} - SUBMODULES == set(gdlearn.__all__)
+    with pytest.raises(AttributeError, match="module 'gdlearn' has no attribute 'nothing'"):
+        gdlearn.nothing  # noqa: B018
 
 
 @pytest.mark.parametrize("package", ["gdlearn", "gdlearn.inspection", "gdlearn.symbolic"])
@@ -138,17 +149,27 @@ def test_public_names_are_called_what_users_import(package):
         assert pickle.loads(pickle.dumps(public)) is public
 
 
+def test_results_are_called_what_users_import_before_they_do():
+    pytest.importorskip("sympy")
+    code = (
+        "from gdlearn.symbolic import SymbolicFunction; f = SymbolicFunction('x**2'); "
+        "print(type(f.check(1.0)).__module__, type(f.descend(1.0, max_iter=1)).__module__)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["gdlearn", "gdlearn.symbolic"]
+
+
 @pytest.mark.parametrize("name", sorted(SUBMODULES))
 def test_all_of_a_submodule_is_what_is_there(name):
     if name in WINGS:
         for package in WINGS[name]:
             pytest.importorskip(package)
     module = importlib.import_module(f"gdlearn.{name}")
+    assert all(getattr(module, name).__doc__ for name in module.__all__)
     public = {name: value for name, value in vars(module).items() if not name.startswith("_")}
     if not hasattr(module, "__path__"):  # a single file: of its names those that it does not import
         public = [name for name, value in public.items() if getattr(value, "__module__", "") == module.__name__]
-    assert sorted(module.__all__) == sorted(public)
-    assert all(getattr(module, name).__doc__ for name in module.__all__)
+    assert sorted(module.__all__) == sorted(set(public) - TYPING)
 
 
 def test_importing_needs_no_extra():

@@ -1,7 +1,8 @@
 """Functions typed as text: parsed by a small grammar, differentiated by SymPy, evaluated by NumPy."""
 
+from typing import TYPE_CHECKING, Any
+
 try:
-    from ._descent import DescentPath
     from ._difference_quotients import DifferenceQuotients
     from ._domain import Condition, Domain, DomainError
     from ._residuals import ResidualSumOfSquares
@@ -13,6 +14,9 @@ except ModuleNotFoundError as error:
     if error.name != "sympy":
         raise
     raise ImportError('gdlearn.symbolic needs SymPy: pip install "gdlearn[symbolic]"') from error
+
+if TYPE_CHECKING:
+    from ._descent import DescentPath
 
 __all__ = [
     "Condition",
@@ -28,5 +32,15 @@ __all__ = [
     "text",
 ]
 
-for _name in __all__:  # tracebacks, reprs and pickles name each thing as users import it
+for _name in set(__all__) - {"DescentPath"}:  # tracebacks, reprs and pickles name each thing as users import it
     globals()[_name].__module__ = __name__
+
+
+def __getattr__(name: str) -> Any:
+    """`DescentPath` when it is first asked for, because its loop needs scikit-learn, which takes a second to import."""
+    if name != "DescentPath":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from ._descent import DescentPath
+
+    globals()[name] = DescentPath
+    return DescentPath

@@ -11,7 +11,7 @@ from typing import Any
 import sympy
 
 from ._functions import CONSTANTS, FUNCTIONS
-from ._parser import MAX_DIGITS, MAX_EXPONENT
+from ._limits import MAX_DIGITS, MAX_EXPONENT
 from ._tree import ExpressionError, Node
 
 NOT_REAL = (sympy.I, sympy.zoo, sympy.oo, -sympy.oo, sympy.nan)

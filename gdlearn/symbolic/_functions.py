@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import sympy
-from scipy.special import erf
 
 Claim = tuple[Any, str, Any]
 """left, relation, right: what must hold of subexpressions; the relations are those of `Condition`."""
@@ -105,6 +104,13 @@ def unordered_max(*values: Any) -> Any:
 def unordered_min(*values: Any) -> Any:
     """The smallest in the same sense."""
     return sympy.Min(*values, evaluate=False)
+
+
+def erf(u: Any) -> Any:
+    """The error function."""
+    from scipy.special import erf  # takes as long to import as NumPy, and few texts need it
+
+    return erf(u)
 
 
 def largest(*values: Any) -> Any:

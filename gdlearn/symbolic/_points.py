@@ -130,6 +130,23 @@ def _mended(name: str, variables: Sequence[str], array: Array) -> str:
     return f': for many points give {name}[{whole}] or {{"{variables[0]}": {name}}}'
 
 
+def as_one(owner: str, variables: Sequence[str], theta: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+    """θ as one object, from the arguments of f(θ), f(1, 2) or f(x=1, y=2)."""
+    if named.keys() == {"theta"} and not theta and "theta" not in variables:
+        return named["theta"]
+    if named and not theta:
+        return named
+    if len(theta) == 1 and not named:
+        return theta[0]
+    if named or len(theta) != len(variables):
+        given = f"{len(theta)} by position" + (f" and {', '.join(named)} by name" if named else "")
+        raise InvalidParameterError(
+            f"{owner} takes a point, or one value for each variable, all by position or all by name, for "
+            f"{', '.join(variables) or 'none'}. Got {given} instead."
+        )
+    return dict(zip(variables, theta, strict=True))
+
+
 def one_point(owner: str, name: str, variables: Sequence[str], theta: ArrayLike | Mapping[str, ArrayLike]) -> Array:
     """θ of shape (d,)."""
     point = points(owner, name, variables, theta)
@@ -143,4 +160,4 @@ def one_point(owner: str, name: str, variables: Sequence[str], theta: ArrayLike 
 
 def at(variables: Iterable[str], point: Iterable[float]) -> str:
     """A point as text: x = 1, y = 2."""
-    return ", ".join(f"{name} = {value:.6g}" for name, value in zip(variables, point, strict=True))
+    return ", ".join(f"{name} = {value + 0.0:.6g}" for name, value in zip(variables, point, strict=True))

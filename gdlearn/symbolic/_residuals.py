@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from .._arrays import Array
 from .._parameters import InvalidParameterError, allowed
-from ._descent import Descendable
+from ._descendable import Descendable
 from ._domain import DomainError
 from ._points import at, finite_reals, points
 from ._symbolic_function import Outside, SymbolicFunction

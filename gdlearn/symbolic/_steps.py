@@ -7,8 +7,8 @@ one step after another, leads from :math:`\partial f/\partial x` to its simplifi
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from itertools import chain, count, islice
 from typing import Any
 
@@ -119,6 +119,16 @@ def steps(expression: sympy.Expr, variable: sympy.Symbol) -> list[Step]:
     differentiate(expression)
     total = partial[expression]
     return [*reversed(done), Step("simplify", total, _tidy(total))]
+
+
+def naming_constants(step: Step, constants: Iterable[str]) -> Step:
+    """The step, its rule saying which letters it takes for constants."""
+    if step.rule not in ("constant", "linearity: constant factor"):
+        return step
+    inner = set().union(*(part.expr.free_symbols for part in step.after.atoms(sympy.Derivative)))
+    free = {symbol.name for symbol in step.before.expr.free_symbols - inner}
+    held = [name for name in constants if name in free]
+    return replace(step, rule=f"{step.rule}, {', '.join(held)} held constant") if held else step
 
 
 SLOPES = {sympy.tanh: lambda u: sympy.sech(u) ** 2}

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import sympy
 from numpy.typing import ArrayLike, NDArray
 
 from .._arrays import Array
-from .._gradient_check import GradientCheck, check_gradient
+from .._warnings import warn_where_called
 from ._conditions import domain_of
-from ._descent import Descendable
+from ._declarations import declared_variables, held_constants
+from ._descendable import Descendable
 from ._difference_quotients import DifferenceQuotients, difference_quotients
 from ._domain import Domain, DomainError
 from ._expression import parts, symbol
+from ._names import in_order
 from ._numbers import Program
-from ._parser import is_variable_name, parse
-from ._points import at, one_point, points
-from ._steps import Step, steps
-from ._text import latex
+from ._parser import parse, read
+from ._points import as_one, at, one_point, points
+from ._steps import Step, naming_constants, steps
+from ._text import latex, text
 from ._tree import names_in
+
+if TYPE_CHECKING:
+    from .._gradient_check import GradientCheck
 
 OWNER = "SymbolicFunction"
 CHECKED_TO = 5e-7
@@ -36,23 +41,32 @@ class SymbolicFunction(Descendable):
 
     .. math::  \nabla f = \Bigl(\frac{\partial f}{\partial x_1}, \dots, \frac{\partial f}{\partial x_d}\Bigr)^T
 
-    The text is read by a small grammar and never executed: numbers, names, ``+ - * / ** ^``, parentheses, products
-    such as ``2x`` and ``3(x + 1)``, the functions exp, ln (log), log10, sqrt, cbrt, abs, sign, min, max, erf, the
-    trigonometric and hyperbolic ones with their inverses, and the constants ``pi`` and ``e``. Every other name is a
-    real variable. ``x**(1/3)`` is defined for x ≥ 0; ``cbrt(x)`` for every x.
+    The text is read by a small grammar and never executed: numbers, names, Greek letters, ``+ - * / ** ^``, the signs
+    ``− × · ÷ √`` and superscript digits, parentheses, ``|x|``, products such as ``2x``, ``3(x + 1)`` and ``x^2 y``,
+    calls such as ``sin(x)``, ``sin x`` and ``sin^2(x)``, ``f(x, y) =`` in front, the functions exp, ln (log), log10,
+    sqrt, cbrt, abs, sign, min, max, erf, the trigonometric and hyperbolic ones with their inverses, and the constants
+    ``pi`` (π) and ``e``. Every other name is a real variable, and ``xy`` is one variable, not a product: a warning says
+    so. ``x**(1/3)`` is defined for x ≥ 0; ``cbrt(x)`` for every x.
 
     Parameters
     ----------
     expression : str
     variables : iterable of str, optional
         The variables in the order of theta's entries, also those that the text does not use. Without it they are the
-        names of the text in the order in which they appear. ``pi`` and ``e`` are variables if they are named here.
+        names in front of "=", as in ``f(y, x) = ...``, or else those of the text: of one letter in alphabetical order,
+        longer ones where they appear. ``pi`` and ``e`` are variables if they are named here.
+    constants : mapping from str to float, optional
+        Names that are held constant at these values: letters in the formulas, numbers in values and in the domain.
 
     Attributes
     ----------
     text : str
         As typed.
     variables : tuple of str
+    constants : dict
+    notes : tuple of str
+        How the text was read where something else may be meant, and the order of the variables where it is not that
+        in which they appear.
     expression : SymPy expression
         As SymPy simplifies it at once: x/x is 1 there, while the domain still says x != 0.
 
@@ -60,6 +74,11 @@ class SymbolicFunction(Descendable):
     ------
     ExpressionError
         If the text cannot be read; it points at the column.
+
+    Warns
+    -----
+    UserWarning
+        Where a name may be meant as a product or a number, such as xy or Pi. None where `variables` names it.
 
     Examples
     --------
@@ -69,6 +88,8 @@ class SymbolicFunction(Descendable):
     {'x': 2*x*y + y*cos(x*y), 'y': x**2 + x*cos(x*y)}
     >>> f([1.0, 0.0]), f.gradient_at([1.0, 0.0])
     (0.0, array([0., 2.]))
+    >>> f(1, 0) == f(x=1, y=0)
+    True
     >>> for step in f.steps("x")[:3]:
     ...     print(step)
     linearity: sum: d/dx[x**2*y + sin(x*y)] = d/dx[x**2*y] + d/dx[sin(x*y)]
@@ -84,32 +105,49 @@ class SymbolicFunction(Descendable):
     gdlearn.symbolic.DomainError: ln(x) needs x > 0, and x = -1.
     """
 
-    def __init__(self, expression: str, variables: Iterable[str] | None = None) -> None:
+    def __init__(
+        self,
+        expression: str,
+        variables: Iterable[str] | None = None,
+        constants: Mapping[str, float] | None = None,
+    ) -> None:
         if not isinstance(expression, str):
             raise TypeError(f"expression must be a text such as 'x**2*y', got {type(expression).__name__}.")
-        declared = None if variables is None else _names(variables)
-        self._tree = parse(expression, declared)
+        declared = None if variables is None else declared_variables(variables)
+        self.constants = {} if constants is None else held_constants(OWNER, constants, declared or ())
+        reading = read(expression, declared, self.constants)
         self.text = expression
-        self.variables = tuple(names_in(self._tree)) if declared is None else declared
-        self._parts = list(parts(self._tree, expression))
-        self.expression = self._parts[-1][1]
+        names = names_in(reading.tree)
+        self.variables = in_order(names) if reading.declared is None else reading.declared
+        self.notes = reading.notes
+        if reading.declared is None and list(self.variables) != names:
+            self.notes += (f"The variables are in alphabetical order: {', '.join(self.variables)}.",)
+        for note in reading.notes:
+            warn_where_called(note, UserWarning)
+        self._tree, self._parts = reading.tree, list(parts(reading.tree, expression))
+        self._held_parts = self._parts  # with the constants' values
+        if self.constants:
+            self._tree = parse(expression, (*self.variables, *self.constants))
+            self._parts = list(parts(self._tree, expression))
+        self.expression, self._held = self._parts[-1][1], self._held_parts[-1][1]
         self._symbols = tuple(symbol(name) for name in self.variables)
         self._derivations: dict[str, list[Step]] = {}
         self._gradients: dict[tuple[str, ...], tuple[Program, Domain]] = {}
 
     def __reduce__(self) -> Any:
-        return type(self), (self.text, self.variables)
+        return type(self), (self.text, self.variables, self.constants)
 
     def __str__(self) -> str:
         return str(self._tree)
 
     def __repr__(self) -> str:
-        return f"SymbolicFunction({str(self)!r}, variables={list(self.variables)!r})"
+        constants = f", constants={self.constants!r}" if self.constants else ""
+        return f"SymbolicFunction({str(self)!r}, variables={list(self.variables)!r}{constants})"
 
     @cached_property
     def partials(self) -> dict[str, sympy.Expr]:
         """Name of a variable → partial derivative by it, a SymPy expression, moderately simplified."""
-        return {name: self.steps(name)[-1].after for name in self.variables}
+        return _Partials({name: self.steps(name)[-1].after for name in self.variables})
 
     def steps(self, variable: str) -> list[Step]:
         """The partial derivative by a variable, rule by rule.
@@ -127,13 +165,14 @@ class SymbolicFunction(Descendable):
         """
         place = self._place(variable)
         if variable not in self._derivations:
-            self._derivations[variable] = steps(self.expression, self._symbols[place])
+            found = steps(self.expression, self._symbols[place])
+            self._derivations[variable] = [naming_constants(step, self.constants) for step in found]
         return list(self._derivations[variable])
 
     @cached_property
     def domain(self) -> Domain:
         """Where the function is defined and where it is differentiable, as conditions."""
-        return domain_of(self._parts)
+        return domain_of(self._held_parts)
 
     def in_domain(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> bool | NDArray[np.bool_]:
         """Whether the function is defined at θ: a bool, or an array of them of shape (...).
@@ -161,16 +200,18 @@ class SymbolicFunction(Descendable):
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.latex()}$"
 
-    def __call__(self, theta: ArrayLike | Mapping[str, ArrayLike], *, outside: Outside = "raise") -> float | Array:
-        """The value f(θ).
+    def __call__(self, *theta: Any, outside: Outside = "raise", **named: Any) -> float | Array:
+        """The value f(θ): ``f([1, 2])``, ``f({"x": 1, "y": 2})``, ``f(1, 2)`` or ``f(x=1, y=2)``.
 
         Parameters
         ----------
         theta : array-like of shape (..., d), or mapping from name to array-like
             One entry on the last axis for each variable, in the order of `variables`; or by name, broadcast against
-            each other. Of a single variable a plain number will do.
+            each other. Of a single variable a plain number will do. Or one argument for each variable.
         outside : {"raise", "nan"}, default="raise"
             What becomes of points where f is not defined.
+        **named : array-like
+            The entries by name; they and several positional ones broadcast against each other.
 
         Returns
         -------
@@ -181,7 +222,8 @@ class SymbolicFunction(Descendable):
         DomainError
             Where f has no finite value; the message names the part of the text and the condition.
         """
-        return _plain(self._evaluate(self._value_program, self.domain, theta, outside)[0])
+        point = as_one(OWNER, self.variables, theta, named)
+        return _plain(self._evaluate(self._value_program, self.domain, point, outside)[0])
 
     def gradient_at(
         self,
@@ -232,6 +274,8 @@ class SymbolicFunction(Descendable):
         >>> print(SymbolicFunction("1/(1 + exp(-x))").check([40.0]).passed)
         None
         """
+        from .._gradient_check import check_gradient  # with SciPy, which the rest does without
+
         point = one_point(OWNER, "theta", self.variables, theta)
         piece = self._value_program.smooth_piece(point.tolist())
         return check_gradient(lambda t: piece(list(t))[0], self.gradient_at, point, resolution=CHECKED_TO)
@@ -308,12 +352,15 @@ class SymbolicFunction(Descendable):
 
     @cached_property
     def _value_program(self) -> Program:
-        return Program([self.expression], self._symbols)
+        return Program([self._held], self._symbols)
 
     def _gradient_by(self, names: tuple[str, ...]) -> tuple[Program, Domain]:
         """The program of f and its partial derivatives by some variables, and where they exist."""
         if names not in self._gradients:
-            program = Program([self.expression, *(self.partials[name] for name in names)], self._symbols)
+            partials = self.partials
+            if self.constants:  # of x^n with n = 2 the derivative at 0 is that of x^2
+                partials = {name: steps(self._held, self._symbols[self._place(name)])[-1].after for name in names}
+            program = Program([self._held, *(partials[name] for name in names)], self._symbols)
             self._gradients[names] = program, self.domain.where_differentiable(names)
         return self._gradients[names]
 
@@ -332,7 +379,7 @@ class SymbolicFunction(Descendable):
         theta = points(OWNER, "theta", self.variables, theta)
         named, shape = self._named(theta), theta.shape[:-1]
         allowed = domain.contains(named)
-        results = [np.broadcast_to(output, shape) for output in program(list(named.values()))]
+        results = [np.broadcast_to(output + 0.0, shape) for output in program(list(named.values()))]  # -0 is 0
         finite = np.logical_and.reduce([np.broadcast_to(allowed, shape), *map(np.isfinite, results)])
         if finite.all():
             return results
@@ -347,16 +394,11 @@ class SymbolicFunction(Descendable):
         raise refusal
 
 
-def _names(variables: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(variables, str):
-        raise ValueError(f"variables must be a list of names, such as {[*variables][:2]}; got the text {variables!r}.")
-    names = tuple(str(name) if isinstance(name, str) else name for name in variables)
-    for name in names:
-        if not is_variable_name(name):
-            raise ValueError(f"{name!r} cannot be the name of a variable.")
-    if len(set(names)) < len(names):
-        raise ValueError(f"variables must differ from each other, got {', '.join(names)}.")
-    return names
+class _Partials(dict[str, sympy.Expr]):
+    """A dict that prints its expressions as they are typed, with ln for the logarithm."""
+
+    def __repr__(self) -> str:
+        return f"{{{', '.join(f'{name!r}: {text(partial)}' for name, partial in self.items())}}}"
 
 
 def _unit(vectors: Array) -> tuple[Array, Array]:

@@ -11,10 +11,11 @@ from sympy.printing import StrPrinter
 from sympy.printing.latex import LatexPrinter
 
 from ._functions import Choice, cbrt, log10
+from ._tokens import GREEK
 
-NAME = re.compile("([A-Za-z]+)(.*)")
-GREEK = """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi
-omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"""
+NAME = re.compile(f"([A-Za-z]+|[{''.join(GREEK)}])(.*)")
+COMMANDS = {*GREEK.values(), "pi", "Upsilon"}
+"""Names that are commands of LaTeX."""
 
 
 class _Remembering:
@@ -33,9 +34,8 @@ class _Latex(_Remembering, LatexPrinter):
 
     def _print_Symbol(self, expr: sympy.Symbol, style: str = "plain") -> str:
         letters, rest = NAME.fullmatch(expr.name).groups()  # type: ignore[union-attr] # the grammar's names do
-        head = (
-            letters if len(letters) == 1 else f"\\{letters}" if letters in GREEK.split() else rf"\mathrm{{{letters}}}"
-        )
+        letters = GREEK.get(letters, letters)
+        head = letters if len(letters) == 1 else f"\\{letters}" if letters in COMMANDS else rf"\mathrm{{{letters}}}"
         below = rest.lstrip("_").replace("_", r"\_")
         return f"{head}_{{{below}}}" if below else head
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,11 +23,17 @@ class ExpressionError(ValueError):
         self._what, self.text, self.position = what, text, position
         self.reason = f"{what} (column {position + 1})."
         start = max(position - 60, 0)
-        shown = "".join(c if c.isascii() and c.isprintable() else "?" for c in text[start : position + 40])
-        super().__init__(f"{self.reason}\n    {shown}\n    {' ' * (position - start)}^")
+        shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[start : position + 40])
+        indent = " " * sum(map(_width, shown[: position - start]))
+        super().__init__(f"{self.reason}\n    {shown}\n    {indent}^")
 
     def __reduce__(self) -> Any:
         return type(self), (self._what, self.text, self.position)
+
+
+def _width(character: str) -> int:
+    """How many columns a terminal gives a character."""
+    return 0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 @dataclass(frozen=True)

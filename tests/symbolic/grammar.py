@@ -6,6 +6,7 @@ import operator
 import random
 import re
 import signal
+import warnings
 from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from gdlearn.symbolic import ExpressionError, SymbolicFunction
 from gdlearn.symbolic._functions import FUNCTIONS
-from gdlearn.symbolic._parser import MAX_DIGITS, MAX_EXPONENT, MAX_LITERAL
+from gdlearn.symbolic._limits import MAX_DIGITS, MAX_EXPONENT, MAX_LITERAL
 
 DATA = Path(__file__).parents[1] / "data"
 NIST = {path.stem[4:]: json.loads(path.read_text()) for path in sorted((DATA / "nist_nonlinear").glob("*.json"))}
@@ -42,7 +43,7 @@ def no_hang(seconds=30):
         signal.signal(signal.SIGPROF, before)
 
 
-NAMES = ["x", "y", "lambda", "E", "beta", "x_1"]
+NAMES = ["x", "y", "lambda", "E", "beta", "x_1", "θ"]
 rng = random.Random(0)
 SOME_POINTS = [{name: mpmath.mpf(rng.uniform(-3, 3)) for name in NAMES} for _ in range(30)]
 numbers = st.sampled_from(["2", "3", "0.5", "1.25", "7", "1e-1", "2.5e0", "10", ".75", "pi", "e"])
@@ -302,7 +303,9 @@ REFUSALS = {
 def function(text, variables=None):
     """The function that a generated text is read as; a text that is rightly refused is no example."""
     try:
-        return SymbolicFunction(text, variables)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".* was read as ")  # E
+            return SymbolicFunction(text, variables)
     except ExpressionError as error:
         refusal = error
     (is_true,) = (true for reason, true in REFUSALS.items() if refusal.reason.startswith(reason))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gdlearn.symbolic import SymbolicFunction
+from gdlearn.symbolic import DomainError, SymbolicFunction
 from gdlearn.symbolic._points import finite_reals, points
 
 XY = SymbolicFunction("x - 2y")
@@ -93,3 +93,38 @@ def test_of_many_values_the_first_wrong_one_is_named():
         finite_reals("f", "theta", values)
     with pytest.raises(ValueError, match=r"finite real numbers. Got a list instead"):
         finite_reals("f", "theta", ["one"] * 100)
+
+
+def test_values_by_position_and_by_name():
+    f = SymbolicFunction("x - 10*y")
+    assert f(1, 2) == f(x=1, y=2) == f(y=2, x=1) == f([1, 2]) == f({"x": 1, "y": 2}) == f(theta=[1, 2]) == -19.0
+    np.testing.assert_array_equal(f([1, 2], 2), [-19.0, -18.0])
+    np.testing.assert_array_equal(f(x=[1, 2], y=2), [-19.0, -18.0])
+    assert SymbolicFunction("theta^2")(theta=3.0) == SymbolicFunction("theta^2")(3.0) == 9.0
+    assert SymbolicFunction("x^2")(x=3) == 9.0
+    assert np.isnan(SymbolicFunction("ln(x)/y")(-1, 2, outside="nan"))
+    assert SymbolicFunction("3")() == 3.0
+
+
+@pytest.mark.parametrize(
+    ("theta", "named", "message"),
+    [
+        ((1, 2, 3), {}, "one value for each variable, all by position or all by name, for x, y. Got 3 by position"),
+        ((), {}, "Got 0 by position"),
+        ((1,), {"y": 2}, "Got 1 by position and y by name"),
+        ((), {"x": 1}, "must name the variables x, y. Got x instead"),
+        ((), {"x": 1, "z": 2}, "must name the variables x, y. Got x, z instead"),
+        (("1", 2), {}, "must hold finite real numbers"),
+    ],
+)
+def test_wrong_arguments(theta, named, message):
+    with pytest.raises(ValueError, match=message):
+        SymbolicFunction("x - 10*y")(*theta, **named)
+
+
+def test_minus_zero_is_zero():
+    f = SymbolicFunction("-x*y")
+    assert not np.signbit(f([0.0, 1.0]))
+    assert not np.signbit(f.gradient_at([0.0, 0.0])).any()
+    with pytest.raises(DomainError, match=r"x = 0\.$"):
+        SymbolicFunction("1/x")(-0.0)

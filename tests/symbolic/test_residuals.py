@@ -114,7 +114,7 @@ def test_a_kink_in_the_data_does_not_matter(text):
 def test_wrong_data():
     f = SymbolicFunction("a*x + b")
     for data, y, message in (
-        ({"z": [1.0]}, [1.0], r"'data' parameter .* variables of the model: a, x, b. Got z"),
+        ({"z": [1.0]}, [1.0], r"'data' parameter .* variables of the model: a, b, x. Got z"),
         ({"a": [1.0], "x": [1.0], "b": [1.0]}, [1.0], "not all of them"),
         ([1.0], [1.0], "'data' parameter .* a mapping"),
         ({"x": [1.0, 2.0]}, [1.0], "one length. Got x: 2, y: 1"),

@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from gdlearn import GradientCheck
-from gdlearn.symbolic import DomainError, SymbolicFunction
+from gdlearn.symbolic import DomainError, ExpressionError, SymbolicFunction
 from gdlearn.symbolic._text import text as text_of
 
 relaxed = settings(max_examples=100, suppress_health_check=list(HealthCheck))
@@ -199,7 +199,7 @@ def abs_cubed(found):
     return all(found.subs(x, v) == 3 * v * abs(v) for v in (-2, -1, 1, 2))
 
 
-POINT = {"x": 0.37, "y": 1.61, "lambda": -0.83, "E": 2.3, "beta": 0.71, "x_1": -1.9}
+POINT = {"x": 0.37, "y": 1.61, "lambda": -0.83, "E": 2.3, "beta": 0.71, "x_1": -1.9, "θ": 0.29}
 
 
 @settings(relaxed, max_examples=200)
@@ -348,3 +348,64 @@ def test_difference_quotients_show_where_rounding_takes_over():
         SymbolicFunction(WORKED).difference_quotients([1.0, 2.0])
     with pytest.raises(ValueError, match="single point"):
         SymbolicFunction(WORKED).difference_quotients([[1.0, 2.0]], "x")
+
+
+def test_constants():
+    f = SymbolicFunction("a*x^2 + b*x*y + n", constants={"a": 2.0, "b": -0.5, "n": 7})
+    assert f.variables == ("x", "y")
+    assert f.constants == {"a": 2.0, "b": -0.5, "n": 7.0}
+    a, b, x, y = sympy.symbols("a b x y", real=True)
+    assert f.partials == {"x": 2 * a * x + b * y, "y": b * x}
+    assert f([3.0, 4.0]) == 19.0
+    np.testing.assert_array_equal(f.gradient_at([3.0, 4.0]), [10.0, -1.5])
+    assert f.check([3.0, 4.0]).passed
+    assert [(step.rule, step.equation()) for step in f.steps("x")][:3] == [
+        ("linearity: sum", "d/dx[a*x**2 + b*x*y + n] = d/dx[n] + d/dx[a*x**2] + d/dx[b*x*y]"),
+        ("linearity: constant factor, a held constant", "d/dx[a*x**2] = a*d/dx[x**2]"),
+        ("power rule", "d/dx[x**2] = 2*x"),
+    ]
+    assert "constant, n held constant: d/dx[n] = 0" in map(str, f.steps("x"))
+    again = pickle.loads(pickle.dumps(f))
+    assert (again.constants, again.expression, again([3.0, 4.0])) == (f.constants, f.expression, 19.0)
+    assert repr(f) == (
+        "SymbolicFunction('a*x**2 + b*x*y + n', variables=['x', 'y'], constants={'a': 2.0, 'b': -0.5, 'n': 7.0})"
+    )
+
+
+def test_a_constant_exponent_is_a_number_in_the_domain():
+    f = SymbolicFunction("x^n", constants={"n": 2})
+    assert f(-3.0) == 9.0
+    assert f.gradient_at(-3.0) == [-6.0]
+    assert f.gradient_at(0.0) == [0.0]
+    assert str(f.domain) == "everywhere"
+    assert str(SymbolicFunction("sqrt(x - a)", constants={"a": 2}).domain) == "x - 2 >= 0"
+    assert SymbolicFunction("exp(-λ t)", constants={"λ": 0.5}).gradient_at(0.0) == [-0.5]
+    assert SymbolicFunction("pi*x", constants={"pi": 3})(1.0) == 3.0
+
+
+def test_wrong_constants():
+    for wrong, message in (
+        ({"x": 1.0}, "'x' is a variable"),
+        ({"sin": 1.0}, "'sin' cannot be the name of a constant"),
+        ({"a": np.inf}, "must hold finite real numbers"),
+        ({"a": "2"}, "must hold finite real numbers"),
+        ({"a": [1.0]}, "constants must be numbers; 'a' is an array"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            SymbolicFunction("a*x", variables=["x"], constants=wrong)
+    with pytest.raises(TypeError, match="constants must be a mapping"):
+        SymbolicFunction("a*x", constants=["a"])
+    with pytest.raises(ExpressionError, match=r"A constant part is not a finite real number"):
+        SymbolicFunction("x/a", constants={"a": 0})
+    with pytest.raises(ExpressionError, match='"ax" would be one variable, beside a and x'):
+        SymbolicFunction("ax + x", constants={"a": 2})
+
+
+def test_ln_comes_back_as_ln():
+    f = SymbolicFunction("y*ln(x)")
+    assert repr(f.partials) == "{'x': y/x, 'y': ln(x)}"
+    assert str(f) == "y*ln(x)"
+    assert str(f.domain) == "x > 0"
+    assert f.steps("x")[0].equation() == "d/dx[y*ln(x)] = y*d/dx[ln(x)]"
+    assert r"\ln" in f.latex()
+    assert r"\log" not in f.latex()
