@@ -49,8 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     >>> from gdlearn.__main__ import main
     >>> main(["x**2*y + sin(x*y)"])
     f(x, y) = x**2*y + sin(x*y)
-    df/dx = 2*x*y + y*cos(x*y)
-    df/dy = x**2 + x*cos(x*y)
+    ∂f/∂x = 2*x*y + y*cos(x*y)
+    ∂f/∂y = x**2 + x*cos(x*y)
     domain: everywhere
     """
     parser = _parser()
@@ -85,13 +85,22 @@ def _options(parser: _Parser, given: Iterable[str]) -> argparse.Namespace:
 def _write(parser: _Parser, lines: Iterable[str]) -> None:
     """Print the lines, or one on the error stream where that is not possible."""
     try:
-        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.write(_encodable("\n".join(lines) + "\n", sys.stdout.encoding))
         sys.stdout.flush()
     except (OSError, ValueError, AttributeError) as error:  # full or broken; closed by its owner; closed at the start
         with suppress(OSError, ValueError, AttributeError):  # what is left of it must not fail again at the exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         reason = "it is closed" if isinstance(error, AttributeError) else error
         parser.exit(1, f"{parser.prog}: the output cannot be written: {reason}\n")
+
+
+def _encodable(text: str, encoding: str | None) -> str:
+    """The text with d in place of ∂ where an output's encoding has none."""
+    try:
+        text.encode(encoding or "utf-8")
+    except UnicodeEncodeError:
+        return text.replace("∂", "d")
+    return text
 
 
 def _parser() -> _Parser:
@@ -111,22 +120,27 @@ def _parser() -> _Parser:
 
 def _symbols(f: SymbolicFunction, with_steps: bool) -> Iterator[str]:
     """The function, its partial derivatives and its domain."""
-    from .symbolic import text
-
     of = f"({', '.join(f.variables)})" if f.variables else ""
-    yield f"f{of} = {text(f.expression)}"
-    for name, partial in f.partials.items():
+    yield f"f{of} = {f.notation.text(f.expression)}"
+    for name in f.variables:
+        *found, last = f.steps(name)
         if with_steps:
             yield ""
-            for step in f.steps(name)[:-1]:
-                yield f"{INDENT}{step.rule}"
+            simplified = last.equation() != f.notation.text(last.before)
+            for step in [*found, last] if simplified else found:
+                yield f"{INDENT}{step.reason()}"
                 yield f"{INDENT * 2}{step.equation()}"
-        yield f"df/d{name} = {text(partial)}"
+        yield f"{_slope(f, name)} = {last.equation()}"
     if with_steps:
         yield ""
     yield f"domain: {f.domain}"
     if f.domain.differentiable:
         yield f"not differentiable unless: {' and '.join(map(str, f.domain.differentiable))}"
+
+
+def _slope(f: SymbolicFunction, name: str) -> str:
+    """The sign for a derivative: with d if f has one variable, else with ∂."""
+    return f"∂f/∂{name}" if len(f.variables) > 1 else f"df/d{name}"
 
 
 def _numbers(f: SymbolicFunction, assignments: Sequence[str]) -> Iterator[str]:
@@ -139,10 +153,10 @@ def _numbers(f: SymbolicFunction, assignments: Sequence[str]) -> Iterator[str]:
     yield f"at {', '.join(f'{name} = {point[name]:.10g}' for name in f.variables)}"
     yield f"f = {f(point):.10g}"
     for name, partial in zip(f.variables, gradient, strict=True):
-        yield f"df/d{name} = {partial:.10g}"
+        yield f"{_slope(f, name)} = {partial:.10g}"
     along = f"along ({', '.join(f'{part:.4f}' for part in direction)})" if rate > 0 else "in no direction"
     yield f"steepest ascent: {along}, at a rate of {rate:.10g}"
-    yield f"finite differences {check.in_words(f'df/d{f.variables[check.worst_coordinate]}')}"
+    yield f"finite differences {check.in_words(_slope(f, f.variables[check.worst_coordinate]))}"
 
 
 def _point(f: SymbolicFunction, assignments: Sequence[str]) -> dict[str, Any]:

@@ -62,6 +62,7 @@ SYMBOLIC_ORDER = [
     "_points",
     "_domain",
     "_conditions",
+    "_tidy",
     "_steps",
     "_difference_quotients",
     "_crossings",
