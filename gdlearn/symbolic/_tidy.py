@@ -23,8 +23,10 @@ def arranged(factors: Sequence[sympy.Expr], notation: Notation) -> sympy.Expr:
     kinds = (sympy.Number, sympy.Symbol, sympy.Add)
 
     def rank(factor: sympy.Expr) -> tuple[int, int]:
-        base = factor.base if isinstance(factor, sympy.Pow) else factor
-        return next((i for i, kind in enumerate(kinds) if isinstance(base, kind)), len(kinds)), notation.place(base)
+        base = factor.base if isinstance(factor, sympy.Pow) and not factor.is_Number else factor
+        is_exponential = base.is_Number and not factor.is_Number
+        kind = next((i for i, kind in enumerate(kinds) if isinstance(base, kind)), len(kinds))
+        return len(kinds) if is_exponential else kind, notation.place(base)
 
     return notation.product(sorted(flat, key=rank))
 
@@ -44,6 +46,9 @@ def tidy(total: sympy.Expr, notation: Notation) -> sympy.Expr:
     found = [total, total.replace(_is_quotient, sympy.factor_terms)]
     if _has_at_most(COLLECT_UP_TO, total) and total.has(sympy.Add) and not total.has(sympy.Float):
         found.insert(0 if _is_quotient(total) else 1, _collected(total, notation))
+        if not any(is_reciprocal(power) and power.base.has(sympy.Add) for power in total.atoms(sympy.Pow)):
+            found.append(_expanded(total))
+    found = [_by_name(one, notation) for one in found]
     return min((one for one in found if fit_float64(one.atoms())), key=lambda one: len(notation.text(one)))
 
 
@@ -70,11 +75,14 @@ def _collected(total: sympy.Expr, notation: Notation) -> sympy.Expr:
     back = {dummy: e for e, dummy in exponentials.items()}
     above, below = sympy.fraction(sympy.together(total.xreplace(exponentials)))
     is_quotient = bool(below.free_symbols)
+    if not is_quotient and total.is_Mul:
+        return arranged([_collected(f, notation) if f.is_Add else f for f in notation.args(total)], notation)
     if not is_quotient and not (total.is_Add and _share_a_factor(total)):
-        return _shortest(total, notation, [_expanded])
+        return _shortest(total, notation, [_expanded], 0)
     above, below = (sympy.Mul.make_args(sympy.factor_terms(side)) for side in (above, below))
     forms = [_expanded, _by_pythagoras, lambda sum_: sympy.factor(_expanded(sum_))]
-    above = [_shortest(factor, notation, forms) if factor.is_Add else factor for factor in above]
+    brackets = 2 * (is_quotient or len(above) > 1)
+    above = [_shortest(factor, notation, forms, brackets) if factor.is_Add else factor for factor in above]
     if is_quotient or len(above) > 1:
         above = [part for factor in above for part in (_primitive(factor) if factor.is_Add else (factor,))]
     return arranged([factor.xreplace(back) for factor in (*above, *(1 / part for part in below))], notation)
@@ -102,9 +110,16 @@ def _share_a_factor(total: sympy.Expr) -> bool:
 
 
 def _shortest(
-    expression: sympy.Expr, notation: Notation, forms: Sequence[Callable[[sympy.Expr], sympy.Expr]]
+    expression: sympy.Expr,
+    notation: Notation,
+    forms: Sequence[Callable[[sympy.Expr], sympy.Expr]],
+    brackets: int,
 ) -> sympy.Expr:
-    return min((expression, *(form(expression) for form in forms)), key=lambda one: len(notation.text(one)))
+    """The form with the shortest text; of two terms the one without a minus comes first."""
+    found = [expression, *(form(expression) for form in forms)]
+    for sum_ in (part for one in found for part in one.atoms(sympy.Add) if len(part.args) == 2):
+        notation.remember(sum_, sorted(notation.args(sum_), key=lambda term: term.could_extract_minus_sign()))
+    return min(found, key=lambda one: len(notation.text(one)) + brackets * one.is_Add)
 
 
 def _expanded(sum_: sympy.Expr) -> sympy.Expr:
@@ -118,10 +133,29 @@ def _expanded(sum_: sympy.Expr) -> sympy.Expr:
 
 
 def _by_pythagoras(sum_: sympy.Expr) -> sympy.Expr:
-    """The sum with sin² + cos² = 1, where that is all that there is of both."""
-    squares = {
-        square: 1 - sympy.cos(square.base.args[0]) ** 2
-        for square in sum_.atoms(sympy.Pow)
-        if isinstance(square.base, sympy.sin) and square.exp == 2
+    """The sum without sin², sec² and cosh², for which cos², tan² and sinh² are written."""
+    others = {
+        sympy.sin: lambda u: 1 - sympy.cos(u) ** 2,
+        sympy.sec: lambda u: 1 + sympy.tan(u) ** 2,
+        sympy.cosh: lambda u: 1 + sympy.sinh(u) ** 2,
     }
-    return _expanded(sum_).xreplace(squares)
+    powers = (power for power in sum_.atoms(sympy.Pow) if power.exp == 2 and power.base.func in others)
+    return _expanded(sum_).xreplace({power: others[power.base.func](*power.base.args) for power in powers})
+
+
+def _by_name(total: sympy.Expr, notation: Notation) -> sympy.Expr:
+    """The product with cot u for cos(u)/sin(u), tan u for sin(u)/cos(u), and 1/u for sign(u)/|u|."""
+    if not total.is_Mul:
+        return total
+    names = (
+        (sympy.cos, sympy.sin, sympy.cot),
+        (sympy.sin, sympy.cos, sympy.tan),
+        (sympy.sign, sympy.Abs, lambda u: 1 / u),
+    )
+    factors = list(notation.args(total))
+    for above, below, name in names:
+        for u in [factor.args[0] for factor in factors if isinstance(factor, above)]:
+            pair = (above(u), 1 / below(u))
+            if set(pair) <= set(factors):
+                factors = [name(u) if factor == pair[0] else factor for factor in factors if factor != pair[1]]
+    return total if len(factors) == len(total.args) else arranged(factors, notation)
