@@ -280,11 +280,9 @@ class _Calculus:
         u, v = f.args
         product, D = self.notation.product, self.derivative
         if not self.depends(v):
-            return self._outer(
-                f, u, lambda b: product([v, self.notation.power(b, v - 1)]), self.u**v, own_name="power rule"
-            )
+            return self._outer(f, u, lambda b: [v, self.notation.power(b, v - 1)], self.u**v, own_name="power rule")
         if not self.depends(u):
-            return self._outer(f, v, lambda b: product([u**b, sympy.log(u)]), u**self.u)
+            return self._outer(f, v, lambda b: [u**b, sympy.log(u)], u**self.u)
         after = product([u**v, self.notation.sum([product([D(v), sympy.log(u)]), product([v, D(u), 1 / u])])])
         return Rewrite("logarithmic differentiation", after, [v, u])
 
@@ -292,29 +290,30 @@ class _Calculus:
         if len(f.args) != 1:
             raise ValueError(f"no rule differentiates {type(f).__name__} of {len(f.args)} arguments")
         if f.func in SLOPES:
-            return self._outer(f, f.args[0], lambda u: SLOPES[f.func](u, self.notation), f.func(self.u))
+            return self._outer(f, f.args[0], lambda u: [SLOPES[f.func](u, self.notation)], f.func(self.u))
         entry = f.func(self.u).diff(self.u)
         if entry.has(sympy.Derivative):
             raise ValueError(f"the derivative of {type(f).__name__} is not in the table")
-        return self._outer(f, f.args[0], lambda u: entry.xreplace({self.u: u}), f.func(self.u))
+        return self._outer(f, f.args[0], lambda u: [entry.xreplace({self.u: u})], f.func(self.u))
 
     def _outer(
         self,
         f: sympy.Expr,
         inner: sympy.Expr,
-        slope: Callable[[Any], sympy.Expr],
+        slope: Callable[[Any], list[sympy.Expr]],
         shown: sympy.Expr,
         own_name: str = "table entry",
     ) -> Rewrite:
-        """g(u)' = g'(u) u': the chain rule, or the table's own entry if u is x."""
+        """g(u)' = g'(u) u': the chain rule, or the table's own entry if u is x; `slope` gives the factors of g'."""
+        product = self.notation.product
         if inner == self.x:
-            return Rewrite(own_name, slope(inner))
+            return Rewrite(own_name, product(slope(inner)))
         outer = sympy.Basic.__new__(sympy.Derivative, shown, sympy.Tuple(self.u, sympy.Integer(1)))
-        after = self.notation.product([slope(inner), self.derivative(inner)])
-        return Rewrite("chain rule", after, [inner], ((self.u, inner), (outer, slope(self.u))))
+        after = product([*slope(inner), self.derivative(inner)])
+        return Rewrite("chain rule", after, [inner], ((self.u, inner), (outer, product(slope(self.u)))))
 
     def _abs(self, f: sympy.Abs) -> Rewrite:
-        return self._outer(f, f.args[0], real_sign, f.func(self.u))
+        return self._outer(f, f.args[0], lambda u: [real_sign(u)], f.func(self.u))
 
     def _sign(self, f: sympy.sign) -> Rewrite:
         return Rewrite("constant on either side of 0", sympy.S.Zero)

@@ -103,9 +103,10 @@ class _Latex(_Remembering, LatexPrinter):
         row = ""
         for i, factor in enumerate(factors):
             one = self._print(factor)
-            if self._needs_mul_brackets(factor, first=i == 0, last=i == len(factors) - 1):
+            last = i == len(factors) - 1
+            if isinstance(factor, Choice) or self._needs_mul_brackets(factor, first=i == 0, last=last):
                 one = rf"\left({one}\right)"
-            sign = r" \cdot " if one[0].isdigit() else " "
+            sign = r" \cdot " if one[0].isdigit() or (row and factors[i - 1] == 1) else " "
             row += sign + one if row else one
         return row or "1"
 
@@ -191,7 +192,8 @@ class Notation:
         self._orders = {} if orders is None else orders
 
     def __reduce__(self) -> Any:
-        return type(self), (self.variables, self._orders)  # without the printers
+        kept = {e: args for e, args in self._orders.items() if e.func(*args) == e}  # SymPy copies what it evaluates
+        return type(self), (self.variables, kept)
 
     def args(self, expression: sympy.Expr) -> tuple[sympy.Expr, ...]:
         """The terms of a sum, or the factors of a product, in the order in which they are written."""

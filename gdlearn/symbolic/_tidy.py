@@ -24,6 +24,8 @@ def arranged(factors: Sequence[sympy.Expr], notation: Notation) -> sympy.Expr:
 
     def rank(factor: sympy.Expr) -> tuple[int, int]:
         base = factor.base if isinstance(factor, sympy.Pow) and not factor.is_Number else factor
+        if not (factor.free_symbols or factor.has(sympy.log)):
+            return 0, 0
         is_exponential = base.is_Number and not factor.is_Number
         kind = next((i for i, kind in enumerate(kinds) if isinstance(base, kind)), len(kinds))
         return len(kinds) if is_exponential else kind, notation.place(base)

@@ -1,5 +1,6 @@
 """Steps of differentiation: every rule in its words, and together they reach the derivative."""
 
+import pickle
 import random
 from functools import reduce
 
@@ -32,6 +33,7 @@ from sympy import (
     tanh,
 )
 
+from gdlearn.symbolic import SymbolicFunction
 from gdlearn.symbolic._functions import cbrt
 from gdlearn.symbolic._steps import steps
 
@@ -286,3 +288,44 @@ def test_a_common_factor_that_float64_does_not_hold_is_left_where_it_was(express
     assert last.after == replay(steps(expression, x))
     point = {x: sympy.Rational(3, 10**150), y: sympy.Rational(1, 10**150)}
     assert sympy.simplify(last.after.subs(point) - sympy.diff(expression, x).subs(point)) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "latex"),
+    [
+        ("x*sin(x)", r"1 \cdot \sin{\left(x \right)} + x \cos{\left(x \right)}"),
+        ("5x + 3x^2", r"5 \cdot 1 + 3 \cdot 2 x"),
+        ("(x + 2)/(x - 3)", r"\frac{\left(1 + 0\right) \left(x - 3\right) - \left(x + 2\right) \left(1 - 0\right)}"),
+        ("x*max(x, 1)", r"x \left(\begin{cases} 1 & \text{if}\: x > 1 \\ 0 & \text{otherwise} \end{cases}\right)"),
+        ("2 - 3/x", r"0 - 3 \left(- \frac{1}{x^{2}}\right)"),
+        ("x*cos(x)", r"1 \cdot \cos{\left(x \right)} + x \left(- \sin{\left(x \right)}\right)"),
+    ],
+)
+def test_the_line_put_together_in_latex(text, latex):
+    together = SymbolicFunction(text).steps("x")[-2]
+    assert together.rule == "put together"
+    assert latex in together.latex()
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "first"),
+    [
+        ("y^2", ["x", "y"], "∂/∂x[y**2] = 0"),
+        ("y^2", ["y"], "d/dy[y**2] = 2*y"),
+        ("3 - 4x", None, "d/dx[3 - 4*x] = d/dx[3] - d/dx[4*x]"),
+        ("sin(x)*x", None, "d/dx[sin(x)*x] = d/dx[sin(x)]*x + sin(x)*d/dx[x]"),
+        ("(b + a*x)^2", None, "∂/∂b[(b + a*x)**2] = 2*(b + a*x)*∂/∂b[b + a*x]"),
+        ("-(x - 1)/(1 + x)", None, "d/dx[(-x + 1)/(1 + x)] = (d/dx[-x + 1]*(1 + x) - "),
+    ],
+)
+def test_derivatives_keep_their_sign_and_terms_the_order_in_which_they_were_typed(text, variables, first):
+    f = SymbolicFunction(text, variables)
+    assert f.steps(f.variables[0])[0].equation().startswith(first)
+
+
+def test_steps_keep_their_words_when_pickled():
+    for step in SymbolicFunction("sin(y*x) + x^2").steps("x"):
+        again = pickle.loads(pickle.dumps(step))
+        assert again.reason() == step.reason()
+        if step.rule != "put together":  # SymPy evaluates what it copies
+            assert (again.equation(), again.latex()) == (step.equation(), step.latex())
