@@ -119,7 +119,7 @@ def _():
 
 @app.cell
 def _(choose):
-    shown = mo.ui.array([mo.ui.button(label=each, value=each, on_change=choose) for each in EXAMPLES])
+    shown = mo.ui.array([mo.ui.button(label=f"`{each}`", value=each, on_change=choose) for each in EXAMPLES])
     mo.vstack(
         [mo.hstack(["Examples:", *shown], justify="start", wrap=True), box("Functions", FUNCTIONS, is_open=False)]
     )
@@ -208,7 +208,8 @@ def because(step):
 @app.function
 def derivation(f, name):
     """A partial derivative, rule by rule."""
-    steps = "".join(f"<li class='rule'>{because(step)}{formula(step.latex())}</li>" for step in f.steps(name))
+    told = (step for step in f.steps(name) if not step.changes_nothing)
+    steps = "".join(f"<li class='rule'>{because(step)}{formula(step.latex())}</li>" for step in told)
     return box(inline(partial_sign(f, name)), f"<ol>{steps}</ol>")
 
 

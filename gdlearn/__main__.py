@@ -123,14 +123,14 @@ def _symbols(f: SymbolicFunction, with_steps: bool) -> Iterator[str]:
     of = f"({', '.join(f.variables)})" if f.variables else ""
     yield f"f{of} = {f.notation.text(f.expression)}"
     for name in f.variables:
-        *found, last = f.steps(name)
+        found = f.steps(name)
         if with_steps:
             yield ""
-            simplified = last.equation() != f.notation.text(last.before)
-            for step in [*found, last] if simplified else found:
-                yield f"{INDENT}{step.reason()}"
-                yield f"{INDENT * 2}{step.equation()}"
-        yield f"{_slope(f, name)} = {last.equation()}"
+            for step in found:
+                if not step.changes_nothing:
+                    yield f"{INDENT}{step.reason()}"
+                    yield f"{INDENT * 2}{step.equation()}"
+        yield f"{_slope(f, name)} = {found[-1].equation()}"
     if with_steps:
         yield ""
     yield f"domain: {f.domain}"

@@ -107,6 +107,7 @@ def test_steps_on_the_page_name_u_in_mathematics(app):
     assert "chain rule with" in html
     assert r"u = y x, \quad \frac{d}{d u}\left[\sin{\left(u \right)}\right] = \cos{\left(u \right)}" in unescape(html)
     assert "put together" in html
+    assert "simplify" not in app.derivation(SymbolicFunction("x^2"), "x").text
 
 
 @pytest.fixture(scope="module")

@@ -63,6 +63,11 @@ class Step:
     def __str__(self) -> str:
         return f"{self.reason()}: {self.equation()}"
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether before and after read the same, as where there was nothing to simplify."""
+        return self.notation.text(self.before) == self.notation.text(self.after)
+
     def reason(self) -> str:
         """The rule, and what it used, in plain text."""
         used = ", ".join(f"{self.notation.text(left)} = {self.notation.text(right)}" for left, right in self.uses)
