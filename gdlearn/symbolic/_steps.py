@@ -185,7 +185,7 @@ def _written_out(after: sympy.Expr, known: Known, notation: Notation) -> sympy.E
     args = [_written_out(arg, known, notation) for arg in notation.args(after)]
     flat: list[sympy.Expr] = []
     for i, arg in enumerate(args):
-        is_open = i == 0 or after.is_Add or not _is_awkward(arg)
+        is_open = i == 0 or after.is_Add or args[:i] == [-1] or not _is_awkward(arg)
         flat += notation.args(arg) if arg.func is after.func and is_open else [arg]
     return notation.keep(after.func(*flat, evaluate=False))
 
