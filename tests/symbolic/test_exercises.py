@@ -1,7 +1,7 @@
-"""Standard exercises of the calculus books: the answer as a book prints it, and the rules that lead to it.
+"""Standard exercises of calculus: the answer in the form that a textbook prints, and the rules that lead to it.
 
-The answers are those of the usual exercise sets in the notation of a text. Where books differ in the order of terms,
-or in taking out a common factor, they are those of one of them.
+Where books differ in the order of terms or in taking out a common factor, one of their forms is expected. That the answer
+is right is said by SymPy's own derivative.
 """
 
 import pytest
@@ -14,7 +14,7 @@ PRODUCT, QUOTIENT, POWER, CHAIN, TABLE = "product rule", "quotient rule", "power
 LOGARITHMIC = "logarithmic differentiation"
 POINT = {"x": "7/3", "y": "5/7", "z": "11/5", "a": "3/2", "b": "-2", "c": "4/3", "d": "5"}
 
-ONE_VARIABLE = [  # function, by which variable, the book's answer, the rules in the order in which they are first used
+ONE_VARIABLE = [  # function, by which variable, the answer, the rules in the order in which they are first used
     ("x^10", "x", "10*x**9", [POWER]),
     ("x^5 - 2x^3 + 4x - 7", "x", "5*x**4 - 6*x**2 + 4", [SUM, POWER, FACTOR, IDENTITY, CONSTANT]),
     ("(x^2 + 2)*(3x^3 - 5x)", "x", "15*x**4 + 3*x**2 - 10", [PRODUCT, SUM, POWER, CONSTANT, FACTOR, IDENTITY]),
