@@ -1,7 +1,7 @@
 """Standard exercises of calculus: the answer in the form that a textbook prints, and the rules that lead to it.
 
-Where books differ in the order of terms or in taking out a common factor, one of their forms is expected. That the answer
-is right is said by SymPy's own derivative.
+Where books differ in the order of terms or in taking out a common factor, one of their forms is expected. That the
+answer is right is said by SymPy's own derivative.
 """
 
 import pytest
