@@ -18,6 +18,12 @@ with app.setup:
     from gdlearn.inspection import DescentPathDisplay, LossCurveDisplay
     from gdlearn.symbolic import SymbolicFunction, latex
 
+    EXAMPLES = ["x**2*y + sin(x*y)", "(x + 2)/(x - 3)", "exp(-x^2)", "ln(1 - x^2 - y^2)", "(1 - x)^2 + 10(y - x^2)^2"]
+    FUNCTIONS = """
+    exp, ln (or log), log10, sqrt, cbrt, abs, sign, erf, min, max;
+    sin, cos, tan, cot, sec, csc, asin (or arcsin), acos (or arccos), atan (or arctan);
+    sinh, cosh, tanh, coth, sech, csch, asinh, acosh, atanh; the numbers pi and e
+    """
     FARTHEST = 5
     RATES = [float(f"{factor}e{power}") for power in range(-4, 1) for factor in (1, 1.5, 2, 3, 5, 7)]
     STEPS = [*range(1, 11), 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000]
@@ -37,7 +43,8 @@ def _():
     .box {border: 1px solid var(--border); border-radius: 0.5rem; padding: 0.5rem 1rem}
     .box.refusal {border-left: 0.3rem solid var(--red-9, #d33); border-radius: 0}
     .box summary {cursor: pointer; font-weight: 600}
-    .box summary .markdown, .box summary .paragraph {display: inline}
+    .box summary .markdown, .box summary .paragraph, .box.refusal .paragraph {display: inline}
+    .rule .markdown, .rule .paragraph {display: inline}
     .box ol {margin: 0.5rem 0 0; padding-left: 1.5rem; list-style: decimal}
     .formula, .letters {overflow-x: auto; overflow-y: hidden}
     .letters {font-size: 0.85rem; margin: 0; padding: 0; background: none}
@@ -59,9 +66,16 @@ def latex_name(name):
 
 
 @app.function
-def partial_sign(name):
-    """∂f/∂ of a variable, as HTML."""
-    return mo.md(rf"$\partial f/\partial {latex_name(name)}$").text
+def partial_sign(f, name):
+    """f′(x), or ∂f/∂ of a variable if there are several, in LaTeX."""
+    x = latex_name(name)
+    return rf"f'({x})" if len(f.variables) == 1 else rf"\frac{{\partial f}}{{\partial {x}}}"
+
+
+@app.function
+def inline(latex):
+    """LaTeX within a line, as HTML."""
+    return mo.md(f"${latex}$").text
 
 
 @app.function
@@ -99,7 +113,22 @@ def made(make):
 
 @app.cell
 def _():
-    text = mo.ui.text("x**2*y + sin(x*y)", label="function", debounce=300, full_width=True)
+    chosen, choose = mo.state(EXAMPLES[0])
+    return choose, chosen
+
+
+@app.cell
+def _(choose):
+    shown = mo.ui.array([mo.ui.button(label=f"`{each}`", value=each, on_change=choose) for each in EXAMPLES])
+    mo.vstack(
+        [mo.hstack(["Examples:", *shown], justify="start", wrap=True), box("Functions", FUNCTIONS, is_open=False)]
+    )
+    return
+
+
+@app.cell
+def _(chosen):
+    text = mo.ui.text(chosen(), label="function", debounce=300, full_width=True)
     order = mo.ui.text(placeholder="by the alphabet", label="variables", debounce=300, full_width=True)
     beside(text, order)
     return order, text
@@ -135,16 +164,17 @@ def _(last, order, text):
 
 @app.function
 def gradient(f):
-    """The function, what its gradient is, and the gradient, one below the other in LaTeX."""
-    names = [latex_name(name) for name in f.variables]
-    of = ", ".join(names)
-    partials = ", ".join(rf"\frac{{\partial f}}{{\partial {name}}}" for name in names)
-    column = r" \\[1ex] ".join(latex(partial) for partial in f.partials.values())
-    rows = (
-        rf"f({of}) &= {latex(f.expression)}",
-        rf"\nabla f({of}) &= \left({partials}\right)^T",
-        rf"&= \left[\begin{{gathered}}{column}\end{{gathered}}\right]",
-    )
+    """The function and its gradient, of one variable its derivative, one below the other in LaTeX."""
+    of = ", ".join(map(latex_name, f.variables))
+    partials = [partial_sign(f, name) for name in f.variables]
+    found = [f.steps(name)[-1].latex() for name in f.variables]
+    rows = [rf"f({of}) &= {f.notation.latex(f.expression)}"]
+    if len(found) == 1:
+        rows.append(rf"{partials[0]} &= {found[0]}")
+    else:
+        column = r" \\[1ex] ".join(found)
+        rows.append(rf"\nabla f({of}) &= \left({', '.join(partials)}\right)^T")
+        rows.append(rf"&= \left[\begin{{gathered}}{column}\end{{gathered}}\right]")
     lines = r" \\[2ex] ".join(rows)
     return rf"\begin{{aligned}} {lines} \end{{aligned}}"
 
@@ -171,10 +201,17 @@ def _(f):
 
 
 @app.function
+def because(step):
+    """The rule, and what it used, as HTML."""
+    return f"{escape(step.rule)} with {inline(step.reason_latex())}" if step.uses else escape(step.rule)
+
+
+@app.function
 def derivation(f, name):
     """A partial derivative, rule by rule."""
-    steps = "".join(f"<li>{escape(step.rule)}{formula(step.latex())}</li>" for step in f.steps(name))
-    return box(partial_sign(name), f"<ol>{steps}</ol>")
+    told = (step for step in f.steps(name) if not step.changes_nothing)
+    steps = "".join(f"<li class='rule'>{because(step)}{formula(step.latex())}</li>" for step in told)
+    return box(inline(partial_sign(f, name)), f"<ol>{steps}</ol>")
 
 
 @app.cell
@@ -185,10 +222,27 @@ def _(f):
 
 @app.function
 def coordinate(name, value):
-    """A slider for one variable."""
+    """A slider for one variable, with a field for its number; a drag counts once the slider is let go."""
     return mo.ui.slider(
-        -FARTHEST, FARTHEST, 0.1, value=value, label=f"${latex_name(name)}$", show_value=True, full_width=True
+        *(-FARTHEST, FARTHEST, 0.1),
+        value=value,
+        label=f"${latex_name(name)}$",
+        debounce=True,
+        include_input=True,
+        full_width=True,
     )
+
+
+@app.function
+def outside(f, theta):
+    """One sentence where f has no value at a point, or no gradient; None where it has both."""
+    condition = f.domain.violated(theta)
+    says = "f is not defined" if condition else "The rules do not differentiate f"
+    condition = condition or f.domain.where_differentiable().violated(theta)
+    if condition is None:
+        return None
+    point = r",\ ".join(f"{latex_name(name)} = {value:g}" for name, value in theta.items())
+    return refusal(f"{says} at {inline(point)}, for there it does not hold that {inline(condition.latex())}.")
 
 
 @app.cell
@@ -211,27 +265,31 @@ def at_point(f, theta):
     """Value, gradient, steepest ascent and numeric check."""
     direction, slope = f.steepest_ascent(theta)
     check = f.check(theta)
+    compared = f"∂f/∂{f.variables[check.worst_coordinate]}" if len(f.variables) > 1 else f"f′({f.variables[0]})"
     return mo.md(f"""
 | | |
 |:--|:--|
 | value | {f(theta):.8g} |
-| gradient | {numbers(f.gradient_at(theta))} |
+| {"gradient" if len(f.variables) > 1 else "derivative"} | {numbers(f.gradient_at(theta))} |
 | steepest ascent | along {numbers(direction)}, at the rate {slope:.6g} |
-| finite differences | {check.in_words(f"∂f/∂{f.variables[check.worst_coordinate]}")} |
+| finite differences | {check.in_words(compared)} |
 """)
 
 
 @app.cell
 def _(f, start):
-    made(lambda: at_point(f, start.value))
-    return
+    refused = outside(f, start.value)
+    refused or made(lambda: at_point(f, start.value))
+    return (refused,)
 
 
 @app.cell
 def _():
-    rate = mo.ui.slider(steps=RATES, value=0.1, label="learning rate", show_value=True, full_width=True)
-    momentum = mo.ui.slider(0, 0.95, 0.05, value=0, label="momentum", show_value=True, full_width=True)
-    n_steps = mo.ui.slider(steps=STEPS, value=20, label="steps", show_value=True, full_width=True)
+    rate = mo.ui.slider(
+        steps=RATES, value=0.1, label=r"learning rate $\eta$", debounce=True, show_value=True, full_width=True
+    )
+    momentum = mo.ui.slider(0, 0.95, 0.05, value=0, label="momentum", debounce=True, show_value=True, full_width=True)
+    n_steps = mo.ui.slider(steps=STEPS, value=20, label="steps", debounce=True, show_value=True, full_width=True)
     search = mo.ui.switch(label="a line search (backtracking) instead of rate and momentum")
     mo.vstack([mo.md("## Gradient descent from there"), beside(rate, momentum, n_steps), search])
     return momentum, n_steps, rate, search
@@ -280,7 +338,8 @@ def descent(f, path):
 
 
 @app.cell
-def _(f, momentum, n_steps, rate, search, start):
+def _(f, momentum, n_steps, rate, refused, search, start):
+    mo.stop(refused is not None)
     asked = ("backtracking", 0.0) if search.value else (rate.value, momentum.value)
     made(lambda: descent(f, f.descend(start.value, asked[0], momentum=asked[1], max_iter=n_steps.value)))
     return
@@ -290,12 +349,15 @@ def _(f, momentum, n_steps, rate, search, start):
 def quotients(f, theta):
     """The definition of each partial derivative, in numbers."""
     tables = {name: letters(f.difference_quotients(theta, name)) for name in f.variables}
-    boxes = [box(partial_sign(name), table, is_open=name == f.variables[0]) for name, table in tables.items()]
+    boxes = [
+        box(inline(partial_sign(f, name)), table, is_open=name == f.variables[0]) for name, table in tables.items()
+    ]
     return mo.vstack([mo.md("## The limit of difference quotients"), *boxes])
 
 
 @app.cell
-def _(f, start):
+def _(f, refused, start):
+    mo.stop(refused is not None)
     made(lambda: quotients(f, start.value))
     return
 

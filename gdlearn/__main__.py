@@ -50,8 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     >>> from gdlearn.__main__ import main
     >>> main(["x**2*y + sin(x*y)"])
     f(x, y) = x**2*y + sin(x*y)
-    df/dx = 2*x*y + y*cos(x*y)
-    df/dy = x**2 + x*cos(x*y)
+    ∂f/∂x = 2*x*y + y*cos(x*y)
+    ∂f/∂y = x**2 + x*cos(x*y)
     domain: everywhere
     """
     parser = _parser()
@@ -94,13 +94,22 @@ def _options(parser: _Parser, given: Iterable[str]) -> argparse.Namespace:
 def _write(parser: _Parser, lines: Iterable[str]) -> None:
     """Print the lines, or one on the error stream where that is not possible."""
     try:
-        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.write(_encodable("\n".join(lines) + "\n", sys.stdout.encoding))
         sys.stdout.flush()
     except (OSError, ValueError, AttributeError) as error:  # full or broken; closed by its owner; closed at the start
         with suppress(OSError, ValueError, AttributeError):  # what is left of it must not fail again at the exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         reason = "it is closed" if isinstance(error, AttributeError) else error
         parser.exit(1, f"{parser.prog}: the output cannot be written: {reason}\n")
+
+
+def _encodable(text: str, encoding: str | None) -> str:
+    """The text with d in place of ∂ where an output's encoding has none."""
+    try:
+        text.encode(encoding or "utf-8")
+    except UnicodeEncodeError:
+        return text.replace("∂", "d")
+    return text
 
 
 def _parser() -> _Parser:
@@ -120,23 +129,28 @@ def _parser() -> _Parser:
 
 def _symbols(f: SymbolicFunction, with_steps: bool) -> Iterator[str]:
     """The function, its partial derivatives and its domain."""
-    from .symbolic import text
-
     of = f"({', '.join(f.variables)})" if f.variables else ""
-    yield f"f{of} = {text(f.expression)}"
+    yield f"f{of} = {f.notation.text(f.expression)}"
     yield from (f"note: {note}" for note in f.notes)
-    for name, slope in f.partials.items():
+    for name in f.variables:
+        found = f.steps(name)
         if with_steps:
             yield ""
-            for step in f.steps(name)[:-1]:
-                yield f"{INDENT}{step.rule}"
-                yield f"{INDENT * 2}{step.equation()}"
-        yield f"df/d{name} = {text(slope)}"
+            for step in found:
+                if not step.changes_nothing:
+                    yield f"{INDENT}{step.reason()}"
+                    yield f"{INDENT * 2}{step.equation()}"
+        yield f"{_slope(f, name)} = {found[-1].equation()}"
     if with_steps:
         yield ""
     yield f"domain: {f.domain}"
     if f.domain.differentiable:
         yield f"not differentiable unless: {' and '.join(map(str, f.domain.differentiable))}"
+
+
+def _slope(f: SymbolicFunction, name: str) -> str:
+    """The sign for a derivative: with d if f has one variable, else with ∂."""
+    return f"∂f/∂{name}" if len(f.variables) > 1 else f"df/d{name}"
 
 
 def _numbers(f: SymbolicFunction, point: Mapping[str, Any]) -> tuple[list[str], str]:
@@ -151,7 +165,7 @@ def _numbers(f: SymbolicFunction, point: Mapping[str, Any]) -> tuple[list[str], 
         except DomainError as error:
             reason = reason or str(error)
         else:
-            lines.append(f"{'f' if name is None else f'df/d{name}'} = {_number(found)}")
+            lines.append(f"{'f' if name is None else _slope(f, name)} = {_number(found)}")
     try:
         lines += [] if reason else _directions(f, point)
     except DomainError as error:  # the gradient is too long for float64
@@ -167,7 +181,7 @@ def _directions(f: SymbolicFunction, point: Mapping[str, Any]) -> list[str]:
     check = f.check(point)
     return [
         f"steepest ascent: {along}, at a rate of {_number(rate)}",
-        f"finite differences {check.in_words(f'df/d{f.variables[check.worst_coordinate]}')}",
+        f"finite differences {check.in_words(_slope(f, f.variables[check.worst_coordinate]))}",
     ]
 
 

@@ -68,6 +68,7 @@ SYMBOLIC_ORDER = [
     "_declarations",
     "_domain",
     "_conditions",
+    "_tidy",
     "_steps",
     "_difference_quotients",
     "_crossings",

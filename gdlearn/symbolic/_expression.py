@@ -12,6 +12,7 @@ import sympy
 
 from ._functions import CONSTANTS, FUNCTIONS
 from ._limits import MAX_DIGITS, MAX_EXPONENT
+from ._text import Notation
 from ._tree import ExpressionError, Node
 
 NOT_REAL = (sympy.I, sympy.zoo, sympy.oo, -sympy.oo, sympy.nan)
@@ -56,6 +57,25 @@ def parts(node: Node, text: str) -> Iterator[Part]:
     if complaint is not None:
         raise ExpressionError(complaint, text, node.position)
     yield node, result, children
+
+
+def as_typed(found: Iterable[Part]) -> Notation:
+    """The notation that keeps terms and factors in the order of the text."""
+    found = list(found)
+    notation = Notation(dict.fromkeys(e for node, e, _ in found if node.kind == "name" and e.is_Symbol))
+    for node, expression, children in found:
+        if node.kind == "negative" and children:
+            notation.product([sympy.S.NegativeOne, *children])
+        elif node.kind == "sum" and children:
+            signs = zip(node.head, children, strict=True)
+            terms = [c if sign == "+" else notation.product([sympy.S.NegativeOne, c]) for sign, c in signs]
+            notation.remember(expression, terms)
+        elif node.kind == "product" and children:
+            signs = zip(node.head, children, strict=True)
+            notation.product([c if sign == "*" else notation.power(c, -1) for sign, c in signs])
+        elif node.kind == "power" and children and children[0].is_Mul:
+            notation.power(*children)
+    return notation
 
 
 def fit_float64(atoms: Iterable[Any]) -> bool:

@@ -7,22 +7,27 @@ one step after another, leads from :math:`\partial f/\partial x` to its simplifi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from itertools import chain, count, islice
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, count
+from typing import Any, NamedTuple
 
 import sympy
 
-from ._expression import fit_float64
 from ._functions import Choice, real_sign
-from ._text import latex, text
+from ._text import SYMPYS, Notation, Partial
+from ._tidy import arranged, is_reciprocal, tidy
 
-Rewrite = tuple[str, sympy.Expr, list[sympy.Expr]]
-"""A rule's name, what it makes of the derivative, and the parts that are still to be differentiated."""
+Uses = tuple[tuple[sympy.Expr, sympy.Expr], ...]
 
-TIDY_UP_TO = 300
-"""Nodes up to which quotients are searched for common factors; beyond, SymPy's own collecting must do."""
+
+class Rewrite(NamedTuple):
+    """A rule's name, what it makes of the derivative, the parts still to be differentiated, and what it used."""
+
+    rule: str
+    after: sympy.Expr
+    parts: Sequence[sympy.Expr] = ()
+    uses: Uses = ()
 
 
 @dataclass(frozen=True)
@@ -33,42 +38,62 @@ class Step:
     ----------
     rule : str
         In words: "linearity: sum", "linearity: constant factor", "product rule", "quotient rule", "power rule",
-        "table entry", "logarithmic differentiation", "constant", "identity", "simplify", or "chain rule, " and the
-        derivative of the outer function.
+        "chain rule", "table entry", "logarithmic differentiation", "constant", "identity", "put together", "simplify".
     before, after : sympy.Expr
         What the rule was applied to and what it gave; `sympy.Derivative` stands for what is still to be differentiated.
+    uses : tuple of pairs of sympy.Expr
+        Of the chain rule, the two equations that it used: the inner function, u = ..., and the derivative of the outer.
 
     Examples
     --------
     >>> from gdlearn.symbolic import SymbolicFunction
     >>> step = SymbolicFunction("sin(x^2)").steps("x")[0]
     >>> print(step)
-    chain rule, d sin(u)/du = cos(u): d/dx[sin(x**2)] = cos(x**2)*d/dx[x**2]
+    chain rule with u = x**2, d/du[sin(u)] = cos(u): d/dx[sin(x**2)] = cos(x**2)*d/dx[x**2]
     >>> print(step.latex())
-    \frac{d}{d x} \sin{\left(x^{2} \right)} = \cos{\left(x^{2} \right)} \frac{d}{d x} x^{2}
+    \frac{d}{d x}\left[\sin{\left(x^{2} \right)}\right] = \cos{\left(x^{2} \right)} \frac{d}{d x}\left[x^{2}\right]
     """
 
     rule: str
     before: sympy.Expr
     after: sympy.Expr
+    uses: Uses = ()
+    notation: Notation = field(default=SYMPYS, compare=False, repr=False)
 
     def __str__(self) -> str:
-        return f"{self.rule}: {self.equation()}"
+        return f"{self.reason()}: {self.equation()}"
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether before and after read the same, as where there was nothing to simplify."""
+        return self.notation.text(self.before) == self.notation.text(self.after)
+
+    def reason(self) -> str:
+        """The rule, and what it used, in plain text."""
+        used = ", ".join(f"{self.notation.text(left)} = {self.notation.text(right)}" for left, right in self.uses)
+        return f"{self.rule} with {used}" if used else self.rule
+
+    def reason_latex(self) -> str:
+        """What the rule used, in LaTeX; empty where `rule` says all."""
+        show = self.notation.latex
+        return r", \quad ".join(f"{show(left)} = {show(right)}" for left, right in self.uses)
 
     def equation(self) -> str:
-        """The equation before = after in plain text; after alone where nothing changed."""
-        return self._shown(text)
+        """The equation before = after in plain text; of "simplify" what it gave alone."""
+        return self._shown(self.notation.text)
 
     def latex(self) -> str:
         """The equation in LaTeX."""
-        return self._shown(latex)
+        return self._shown(self.notation.latex)
 
     def _shown(self, show: Callable[[sympy.Basic], str]) -> str:
         after = show(self.after)
-        return after if self.before == self.after else f"{show(self.before)} = {after}"
+        return after if self.rule == "simplify" else f"{show(self.before)} = {after}"
 
 
-def steps(expression: sympy.Expr, variable: sympy.Symbol) -> list[Step]:
+def steps(
+    expression: sympy.Expr, variable: sympy.Symbol, several: bool | None = None, notation: Notation | None = None
+) -> list[Step]:
     r"""The partial derivative :math:`\partial f/\partial x`, rule by rule.
 
     Parameters
@@ -77,6 +102,10 @@ def steps(expression: sympy.Expr, variable: sympy.Symbol) -> list[Step]:
         f, of real symbols, evaluated or not.
     variable : sympy.Symbol
         x, with respect to which f is differentiated.
+    several : bool, optional
+        Whether f is a function of several variables; by default it is if it has several symbols.
+    notation : Notation, optional
+        The order in which terms and factors are written.
 
     Returns
     -------
@@ -95,30 +124,38 @@ def steps(expression: sympy.Expr, variable: sympy.Symbol) -> list[Step]:
     >>> x, y = sympy.symbols("x y", real=True)
     >>> for step in steps(x**2 * y + sympy.sin(x * y), x):
     ...     print(step)
-    linearity: sum: d/dx[x**2*y + sin(x*y)] = d/dx[x**2*y] + d/dx[sin(x*y)]
-    linearity: constant factor: d/dx[x**2*y] = y*d/dx[x**2]
-    power rule: d/dx[x**2] = 2*x
-    chain rule, d sin(u)/du = cos(u): d/dx[sin(x*y)] = cos(x*y)*d/dx[x*y]
-    linearity: constant factor: d/dx[x*y] = y*d/dx[x]
-    identity: d/dx[x] = 1
+    linearity: sum: ∂/∂x[x**2*y + sin(x*y)] = ∂/∂x[x**2*y] + ∂/∂x[sin(x*y)]
+    linearity: constant factor: ∂/∂x[x**2*y] = y*∂/∂x[x**2]
+    power rule: ∂/∂x[x**2] = 2*x
+    chain rule with u = x*y, d/du[sin(u)] = cos(u): ∂/∂x[sin(x*y)] = cos(x*y)*∂/∂x[x*y]
+    linearity: constant factor: ∂/∂x[x*y] = y*∂/∂x[x]
+    identity: ∂/∂x[x] = 1
+    put together: ∂/∂x[x**2*y + sin(x*y)] = y*2*x + cos(x*y)*y*1
     simplify: 2*x*y + y*cos(x*y)
     """
-    calculus = _Calculus(expression, variable)
+    several = len(expression.free_symbols | {variable}) > 1 if several is None else several
+    if notation is None:
+        notation = Notation(sorted(expression.free_symbols | {variable}, key=str))
+    calculus = _Calculus(expression, variable, several, notation)
     done: list[Step] = []  # children before parents; reversed at the end
     partial: dict[sympy.Expr, sympy.Expr] = {}
+    whole: dict[sympy.Expr, sympy.Expr] = {}  # the same, with nothing simplified
 
     def differentiate(part: sympy.Expr) -> None:
-        rule, after, parts = calculus.rewrite(part)
+        rule, after, parts, uses = calculus.rewrite(part)
         for inner in reversed(parts):
             if inner not in partial:
                 differentiate(inner)
-        known = {calculus.derivative(inner): partial[inner] for inner in parts}
-        partial[part] = after.xreplace(known)
-        done.append(Step(rule, calculus.derivative(part), after))
+        derivatives = {calculus.derivative(inner): inner for inner in parts}
+        partial[part] = _replaced(after, {d: partial[u] for d, u in derivatives.items()}, notation)
+        whole[part] = _written_out(after, {d: whole[u] for d, u in derivatives.items()}, notation)
+        done.append(Step(rule, calculus.derivative(part), after, uses, notation))
 
     differentiate(expression)
-    total = partial[expression]
-    return [*reversed(done), Step("simplify", total, _tidy(total))]
+    total, found = partial[expression], [*reversed(done)]
+    if len(found) > 1:
+        found.append(Step("put together", found[0].before, whole[expression], (), notation))
+    return [*found, Step("simplify", found[-1].after, tidy(total, notation), (), notation)]
 
 
 def naming_constants(step: Step, constants: Iterable[str]) -> Step:
@@ -131,23 +168,71 @@ def naming_constants(step: Step, constants: Iterable[str]) -> Step:
     return replace(step, rule=f"{step.rule}, {', '.join(held)} held constant") if held else step
 
 
-SLOPES = {sympy.tanh: lambda u: sympy.sech(u) ** 2}
-"""Where SymPy's own derivative, 1 - tanh(u)**2, cancels."""
+Known = dict[sympy.Expr, sympy.Expr]
+
+
+def _replaced(after: sympy.Expr, known: Known, notation: Notation) -> sympy.Expr:
+    """What becomes of an expression once the derivatives in it are known."""
+    if after in known or not after.has(sympy.Derivative):
+        return known.get(after, after)
+    if after.is_Add or after.is_Mul:
+        args = [_replaced(arg, known, notation) for arg in notation.args(after)]
+        return notation.sum(args) if after.is_Add else arranged(args, notation)
+    return after.func(*(_replaced(arg, known, notation) for arg in after.args))
+
+
+def _is_awkward(factor: sympy.Expr) -> bool:
+    """Whether a product within another keeps its brackets: it starts with a minus or a fraction."""
+    return not factor.as_coeff_Mul()[0].is_Integer or factor.could_extract_minus_sign()
+
+
+def _written_out(after: sympy.Expr, known: Known, notation: Notation) -> sympy.Expr:
+    """The same with nothing simplified: a sum with its zeros, a product with its ones."""
+    if after in known or not after.has(sympy.Derivative):
+        return known.get(after, after)
+    if not (after.is_Add or after.is_Mul):
+        return after.func(*(_written_out(arg, known, notation) for arg in after.args))
+    args = [_written_out(arg, known, notation) for arg in notation.args(after)]
+    flat: list[sympy.Expr] = []
+    for i, arg in enumerate(args):
+        is_open = i == 0 or after.is_Add or args[:i] == [-1] or not _is_awkward(arg)
+        flat += notation.args(arg) if arg.func is after.func and is_open else [arg]
+    return notation.keep(after.func(*flat, evaluate=False))
+
+
+def _atan(u: sympy.Expr, notation: Notation) -> sympy.Expr:
+    return 1 / notation.sum([sympy.S.One, u**2])
+
+
+SLOPES: dict[Any, Callable[[Any, Notation], sympy.Expr]] = {
+    sympy.tan: lambda u, notation: sympy.sec(u) ** 2,
+    sympy.cot: lambda u, notation: -(sympy.csc(u) ** 2),
+    sympy.sec: lambda u, notation: notation.product([sympy.sec(u), sympy.tan(u)]),
+    sympy.csc: lambda u, notation: notation.product([sympy.S.NegativeOne, sympy.csc(u), sympy.cot(u)]),
+    sympy.atan: _atan,
+    sympy.tanh: lambda u, notation: sympy.sech(u) ** 2,
+    sympy.coth: lambda u, notation: -(sympy.csch(u) ** 2),
+    sympy.sech: lambda u, notation: notation.product([sympy.S.NegativeOne, sympy.sech(u), sympy.tanh(u)]),
+    sympy.csch: lambda u, notation: notation.product([sympy.S.NegativeOne, sympy.csch(u), sympy.coth(u)]),
+}
+"""Where a table has another derivative than SymPy, whose 1 - tanh(u)**2 also cancels."""
 
 
 class _Calculus:
     """The rules, for one variable."""
 
-    def __init__(self, expression: sympy.Expr, variable: sympy.Symbol) -> None:
+    def __init__(self, expression: sympy.Expr, variable: sympy.Symbol, several: bool, notation: Notation) -> None:
         self.x = variable
+        self.sign = Partial if several else sympy.Derivative
+        self.notation = notation
         self._depends: dict[sympy.Basic, bool] = {}
-        taken = {symbol.name for symbol in expression.free_symbols}
+        taken = {symbol.name for symbol in expression.free_symbols} | {variable.name}
         names = chain("uvw", (f"u_{i}" for i in count(1)))
         self.u = sympy.Symbol(next(name for name in names if name not in taken), real=True)
 
     def derivative(self, u: sympy.Expr) -> sympy.Expr:
         """∂u/∂x as it is written, also of a constant, of which `sympy.Derivative(u, x)` would make 0."""
-        return sympy.Basic.__new__(sympy.Derivative, u, sympy.Tuple(self.x, sympy.Integer(1)))
+        return sympy.Basic.__new__(self.sign, u, sympy.Tuple(self.x, sympy.Integer(1)))
 
     def depends(self, u: sympy.Basic) -> bool:
         if u not in self._depends:
@@ -157,9 +242,9 @@ class _Calculus:
     def rewrite(self, f: sympy.Expr) -> Rewrite:
         """The rule that differentiates f, and what it gives."""
         if not self.depends(f):
-            return "constant", sympy.S.Zero, []
+            return Rewrite("constant", sympy.S.Zero)
         if f == self.x:
-            return "identity", sympy.S.One, []
+            return Rewrite("identity", sympy.S.One)
         for kind, rule in (
             (sympy.Add, self._sum),
             (sympy.Mul, self._product),
@@ -175,65 +260,78 @@ class _Calculus:
         raise ValueError(f"no rule differentiates {type(f).__name__}")
 
     def _sum(self, f: sympy.Add) -> Rewrite:
-        """(u + v + c)' = u' + v' + c'."""
-        constants = [term for term in f.args if not self.depends(term)]
-        terms = [term for term in f.args if self.depends(term)] + ([sympy.Add(*constants)] if constants else [])
-        return "linearity: sum", sympy.Add(*map(self.derivative, terms)), terms
+        """(u − v + c)' = u' − v' + c'."""
+        D, minus = self.derivative, sympy.S.NegativeOne
+        constants = [term for term in self.notation.args(f) if not self.depends(term)]
+        terms = [term for term in self.notation.args(f) if self.depends(term)]
+        if constants:
+            terms.insert(self.notation.args(f).index(constants[0]), self.notation.sum(constants))
+        is_less = [bool(term.as_coeff_Mul()[0].is_negative) for term in terms]
+        parts = [self.notation.product([minus, t]) if less else t for t, less in zip(terms, is_less, strict=True)]
+        signed = [minus * D(u) if less else D(u) for u, less in zip(parts, is_less, strict=True)]
+        return Rewrite("linearity: sum", self.notation.sum(signed), parts)
 
     def _product(self, f: sympy.Mul) -> Rewrite:
         """(c u)' = c u', (u/v)' = (u' v − u v')/v², (u v w)' = u' v w + u v' w + u v w'."""
-        D, Mul = self.derivative, sympy.Mul
-        constants = [factor for factor in f.args if not self.depends(factor)]
+        D, product = self.derivative, self.notation.product
+        factors = list(self.notation.args(f))
+        constants = [factor for factor in factors if not self.depends(factor)]
         if constants:
-            rest = Mul(*[factor for factor in f.args if self.depends(factor)])
-            return "linearity: constant factor", Mul(*constants, D(rest)), [rest]
-        factors = list(f.args)
-        below = [factor for factor in factors if _is_reciprocal(factor) and not self.depends(factor.exp)]
+            rest = product([factor for factor in factors if self.depends(factor)])
+            return Rewrite("linearity: constant factor", product([*constants, D(rest)]), [rest])
+        below = [factor for factor in factors if is_reciprocal(factor) and not self.depends(factor.exp)]
         if below:
-            u, v = Mul(*[factor for factor in factors if factor not in below]), Mul(*[1 / factor for factor in below])
-            top = D(u) * v - u * D(v) if self.depends(u) else -u * D(v)
-            return "quotient rule", top / v**2, [u, v] if self.depends(u) else [v]
-        terms = [Mul(D(factor), *factors[:i], *factors[i + 1 :]) for i, factor in enumerate(factors)]
-        return "product rule", sympy.Add(*terms), factors
+            u = product([factor for factor in factors if factor not in below])
+            v = product([self.notation.power(factor, -1) for factor in below])
+            bottom, falling = self.notation.power(v, -2), product([sympy.S.NegativeOne, u, D(v)])
+            if not self.depends(u):
+                return Rewrite("quotient rule", product([falling, bottom]), [v])
+            return Rewrite("quotient rule", product([self.notation.sum([product([D(u), v]), falling]), bottom]), [u, v])
+        terms = [product([*factors[:i], D(factor), *factors[i + 1 :]]) for i, factor in enumerate(factors)]
+        return Rewrite("product rule", self.notation.sum(terms), factors)
 
     def _power(self, f: sympy.Pow) -> Rewrite:
         """(uⁿ)' = n uⁿ⁻¹ u', (aᵛ)' = aᵛ ln(a) v', (uᵛ)' = uᵛ (v' ln u + v u'/u)."""
         u, v = f.args
+        product, D = self.notation.product, self.derivative
         if not self.depends(v):
-            return self._outer(f, u, lambda b: v * b ** (v - 1), self.u**v, own_name="power rule")
+            return self._outer(f, u, lambda b: [v, self.notation.power(b, v - 1)], self.u**v, own_name="power rule")
         if not self.depends(u):
-            return self._outer(f, v, lambda b: u**b * sympy.log(u), u**self.u)
-        D = self.derivative
-        after = u**v * (D(v) * sympy.log(u) + v * D(u) / u)
-        return "logarithmic differentiation", after, [v, u]
+            return self._outer(f, v, lambda b: [u**b, sympy.log(u)], u**self.u)
+        after = product([u**v, self.notation.sum([product([D(v), sympy.log(u)]), product([v, D(u), 1 / u])])])
+        return Rewrite("logarithmic differentiation", after, [v, u])
 
     def _function(self, f: sympy.Function) -> Rewrite:
         if len(f.args) != 1:
             raise ValueError(f"no rule differentiates {type(f).__name__} of {len(f.args)} arguments")
-        entry = SLOPES[f.func](self.u) if f.func in SLOPES else f.func(self.u).diff(self.u)
+        if f.func in SLOPES:
+            return self._outer(f, f.args[0], lambda u: [SLOPES[f.func](u, self.notation)], f.func(self.u))
+        entry = f.func(self.u).diff(self.u)
         if entry.has(sympy.Derivative):
             raise ValueError(f"the derivative of {type(f).__name__} is not in the table")
-        return self._outer(f, f.args[0], lambda u: entry.xreplace({self.u: u}), f.func(self.u))
+        return self._outer(f, f.args[0], lambda u: [entry.xreplace({self.u: u})], f.func(self.u))
 
     def _outer(
         self,
         f: sympy.Expr,
         inner: sympy.Expr,
-        slope: Callable[[Any], sympy.Expr],
+        slope: Callable[[Any], list[sympy.Expr]],
         shown: sympy.Expr,
         own_name: str = "table entry",
     ) -> Rewrite:
-        """g(u)' = g'(u) u': the chain rule, or the table's own entry if u is x."""
+        """g(u)' = g'(u) u': the chain rule, or the table's own entry if u is x; `slope` gives the factors of g'."""
+        product = self.notation.product
         if inner == self.x:
-            return own_name, slope(inner), []
-        rule = f"chain rule, d {text(shown)}/d{self.u} = {text(slope(self.u))}"
-        return rule, slope(inner) * self.derivative(inner), [inner]
+            return Rewrite(own_name, product(slope(inner)))
+        outer = sympy.Basic.__new__(sympy.Derivative, shown, sympy.Tuple(self.u, sympy.Integer(1)))
+        after = product([*slope(inner), self.derivative(inner)])
+        return Rewrite("chain rule", after, [inner], ((self.u, inner), (outer, product(slope(self.u)))))
 
     def _abs(self, f: sympy.Abs) -> Rewrite:
-        return self._outer(f, f.args[0], real_sign, f.func(self.u))
+        return self._outer(f, f.args[0], lambda u: [real_sign(u)], f.func(self.u))
 
     def _sign(self, f: sympy.sign) -> Rewrite:
-        return "constant on either side of 0", sympy.S.Zero, []
+        return Rewrite("constant on either side of 0", sympy.S.Zero)
 
     def _extremum(self, f: sympy.Max | sympy.Min) -> Rewrite:
         """The derivative of max(u, v) is u' where u > v, else v'."""
@@ -241,23 +339,4 @@ class _Calculus:
         v = f.func(*others, evaluate=False) if len(others) > 1 else others[0]
         name, sides = ("larger", (u, v)) if isinstance(f, sympy.Max) else ("smaller", (v, u))
         after = Choice(*sides, self.derivative(u), self.derivative(v))
-        return f"derivative of the {name}, where they differ", after, [u, v]
-
-
-def _is_reciprocal(factor: sympy.Expr) -> bool:
-    return isinstance(factor, sympy.Pow) and factor.exp.could_extract_minus_sign()
-
-
-def _tidy(expression: sympy.Expr) -> sympy.Expr:
-    """The expression with common factors of quotients' numerators and denominators cancelled; light, so not always."""
-    if next(islice(sympy.preorder_traversal(expression), TIDY_UP_TO, None), None) is not None:
-        return expression
-    tidied = expression.replace(
-        lambda node: (
-            isinstance(node, sympy.Mul)
-            and any(isinstance(factor, sympy.Add) for factor in node.args)
-            and any(_is_reciprocal(factor) for factor in node.args)
-        ),
-        sympy.factor_terms,
-    )
-    return tidied if fit_float64(tidied.atoms()) else expression
+        return Rewrite(f"derivative of the {name}, where they differ", after, [u, v])

@@ -17,13 +17,13 @@ from ._declarations import declared_variables, held_constants
 from ._descendable import Descendable
 from ._difference_quotients import DifferenceQuotients, difference_quotients
 from ._domain import Domain, DomainError
-from ._expression import parts, symbol
+from ._expression import as_typed, parts, symbol
 from ._names import in_order
 from ._numbers import Program
 from ._parser import parse, read
 from ._points import as_one, at, one_point, points
 from ._steps import Step, naming_constants, steps
-from ._text import latex, text
+from ._text import Notation, text
 from ._tree import names_in
 
 if TYPE_CHECKING:
@@ -92,9 +92,9 @@ class SymbolicFunction(Descendable):
     True
     >>> for step in f.steps("x")[:3]:
     ...     print(step)
-    linearity: sum: d/dx[x**2*y + sin(x*y)] = d/dx[x**2*y] + d/dx[sin(x*y)]
-    linearity: constant factor: d/dx[x**2*y] = y*d/dx[x**2]
-    power rule: d/dx[x**2] = 2*x
+    linearity: sum: ∂/∂x[x**2*y + sin(x*y)] = ∂/∂x[x**2*y] + ∂/∂x[sin(x*y)]
+    linearity: constant factor: ∂/∂x[x**2*y] = y*∂/∂x[x**2]
+    power rule: ∂/∂x[x**2] = 2*x
     >>> f.check([1.0, 2.0]).passed
     True
     >>> print(SymbolicFunction("ln(1 - x**2 - y**2)/y").domain)
@@ -160,14 +160,28 @@ class SymbolicFunction(Descendable):
         -------
         list of Step
             Each with its `rule` in words, and what it leads from and to, `before` and `after`; as text and LaTeX too.
-            Replacing each `before` by its `after`, one after another, gives the partial derivative; the last step
-            simplifies it.
+            Where there is more than one, "put together" puts all that was found into one line. The last is "simplify",
+            and its `after` the partial derivative.
         """
         place = self._place(variable)
         if variable not in self._derivations:
-            found = steps(self.expression, self._symbols[place])
+            several = len(self.variables) > 1
+            found = steps(self.expression, self._symbols[place], several, self.notation)
             self._derivations[variable] = [naming_constants(step, self.constants) for step in found]
         return list(self._derivations[variable])
+
+    @cached_property
+    def notation(self) -> Notation:
+        """How expressions are written, ``notation.text(f.expression)``: terms and factors as typed where they can be.
+
+        Examples
+        --------
+        >>> from gdlearn.symbolic import SymbolicFunction
+        >>> f = SymbolicFunction("5x + 3x^2")
+        >>> print(f.expression, "|", f.notation.text(f.expression))
+        3*x**2 + 5*x | 5*x + 3*x**2
+        """
+        return as_typed(self._parts)
 
     @cached_property
     def domain(self) -> Domain:
@@ -194,8 +208,9 @@ class SymbolicFunction(Descendable):
 
     def latex(self) -> str:
         """The function and its gradient in LaTeX."""
-        of = ", ".join(map(latex, self._symbols))
-        return rf"f({of}) = {latex(self.expression)}, \quad \nabla f({of}) = {latex(self.gradient)}"
+        show = self.notation.latex
+        of = ", ".join(map(show, self._symbols))
+        return rf"f({of}) = {show(self.expression)}, \quad \nabla f({of}) = {show(self.gradient)}"
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.latex()}$"

@@ -27,7 +27,9 @@ def test_the_slope_of_tanh_neither_cancels_nor_overflows(at):
 def test_the_slope_of_tanh_is_written_with_sech():
     f = SymbolicFunction("tanh(x*y)")
     assert str(f.partials) == "{'x': y*sech(x*y)**2, 'y': x*sech(x*y)**2}"
-    assert str(f.steps("x")[0]) == ("chain rule, d tanh(u)/du = sech(u)**2: d/dx[tanh(x*y)] = sech(x*y)**2*d/dx[x*y]")
+    assert str(f.steps("x")[0]) == (
+        "chain rule with u = x*y, d/du[tanh(u)] = sech(u)**2: ∂/∂x[tanh(x*y)] = sech(x*y)**2*∂/∂x[x*y]"
+    )
 
 
 @pytest.mark.parametrize(
