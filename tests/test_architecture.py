@@ -60,6 +60,9 @@ SYMBOLIC_ORDER = [
     "_expression",
     "_numbers",
     "_points",
+    "_rounding",
+    "_precise",
+    "_values",
     "_domain",
     "_conditions",
     "_steps",
@@ -76,7 +79,9 @@ SYMBOLIC_ORDER = [
 CORE = {"numpy", "scipy", "sklearn", "threadpoolctl"}  # the last comes with scikit-learn
 OPTIONAL = {"inspection": {"matplotlib", "pandas"}, "_observers.py": {"rich"}}
 SUBMODULES = {"callbacks", "inspection", "symbolic"}  # to be imported from; all else is in `gdlearn` itself
-WINGS = {"symbolic": {"sympy"}}  # packages that are imported only when met, and what they need
+WINGS = {
+    "symbolic": {"sympy", "mpmath"}
+}  # packages that are imported only when met, and what they need (SymPy brings mpmath)
 
 
 def imports(path, *, at_import_time=False):

@@ -9,6 +9,7 @@ try:
     from ._symbolic_function import SymbolicFunction
     from ._text import latex, text
     from ._tree import ExpressionError
+    from ._values import PrecisionWarning
 except ModuleNotFoundError as error:
     if error.name != "sympy":
         raise
@@ -21,6 +22,7 @@ __all__ = [
     "Domain",
     "DomainError",
     "ExpressionError",
+    "PrecisionWarning",
     "ResidualSumOfSquares",
     "Step",
     "SymbolicFunction",

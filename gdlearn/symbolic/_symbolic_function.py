@@ -23,6 +23,7 @@ from ._points import at, one_point, points
 from ._steps import Step, steps
 from ._text import latex
 from ._tree import names_in
+from ._values import Values
 
 OWNER = "SymbolicFunction"
 Outside = Literal["raise", "nan"]
@@ -92,7 +93,7 @@ class SymbolicFunction(Descendable):
         self.expression = self._parts[-1][1]
         self._symbols = tuple(symbol(name) for name in self.variables)
         self._derivations: dict[str, list[Step]] = {}
-        self._gradients: dict[tuple[str, ...], tuple[Program, Domain]] = {}
+        self._gradients: dict[tuple[str, ...], tuple[Values, Domain]] = {}
 
     def __reduce__(self) -> Any:
         return type(self), (self.text, self.variables)
@@ -178,7 +179,7 @@ class SymbolicFunction(Descendable):
         DomainError
             Where f has no finite value; the message names the part of the text and the condition.
         """
-        return _plain(self._evaluate(self._value_program, self.domain, theta, outside)[0])
+        return _plain(self._evaluate(self._values, self.domain, theta, outside)[0])
 
     def gradient_at(
         self,
@@ -307,11 +308,16 @@ class SymbolicFunction(Descendable):
     def _value_program(self) -> Program:
         return Program([self.expression], self._symbols)
 
-    def _gradient_by(self, names: tuple[str, ...]) -> tuple[Program, Domain]:
+    @cached_property
+    def _values(self) -> Values:
+        return Values(self._value_program, ["f"])
+
+    def _gradient_by(self, names: tuple[str, ...]) -> tuple[Values, Domain]:
         """The program of f and its partial derivatives by some variables, and where they exist."""
         if names not in self._gradients:
             program = Program([self.expression, *(self.partials[name] for name in names)], self._symbols)
-            self._gradients[names] = program, self.domain.where_differentiable(names)
+            values = Values(program, ["f", *(f"df/d{name}" for name in names)])
+            self._gradients[names] = values, self.domain.where_differentiable(names)
         return self._gradients[names]
 
     def _place(self, variable: Any) -> int:
@@ -322,15 +328,15 @@ class SymbolicFunction(Descendable):
     def _named(self, theta: Array) -> dict[str, Array]:
         return {name: theta[..., i] for i, name in enumerate(self.variables)}
 
-    def _evaluate(self, program: Program, domain: Domain, theta: Any, outside: Outside) -> list[Array]:
+    def _evaluate(self, values: Values, domain: Domain, theta: Any, outside: Outside) -> list[Array]:
         """The outputs of a program, all NaN outside a domain, or where one of them is not finite."""
         if outside not in ("raise", "nan"):
             raise ValueError(f'outside must be "raise" or "nan", got {outside!r}.')
         theta = points(OWNER, "theta", self.variables, theta)
         named, shape = self._named(theta), theta.shape[:-1]
-        allowed = domain.contains(named)
-        results = [np.broadcast_to(output, shape) for output in program(list(named.values()))]
-        finite = np.logical_and.reduce([np.broadcast_to(allowed, shape), *map(np.isfinite, results)])
+        allowed = np.broadcast_to(domain.contains(named), shape)
+        results = values.at(list(named.values()), shape, allowed)
+        finite = np.logical_and.reduce([allowed, *map(np.isfinite, results)])
         if finite.all():
             return results
         if outside == "nan":
@@ -339,7 +345,7 @@ class SymbolicFunction(Descendable):
         refusal = domain.refusal({name: float(x[first]) for name, x in named.items()})
         if refusal is None:
             bad = next(i for i, result in enumerate(results) if not np.isfinite(result[first]))
-            failure = program.failure(bad, theta[first].tolist())
+            failure = values.program.failure(bad, theta[first].tolist())
             refusal = DomainError(f"{failure} at {at(self.variables, theta[first])}.")
         raise refusal
 
