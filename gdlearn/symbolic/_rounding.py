@@ -142,6 +142,14 @@ def _sum(places: tuple[int, ...], arithmetic: Arithmetic) -> Node:
     unit = arithmetic.unit
     first, second, *others = places
 
+    def of_two(values: list[Any], errors: list[Any]) -> None:
+        total = values[first] + values[second]
+        values.append(total)
+        errors.append(errors[first] + errors[second] + unit * abs(total))
+
+    if not others:
+        return of_two
+
     def node(values: list[Any], errors: list[Any]) -> None:
         total = values[first] + values[second]
         error = unit * abs(total)
@@ -162,11 +170,27 @@ def _product(places: tuple[int, ...], arithmetic: Arithmetic, exact_first: bool)
     first, second, *others = places
     first_unit = 0.0 if exact_first else unit
 
+    def of_two(values: list[Any], errors: list[Any]) -> None:
+        u, v, d, e = values[first], values[second], errors[first], errors[second]
+        product = u * v
+        values.append(product)
+        if d is ZERO:
+            errors.append(unit * abs(product) + least if e is ZERO else abs(u) * e + unit * abs(product) + least)
+        else:
+            errors.append(d * (abs(v) + e) + abs(u) * e + unit * abs(product) + least)
+
+    def scaled(values: list[Any], errors: list[Any]) -> None:
+        u, e = values[first], errors[second]
+        values.append(u * values[second])
+        errors.append(ZERO if e is ZERO else abs(u) * e + least)
+
+    if not others:
+        return scaled if exact_first else of_two
+
     def node(values: list[Any], errors: list[Any]) -> None:
         u, v, d, e = values[first], values[second], errors[first], errors[second]
         product = u * v
-        exact = exact_first and e is ZERO and not others
-        error = ZERO if exact else first_unit * abs(product) + least
+        error = first_unit * abs(product) + least
         if d is not ZERO:
             error = error + d * (abs(v) + e)
         if e is not ZERO:

@@ -57,7 +57,7 @@ class Values:
         self._names = names
 
     @cached_property
-    def _on_floats(self) -> BoundedProgram:
+    def on_floats(self) -> BoundedProgram:
         arithmetic = Arithmetic(2.0**-53, 5e-324, _float_kernel, lambda condition, a, b: a if condition else b)
         return BoundedProgram(self.program, arithmetic)
 
@@ -68,20 +68,6 @@ class Values:
     @cached_property
     def _precise(self) -> PreciseProgram:
         return PreciseProgram(self.program)
-
-    def trusted(self, point: list[float]) -> list[float] | None:
-        """The outputs at one point if float64 holds their digits, else None. NumPy may warn."""
-        try:
-            values, errors = self._on_floats.run(point)
-        except ArithmeticError:
-            return None
-        results = []
-        for place in self.program.outputs:
-            result = values[place]
-            if not errors[place] <= TRUSTED * abs(result) + LEAST:
-                return None
-            results.append(result)
-        return results
 
     def at(self, inputs: Sequence[Any], shape: tuple[int, ...], allowed: NDArray[np.bool_]) -> list[Array]:
         """The outputs of a shape, from inputs that broadcast to it; of points that are not allowed as they come."""
@@ -175,3 +161,49 @@ class Values:
 def _float_kernel(expression: Any) -> Callable[..., float]:
     on_arrays = kernel_of(expression)[0]
     return lambda *operands: float(on_arrays(*operands))
+
+
+CLEAR = 1e-5
+"""Sides of a condition that differ by more than this, and by a thousand times their errors, are told apart at once."""
+
+
+def one_pass(values: Values, relations: Sequence[str]) -> Callable[[Array], tuple[float, Array] | None]:
+    """A function of points that gives the first output and those after it, of shape (d,); None where there is doubt.
+
+    Parameters
+    ----------
+    values : Values
+        Its outputs are a value, its d partial derivatives, and the left and right sides of conditions.
+    relations : sequence of str
+        Those of the conditions.
+    """
+    program = values.program
+    run, n = values.on_floats.run, 1 + len(program.variables)
+    results = program.outputs[:n]
+    sides = list(zip(program.outputs[n::2], relations, program.outputs[n + 1 :: 2], strict=True))
+
+    def at_point(theta: Array) -> tuple[float, Array] | None:
+        point = theta.tolist()
+        try:
+            held, errors = run(point)
+        except ArithmeticError:
+            return None
+        for left, relation, right in sides:
+            gap = held[left] - held[right]
+            if relation == "power":  # of a positive base alone
+                gap = held[left]
+            elif relation in ("<", "<="):
+                gap = -gap
+            elif relation == "!=":
+                gap = abs(gap)
+            if not gap > CLEAR + 1e3 * (errors[left] + errors[right]):
+                return None
+        found = [held[place] for place in results]
+        if not math.isfinite(sum(found) + sum(point)):
+            return None
+        for place, value in zip(results, found, strict=True):
+            if not errors[place] <= TRUSTED * abs(value) + LEAST:
+                return None
+        return found[0], np.array(found[1:])
+
+    return at_point

@@ -63,6 +63,32 @@ def test_momentum(nesterov):
     check_path(f, path)
 
 
+def test_one_pass_is_value_and_gradient_to_the_bit_or_is_not_taken():
+    rng = np.random.default_rng(0)
+    for text in (
+        WORKED,
+        ROSENBROCK,
+        BARRIER,
+        "sqrt(x - y)",
+        "tan(x)*y",
+        "x**y",
+        "1/x + asin(y/9)",
+        "abs(x - y)^3",
+        "x^2 - 2x",
+    ):
+        f = SymbolicFunction(text, ["x", "y"])
+        taken = 0
+        for point in [*rng.uniform(-3, 3, (200, 2)), np.zeros(2), np.ones(2), np.array([1.0 + 1e-12, 1.0])]:
+            with np.errstate(all="ignore"):
+                found = f.value_and_gradient(point)
+            if found is None:
+                continue
+            taken += 1
+            assert found[0] == f(point)
+            np.testing.assert_array_equal(found[1], f.gradient_at(point))
+        assert taken > 10
+
+
 def test_tolerance():
     f = SymbolicFunction("x**2 + 3y**2")
     path = f.descend([1.0, 1.0], 0.1, tol=1e-6)
