@@ -68,6 +68,7 @@ SYMBOLIC_ORDER = [
     "_steps",
     "_difference_quotients",
     "_crossings",
+    "_stationary",
     "_account",
     "_descent",
     "_symbolic_function",

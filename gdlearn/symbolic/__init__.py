@@ -5,6 +5,7 @@ try:
     from ._difference_quotients import DifferenceQuotients
     from ._domain import Condition, Domain, DomainError
     from ._residuals import ResidualSumOfSquares
+    from ._stationary import StationaryPoint
     from ._steps import Step
     from ._symbolic_function import SymbolicFunction
     from ._text import latex, text
@@ -24,6 +25,7 @@ __all__ = [
     "ExpressionError",
     "PrecisionWarning",
     "ResidualSumOfSquares",
+    "StationaryPoint",
     "Step",
     "SymbolicFunction",
     "latex",
