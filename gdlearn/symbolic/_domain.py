@@ -189,7 +189,10 @@ class Domain:
             return None
         found = at(point.keys(), point.values())
         if not isinstance(condition.left, sympy.Symbol):
-            found = f"{text(condition.left)} = {float(self.numbers(point)(condition.left)):.6g} at {found}"
+            value = float(self.numbers(point)(condition.left))
+            met = condition.relation == "!=" and value != float(self.numbers(point)(condition.right))
+            how = "is 0 within rounding" if met else f"= {value:.6g}"  # of a pole: tan at pi/2
+            found = f"{text(condition.left)} {how} at {found}"
         return DomainError(f"{condition.reason}, and {found}.", condition)
 
     @cached_property

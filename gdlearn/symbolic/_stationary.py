@@ -19,8 +19,8 @@ class StationaryPoint:
     Attributes
     ----------
     kind : str
-        "minimum" or "maximum", of the points nearby; "saddle"; "undecided" where an eigenvalue cannot be told from 0, so
-        that second derivatives alone do not say; or "not stationary" where ∇f is not 0.
+        "minimum" or "maximum", of the points nearby; "saddle"; "undecided" where an eigenvalue cannot be told from 0,
+        so that second derivatives alone do not say; or "not stationary" where ∇f is not 0.
     point, gradient : ndarray of shape (d,)
     hessian : ndarray of shape (d, d)
     eigenvalues : ndarray of shape (d,)
@@ -68,13 +68,13 @@ def stationary_point(
     H = hessian_at(point)
     if H is None:
         return None
-    eigenvalues = np.linalg.eigvalsh(H)
+    eigenvalues: Array = np.asarray(np.linalg.eigvalsh(H), dtype=np.float64)
     size = float(np.abs(eigenvalues).max(initial=0.0))
     rounding = 8.0 * len(point) * EPS * size
-    shift = np.linalg.lstsq(H, gradient, rcond=None)[0]
+    shift: Array = np.asarray(np.linalg.lstsq(H, gradient, rcond=None)[0], dtype=np.float64)
     moved = hessian_at(point - 2.0 * shift) if gradient.any() else H
     rounding += np.inf if moved is None else float(np.abs(np.linalg.eigvalsh(moved - H)).max(initial=0.0))
-    slack = 4.0 * EPS * np.abs(H) @ np.abs(point)
+    slack: Array = 4.0 * EPS * np.abs(H) @ np.abs(point)
     is_stationary = (np.abs(gradient) <= slack).all() if tol is None else np.linalg.norm(gradient) <= tol
     if not is_stationary:
         kind = "not stationary"

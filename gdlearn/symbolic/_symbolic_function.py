@@ -201,8 +201,8 @@ class SymbolicFunction(Descendable):
     def classify(self, theta: ArrayLike | Mapping[str, ArrayLike], *, tol: float | None = None) -> StationaryPoint:
         r"""Whether a point is a minimum, a maximum or a saddle, by the eigenvalues of the Hessian.
 
-        Where :math:`\nabla f = 0`: a minimum if all eigenvalues of :math:`\nabla^2 f` are positive, a maximum if all are
-        negative, a saddle if there are both; undecided if none of these holds beyond rounding.
+        Where :math:`\nabla f = 0`: a minimum if all eigenvalues of :math:`\nabla^2 f` are positive, a maximum if all
+        are negative, a saddle if there are both; undecided if none of these holds beyond rounding.
 
         Parameters
         ----------

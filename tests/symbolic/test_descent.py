@@ -261,6 +261,37 @@ def test_a_rate_or_a_start_that_leads_nowhere_is_told(text, start, rate, says):
     assert " -0 " not in str(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "start", "options", "says"),
+    [
+        ("x**2 - y**2", [1.0, 0.0], {"tol": 1e-6, "max_iter": 200}, "next to a saddle, not a minimum"),
+        (
+            "x**2 + y**2",
+            [1.0, 0.5],
+            {"tol": 1e-6, "max_iter": 200},
+            "next to a local minimum: f may be lower elsewhere",
+        ),
+        ("x**4 - 2x**2 + 0.3x", [1.5], {"learning_rate": 0.05, "max_iter": 500}, "next to a local minimum"),
+        ("x**3 + y**2", [0.5, 1.0], {"tol": 1e-4, "max_iter": 5_000}, "do not tell whether the end is a minimum"),
+        ("abs(x) + y**2", [1.0, 1.0], {"learning_rate": 0.3}, "hops back and forth over a kink, 20 times"),
+        ("max(x, -2x)", [1.0], {"learning_rate": 0.13}, "hops back and forth over a kink"),
+        ("-x", [0.0], {}, "along this path f may have no bottom"),
+        ("x**2 - exp(y)", [0.0, 0.0], {"max_iter": 8, "learning_rate": 0.01}, "f fell from -1"),
+    ],
+)
+def test_the_end_is_called_what_it_is(text, start, options, says):
+    assert says in SymbolicFunction(text).descend(start, **options).message
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "options"),
+    [("abs(x) + y**2", [3.0, 1.0], {"max_iter": 10}), ("x**2", [1.0], {"max_iter": 5}), ("exp(-x)", [0.0], {})],
+)
+def test_nothing_is_said_of_the_end_of_a_path_that_is_on_its_way(text, start, options):
+    message = SymbolicFunction(text).descend(start, **options).message
+    assert not any(word in message for word in ("kink", "bottom", "saddle", "local minimum", "do not tell"))
+
+
 def test_rates_that_lead_somewhere_are_not_called_small():
     for text, start, rate in (("x + 1e6", 1.0, 0.1), ("x**2 + 1e6", 1.0, 0.3), ("x**2", 1.0, lambda k: 1e-8)):
         message = SymbolicFunction(text).descend(start, rate).message
