@@ -221,8 +221,8 @@ class Account:
         if crossed is not None and status is not Status.CONVERGED:
             times, reason = crossed
             return (
-                f" The path hops back and forth over a kink, {times} times in its last {min(RECENT, self.n_steps + 1) - 1} "
-                f"steps, and no fixed rate comes to rest there: {reason}."
+                f" The path hops back and forth over a kink, {times} times in its last "
+                f"{min(RECENT, self.n_steps + 1) - 1} steps, and no fixed rate comes to rest there: {reason}."
             )
         if status is Status.STEPS_DONE and self._falls_on():
             return f" {f} still falls and its slope does not shrink: along this path {f} may have no bottom."
@@ -238,8 +238,8 @@ class Account:
             "minimum": f" The end is next to a local minimum: {f} may be lower elsewhere.",
             "maximum": f" The end is next to a maximum of {f}, not a minimum. Start elsewhere.",
             "saddle": (
-                f" The end is next to a saddle, not a minimum: {f} curves downwards in a direction that the path did not "
-                "take. Start beside it."
+                f" The end is next to a saddle, not a minimum: {f} curves downwards in a direction that the path "
+                "did not take. Start beside it."
             ),
         }.get(kind, " Second derivatives do not tell whether the end is a minimum.")
 

@@ -20,7 +20,7 @@ from ._expression import parts, symbol
 from ._numbers import Program
 from ._parser import is_variable_name, parse
 from ._points import at, one_point, points
-from ._stationary import StationaryPoint, stationary_point
+from ._second_derivatives import TwiceDifferentiable
 from ._steps import Step, steps
 from ._text import latex
 from ._tree import names_in
@@ -30,7 +30,7 @@ OWNER = "SymbolicFunction"
 Outside = Literal["raise", "nan"]
 
 
-class SymbolicFunction(Descendable):
+class SymbolicFunction(Descendable, TwiceDifferentiable):
     r"""A function of real variables, typed as text.
 
     .. math::  \nabla f = \Bigl(\frac{\partial f}{\partial x_1}, \dots, \frac{\partial f}{\partial x_d}\Bigr)^T
@@ -151,94 +151,6 @@ class SymbolicFunction(Descendable):
     def gradient(self) -> sympy.ImmutableMatrix:
         """The partial derivatives as a SymPy column, an `ImmutableMatrix`."""
         return sympy.ImmutableMatrix(len(self.variables), 1, list(self.partials.values()))
-
-    @cached_property
-    def hessian(self) -> sympy.ImmutableMatrix:
-        r"""The second derivatives :math:`\partial^2 f/\partial x_i\,\partial x_j` as a SymPy `ImmutableMatrix`.
-
-        Examples
-        --------
-        >>> from gdlearn.symbolic import SymbolicFunction
-        >>> SymbolicFunction("x**2*y").hessian
-        Matrix([
-        [2*y, 2*x],
-        [2*x,   0]])
-        """
-        d = len(self.variables)
-        rows = [[steps(p, x)[-1].after for x in self._symbols[: i + 1]] for i, p in enumerate(self.partials.values())]
-        return sympy.ImmutableMatrix(d, d, lambda i, j: rows[max(i, j)][min(i, j)])
-
-    def hessian_at(self, theta: ArrayLike | Mapping[str, ArrayLike], *, outside: Outside = "raise") -> Array:
-        """The Hessian ∇²f(θ), of shape (..., d, d), by the formulas of `hessian`.
-
-        Parameters
-        ----------
-        theta, outside
-            As for the value.
-
-        Raises
-        ------
-        DomainError
-            Where f is not differentiable, or a second derivative has no finite value.
-
-        Examples
-        --------
-        >>> from gdlearn.symbolic import SymbolicFunction
-        >>> SymbolicFunction("x**2*y").hessian_at([1.0, 3.0])
-        array([[6., 2.],
-               [2., 0.]])
-        """
-        d = len(self.variables)
-        values, domain = self._hessian_values, self._gradient_by(self.variables)[1]
-        entries = self._evaluate(values, domain, theta, outside)[1:]
-        lower = iter(entries)
-        H: Array = np.empty((*entries[0].shape, d, d)) if entries else np.empty((0, 0))
-        for i in range(d):
-            for j in range(i + 1):
-                H[..., i, j] = H[..., j, i] = next(lower)
-        return H
-
-    def classify(self, theta: ArrayLike | Mapping[str, ArrayLike], *, tol: float | None = None) -> StationaryPoint:
-        r"""Whether a point is a minimum, a maximum or a saddle, by the eigenvalues of the Hessian.
-
-        Where :math:`\nabla f = 0`: a minimum if all eigenvalues of :math:`\nabla^2 f` are positive, a maximum if all
-        are negative, a saddle if there are both; undecided if none of these holds beyond rounding.
-
-        Parameters
-        ----------
-        theta : array-like of shape (d,) or mapping
-        tol : float, default=None
-            The length of ∇f up to which the point counts as stationary; None takes the rounding of the point.
-
-        Returns
-        -------
-        StationaryPoint
-            Its `kind` is one of "minimum", "maximum", "saddle", "undecided" and "not stationary"; its text says why.
-
-        Raises
-        ------
-        DomainError
-            Where f has no gradient or no second derivatives.
-
-        Examples
-        --------
-        >>> from gdlearn.symbolic import SymbolicFunction
-        >>> SymbolicFunction("x**2 - y**2").classify([0.0, 0.0])
-        A saddle: the eigenvalues of the Hessian are -2, 2 (each to within 7e-15): some are positive, some negative.
-        >>> SymbolicFunction("x**4").classify(0.0).kind
-        'undecided'
-        """
-        point = one_point(OWNER, "theta", self.variables, theta)
-        gradient = self.gradient_at(point)
-        self.hessian_at(point)
-
-        def hessian_at(moved: Array) -> Array | None:
-            H = self.hessian_at(moved, outside="nan")
-            return H if np.isfinite(H).all() else None
-
-        found = stationary_point(point, gradient, hessian_at, tol)
-        assert found is not None  # the Hessian at the point has been found finite
-        return found
 
     def latex(self) -> str:
         """The function and its gradient in LaTeX."""
@@ -413,14 +325,6 @@ class SymbolicFunction(Descendable):
         outputs = [self.expression, *self.partials.values()]
         values = Values(Program([*outputs, *sides], self._symbols), ["f", *self.variables])
         return one_pass(values, [condition.relation for condition in conditions])
-
-    @cached_property
-    def _hessian_values(self) -> Values:
-        d = len(self.variables)
-        lower = [(i, j) for i in range(d) for j in range(i + 1)]
-        names = [f"d2f/(d{self.variables[i]} d{self.variables[j]})" for i, j in lower]
-        program = Program([self.expression, *(self.hessian[place] for place in lower)], self._symbols)
-        return Values(program, ["f", *names])
 
     def _gradient_by(self, names: tuple[str, ...]) -> tuple[Values, Domain]:
         """The program of f and its partial derivatives by some variables, and where they exist."""
