@@ -179,6 +179,11 @@ class SymbolicFunction(Descendable, TwiceDifferentiable):
         ------
         DomainError
             Where f has no finite value; the message names the part of the text and the condition.
+
+        Warns
+        -----
+        PrecisionWarning
+            Where fewer than nine digits are correct, which more digits on the way could not mend.
         """
         return _plain(self._evaluate(self._values, self.domain, theta, outside)[0])
 
