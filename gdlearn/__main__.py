@@ -145,7 +145,7 @@ def _symbols(f: SymbolicFunction, with_steps: bool) -> Iterator[str]:
         yield ""
     yield f"domain: {f.domain}"
     if f.domain.differentiable:
-        yield f"not differentiable unless: {' and '.join(map(str, f.domain.differentiable))}"
+        yield f"the rules for derivatives need besides: {' and '.join(map(str, f.domain.differentiable))}"
 
 
 def _slope(f: SymbolicFunction, name: str) -> str:

@@ -109,7 +109,7 @@ def iterates(
     eta = np.nan
     for k in count():
         point = Iterate(k, theta, *objective.at(theta, k))
-        yield point, float(np.max(eta))
+        yield point, eta if isinstance(eta, float) else float(np.max(eta))  # of one rate for each target
         eta = step_rule(point)
         if eta is None:
             return
@@ -181,7 +181,7 @@ def descend(steps: Iterable[tuple[Iterate, float]], *ends: End) -> Descent:
     with np.errstate(over="ignore", invalid="ignore"):
         for point, rate in steps:
             values.append(point.value)
-            if not np.isfinite(point.value):
+            if not math.isfinite(point.value):
                 status = Status.DIVERGED
                 break
             reasons = [reason for end in ends if (reason := end(point, rate)) is not None]

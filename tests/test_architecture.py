@@ -66,11 +66,16 @@ SYMBOLIC_ORDER = [
     "_numbers",
     "_points",
     "_declarations",
+    "_rounding",
+    "_precise",
+    "_values",
     "_domain",
     "_conditions",
     "_tidy",
+    "_stationary",
     "_steps",
     "_difference_quotients",
+    "_second_derivatives",
     "_crossings",
     "_account",
     "_descent",
@@ -85,7 +90,7 @@ CORE = {"numpy", "scipy", "sklearn", "threadpoolctl"}  # the last comes with sci
 OPTIONAL = {"inspection": {"matplotlib", "pandas"}, "_observers.py": {"rich"}}
 SUBMODULES = {"callbacks", "inspection", "symbolic"}  # to be imported from; all else is in `gdlearn` itself
 TYPING = {"TYPE_CHECKING", "Any", "import_module"}  # what a package imports that loads names when they are asked for
-WINGS = {"symbolic": {"sympy"}}  # packages that are imported only when met, and what they need
+WINGS = {"symbolic": {"sympy", "mpmath"}}  # packages imported only when met, and what they need: SymPy brings mpmath
 
 
 def imports(path, *, at_import_time=False):

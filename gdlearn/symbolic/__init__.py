@@ -6,10 +6,12 @@ try:
     from ._difference_quotients import DifferenceQuotients
     from ._domain import Condition, Domain, DomainError
     from ._residuals import ResidualSumOfSquares
+    from ._stationary import StationaryPoint
     from ._steps import Step
     from ._symbolic_function import SymbolicFunction
     from ._text import latex, text
     from ._tree import ExpressionError
+    from ._values import PrecisionWarning
 except ModuleNotFoundError as error:
     if error.name != "sympy":
         raise
@@ -25,7 +27,9 @@ __all__ = [
     "Domain",
     "DomainError",
     "ExpressionError",
+    "PrecisionWarning",
     "ResidualSumOfSquares",
+    "StationaryPoint",
     "Step",
     "SymbolicFunction",
     "latex",

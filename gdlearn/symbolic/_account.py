@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from .._arrays import Array
 from .._descent import Status
 from .._step_size import largest_stable_rate
-from ._crossings import first_jump
+from ._crossings import first_jump, kinks_crossed
 from ._domain import DomainError
 from ._points import Function, at
+from ._stationary import stationary_point
 
 BOTTOMLESS = -1e300
 """A value of a path below which f is taken to fall without bound."""
@@ -30,6 +31,15 @@ UNCHANGED = 1e-3
 
 FLAT = 1e-6
 """A curvature this small, by differences, may as well be 0."""
+
+ARRIVED = 1e-6
+"""Of the gradient's first length: where so little is left, the path has come to a stationary point, or nearly."""
+
+RECENT = 21
+"""Points at the end of a path that are searched for crossings of a kink."""
+
+FEW = 10
+"""Steps below which a path does not show where it leads."""
 
 SMALL_RATE = 1e-2
 """Relative to the largest stable one."""
@@ -76,6 +86,8 @@ class Account:
             That place.
         """
         status, message = self._ending(status, refusal, where)
+        if status in (Status.CONVERGED, Status.NOT_CONVERGED, Status.STEPS_DONE, Status.LIMIT):
+            message += self._place_reached(status)
         jump = first_jump(getattr(self.function, "domain", None), self.function.variables, self.points)
         if jump is None:
             return status, message
@@ -201,6 +213,41 @@ class Account:
         went = f"{f} fell from {first:.6g} to {last:.6g}" if last < first else f"{f} is {last:.6g}, as at the start"
         went = f"{went}, rising at {rises} of the steps." if rises else f"{went}."
         return went + self._unfit_rate()
+
+    def _place_reached(self, status: Status) -> str:
+        """What the end of the path is: across kinks, on the way down for ever, at a saddle or at a local minimum."""
+        f, last = self.symbol, self._length(-1)
+        crossed = kinks_crossed(getattr(self.function, "domain", None), self.function.variables, self.points[-RECENT:])
+        if crossed is not None and status is not Status.CONVERGED:
+            times, reason = crossed
+            return (
+                f" The path hops back and forth over a kink, {times} times in its last "
+                f"{min(RECENT, self.n_steps + 1) - 1} steps, and no fixed rate comes to rest there: {reason}."
+            )
+        if status is Status.STEPS_DONE and self._falls_on():
+            return f" {f} still falls and its slope does not shrink: along this path {f} may have no bottom."
+        arrived = status is Status.CONVERGED or (
+            last <= ARRIVED * self._length(0) and status is not Status.NOT_CONVERGED
+        )
+        if not arrived or not self.gradients[0].any():
+            return ""
+        theta, slope = self.points[-1], self.gradients[-1]
+        found = stationary_point(theta, slope, lambda moved: hessian(self.function, moved), last)
+        kind = "undecided" if found is None else found.kind
+        return {
+            "minimum": f" The end is next to a local minimum: {f} may be lower elsewhere.",
+            "maximum": f" The end is next to a maximum of {f}, not a minimum. Start elsewhere.",
+            "saddle": (
+                f" The end is next to a saddle, not a minimum: {f} curves downwards in a direction that the path "
+                "did not take. Start beside it."
+            ),
+        }.get(kind, " Second derivatives do not tell whether the end is a minimum.")
+
+    def _falls_on(self) -> bool:
+        """Whether f has fallen at each of the last steps, and its gradient has not become shorter on the way."""
+        half = self.points.shape[0] // 2
+        falls = self.n_steps >= FEW and bool((np.diff(self.values[half:]) < 0).all())
+        return falls and self._length(-1) >= max(self._length(half), self._length(0)) > 0
 
     def _unfit_rate(self) -> str:
         """Whether hardly anything has changed because a fixed rate is very small, or just at the limit of stability."""

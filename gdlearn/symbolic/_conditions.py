@@ -42,7 +42,11 @@ def domain_of(parts: Iterable[Part]) -> Domain:
     defined: list[Condition] = []
     differentiable: list[Condition] = []
     real = _Real()
-    for node, _, children in parts:
+    expression = None
+    for node, built, children in parts:
+        expression = built
+        exponent = children[1].free_symbols if node.kind == "power" and len(children) == 2 else set()
+        by = frozenset(symbol.name for symbol in exponent)
         if node.value is not None:
             continue
         for what, needs, smooth in _claims(node, children):
@@ -50,12 +54,20 @@ def domain_of(parts: Iterable[Part]) -> Domain:
                 for claim in claims:
                     reason = f"{what} {verb} {Condition(*claim, '')}"
                     for left, relation, right in _normalised(*claim):
-                        condition = Condition(left, relation, right, reason)
+                        condition = Condition(left, relation, right, reason, by if claims is smooth else frozenset())
                         if not real.proves(condition):
                             _merge(found, condition)
+    if expression is not None and not _is_rough(expression):  # abs(x)**2 is x**2, sqrt(x**4) is x**2
+        differentiable = []
     known = {(c.left, relation, c.right) for c in defined for relation in IMPLIED.get(c.relation, {c.relation})}
     extra = [c for c in differentiable if (c.left, c.relation, c.right) not in known]
     return Domain(tuple(defined), tuple(extra))
+
+
+def _is_rough(expression: sympy.Expr) -> bool:
+    """Whether anything in a function, as SymPy has simplified it, has a kink or a vertical tangent."""
+    kinds = (sympy.Abs, sympy.sign, sympy.Max, sympy.Min, cbrt, sympy.asin, sympy.acos, sympy.acosh)
+    return expression.has(*kinds) or any(not power.exp.is_Integer for power in expression.atoms(sympy.Pow))
 
 
 def _claims(node: Node, children: list[Any]) -> Iterator[tuple[str, list[Claim], list[Claim]]]:

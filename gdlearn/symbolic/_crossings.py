@@ -45,6 +45,27 @@ def first_jump(domain: Any, variables: tuple[str, ...], path: Array) -> tuple[in
     return None
 
 
+OFTEN = 4
+"""Crossings of one kink from which on a path hops over it."""
+
+
+def kinks_crossed(domain: Any, variables: tuple[str, ...], path: Array) -> tuple[int, str] | None:
+    """How often the steps of a path cross the kink that they cross most, and what f's derivative needs there.
+
+    None if that is seldom, or if the path comes to rest at the kink.
+    """
+    if not isinstance(domain, Domain) or not domain.differentiable:
+        return None
+    smooth = domain.where_differentiable()
+    numbers = smooth.numbers({name: path[:, i] for i, name in enumerate(variables)})
+    crossings = []
+    for condition in domain.differentiable:
+        gap = np.broadcast_to(numbers(condition.left) - numbers(condition.right), len(path))
+        crossings.append((int((np.diff(np.sign(gap)) != 0).sum()), condition.reason))
+    most = max(crossings)
+    return most if most[0] >= OFTEN else None
+
+
 def _has_poles(condition: Condition) -> bool:
     return condition.relation == "!=" and not condition.left.has(sympy.sign)  # which jumps across 0 itself
 

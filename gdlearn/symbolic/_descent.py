@@ -43,6 +43,9 @@ ALL_SHOWN = 12
 """Steps up to which the table shows every one."""
 
 
+NOWHERE = np.empty(0)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class DescentPath:
     """The path of a descent; its text is a table.
@@ -127,14 +130,15 @@ def descend(
     def record(point: Iterate, rate: float) -> bool:
         seen.append(point)
         rates.append(rate)
-        return not np.isfinite(point.gradient).all()
+        return not math.isfinite(sum(point.gradient.tolist()))
 
     surface = _Surface(function)
     asked_momentum = constant_momentum(float(momentum), lookahead_by(surface.gradient) if nesterov else None)
-    descent = _descent.descend(
-        iterates(surface, theta, _rule(learning_rate, surface), asked_momentum),
-        *usual_ends(int(max_iter), None if tol is None else np.asarray(tol, dtype=np.float64), record),
-    )
+    with np.errstate(all="ignore"):
+        descent = _descent.descend(
+            iterates(surface, theta, _rule(learning_rate, surface), asked_momentum),
+            *usual_ends(int(max_iter), None if tol is None else np.asarray(tol, dtype=np.float64), record),
+        )
     points, values, gradients = (np.array(column) for column in list(zip(*seen, strict=True))[1:])
     symbol = getattr(function, "symbol", "f")
     asked = learning_rate, float(momentum), bool(nesterov), tol
@@ -149,11 +153,16 @@ class _Surface:
 
     def __init__(self, function: Function) -> None:
         self._function = function
+        self._one_pass = getattr(function, "value_and_gradient", lambda theta: None)
         self.refusal: DomainError | None = None
-        self.where = np.empty(0)
+        self.where = NOWHERE
 
     def at(self, theta: Array, k: int = 0) -> Evaluation:
-        """The value and the gradient, which are the same at every step k."""
+        """The value and the gradient, which are the same at every step k; in one pass where that tells them."""
+        found = self._one_pass(theta)
+        if found is not None:
+            self.refusal, self.where = None, NOWHERE
+            return Evaluation(*found)
         return Evaluation(self.value(theta), self.gradient(theta))
 
     def value(self, theta: Array) -> float:
@@ -179,7 +188,7 @@ class _Surface:
             if not np.array_equal(theta, self.where):  # of two, why there is no value
                 self._refuse(theta, error)
             return nowhere
-        self._refuse(np.empty(0), None)
+        self._refuse(NOWHERE, None)
         return gradient
 
     def _refuse(self, where: Array, refusal: DomainError | None) -> None:

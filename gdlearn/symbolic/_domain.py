@@ -31,6 +31,9 @@ COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 }
 """When each relation holds."""
 
+EXCLUSIVE = ({">", "<"}, {">", "<="}, {">=", "<"}, {">=", "<=", "!="})
+"""Relations that no two numbers fulfil together."""
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -45,6 +48,9 @@ class Condition:
         left = 0 and right >= 0, and for left < 0 and a whole right.
     reason : str
         Which part of the function needs it: "ln(x - 1) needs x - 1 > 0".
+    by : frozenset of str
+        The variables whose partial derivatives need it, if these are not all that are in it: x**y has at
+        x = -2, y = 3 a partial derivative by x and none by y.
 
     Examples
     --------
@@ -58,6 +64,7 @@ class Condition:
     relation: str
     right: sympy.Expr
     reason: str
+    by: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         left, right = text(self.left), text(self.right)
@@ -83,7 +90,7 @@ class Condition:
 
     def parts(self) -> list[Any]:
         """The expressions whose values decide it."""
-        return [self.left, self.right, *(self.left.args if self._is_pole else ())]
+        return [self.left, self.right, *(self.left.args if self._is_pole or self._is_rounded else ())]
 
     def holds(self, numbers: Numbers) -> Bools:
         """Whether it holds, elementwise; not where a side is NaN. sin u and cos u are 0 within the rounding of u."""
@@ -91,8 +98,19 @@ class Condition:
         if self._is_pole:
             rounding = np.minimum(np.finfo(np.float64).eps * np.abs(numbers(self.left.args[0])), 1e-6)
             left = np.where(np.abs(left) <= rounding, 0.0, left)
+        if self._is_rounded:  # within the rounding of its terms the point is on the edge: (0.6, 0.8) on the unit circle
+            size = sum(np.abs(numbers(term)) for term in self.left.args) + np.abs(right)
+            with np.errstate(invalid="ignore"):
+                left = np.where(np.abs(left - right) <= np.finfo(np.float64).eps / 2.0 * size, right, left)
         with np.errstate(invalid="ignore"):
             return np.asarray(COMPARE[self.relation](left, right), dtype=np.bool_)
+
+    @property
+    def _is_rounded(self) -> bool:
+        """Whether it is an inequality about a sum of terms that are themselves rounded."""
+        if self.relation not in (">", ">=", "<", "<=") or not self.left.is_Add:
+            return False
+        return any((-term if term.could_extract_minus_sign() else term).args for term in self.left.args)
 
     @property
     def _is_pole(self) -> bool:
@@ -146,7 +164,26 @@ class Domain:
     def __reduce__(self) -> Any:
         return type(self), (self.defined, self.differentiable)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether two conditions, or one and the sign of its sides, are seen to exclude each other."""
+        relations: dict[Any, set[str]] = {}
+        for c in self.defined:
+            relations.setdefault((c.left, c.right), set()).add(c.relation)
+        signs = {
+            ">": "is_nonpositive",
+            ">=": "is_negative",
+            "<": "is_nonnegative",
+            "<=": "is_positive",
+            "!=": "is_zero",
+        }
+        return any(found >= pair for found in relations.values() for pair in EXCLUSIVE) or any(
+            c.relation in signs and bool(getattr(c.left - c.right, signs[c.relation])) for c in self.defined
+        )
+
     def __str__(self) -> str:
+        if self.is_empty:
+            return "nowhere"
         parts = [f"({c})" if c.relation == "power" and len(self.defined) > 1 else str(c) for c in self.defined]
         return " and ".join(parts) or "everywhere"
 
@@ -174,7 +211,9 @@ class Domain:
 
     def where_differentiable(self, by: Collection[str] | None = None) -> Domain:
         """Where the function is differentiable too, by all its variables or by some: a smaller domain."""
-        needed = [c for c in self.differentiable if by is None or not c.variables or not c.variables.isdisjoint(by)]
+        needed = [
+            c for c in self.differentiable if by is None or not c.variables or not (c.by or c.variables).isdisjoint(by)
+        ]
         return Domain((*self.defined, *needed), ())
 
     def violated(self, values: Mapping[str, ArrayLike]) -> Condition | None:
@@ -189,7 +228,10 @@ class Domain:
             return None
         found = at(point.keys(), point.values())
         if not isinstance(condition.left, sympy.Symbol):
-            found = f"{text(condition.left)} = {float(self.numbers(point)(condition.left)):.6g} at {found}"
+            value = float(self.numbers(point)(condition.left))
+            met = condition.relation == "!=" and value != float(self.numbers(point)(condition.right))
+            how = "is 0 within rounding" if met else f"= {value:.6g}"  # of a pole: tan at pi/2
+            found = f"{text(condition.left)} {how} at {found}"
         return DomainError(f"{condition.reason}, and {found}.", condition)
 
     @cached_property

@@ -29,7 +29,7 @@ class cbrt(sympy.Function):  # type: ignore[misc] # noqa: N801, SymPy prints a f
         if x.is_Rational:
             root = sympy.Rational(*(sympy.integer_nthroot(part, 3)[0] for part in (x.p, x.q)))
             return root if root**3 == x else None
-        return None
+        return x.base if x.is_Pow and x.exp == 3 and x.base.is_extended_real else None
 
     def fdiff(self, argindex: int = 1) -> Any:
         """Derivative by the argument."""

@@ -43,7 +43,7 @@ class Program:
     def _slot(self, expression: Any) -> int:
         """Where the value of an expression stands, its kernel being added if it is new."""
         if expression not in self._slots:
-            kernel, operands = _kernel(expression)
+            kernel, operands = kernel_of(expression)
             places = tuple(self._slot(operand) for operand in operands)
             self._slots[expression] = len(self.variables) + len(self.steps)
             self.steps.append((expression, kernel, places))
@@ -117,7 +117,7 @@ def _hides_overflow(expression: Any, operands: list[Any]) -> Any:
     return some if expression.func in (sympy.log, log10, cbrt, sympy.asinh, sympy.acosh) else np.zeros_like(some)
 
 
-def _kernel(expression: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+def kernel_of(expression: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """The NumPy kernel of a SymPy node, and the operands that it takes."""
     if expression.is_Rational:
         value = ratio(expression.p, expression.q)

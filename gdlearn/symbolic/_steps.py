@@ -253,6 +253,7 @@ class _Calculus:
             (sympy.Min, self._extremum),
             (sympy.Abs, self._abs),
             (sympy.sign, self._sign),
+            (Choice, self._choice),
             (sympy.Function, self._function),
         ):
             if isinstance(f, kind):
@@ -332,6 +333,11 @@ class _Calculus:
 
     def _sign(self, f: sympy.sign) -> Rewrite:
         return Rewrite("constant on either side of 0", sympy.S.Zero)
+
+    def _choice(self, f: Choice) -> Rewrite:
+        u, v, a, b = f.args
+        after = Choice(u, v, self.derivative(a), self.derivative(b))
+        return Rewrite("derivative of either side", after, [a, b])
 
     def _extremum(self, f: sympy.Max | sympy.Min) -> Rewrite:
         """The derivative of max(u, v) is u' where u > v, else v'."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -22,9 +22,11 @@ from ._names import in_order
 from ._numbers import Program
 from ._parser import parse, read
 from ._points import as_one, at, one_point, points
+from ._second_derivatives import TwiceDifferentiable
 from ._steps import Step, naming_constants, steps
 from ._text import Notation, text
 from ._tree import names_in
+from ._values import Values, one_pass
 
 if TYPE_CHECKING:
     from .._gradient_check import GradientCheck
@@ -36,7 +38,7 @@ CHECKED_TO = 5e-7
 Outside = Literal["raise", "nan"]
 
 
-class SymbolicFunction(Descendable):
+class SymbolicFunction(Descendable, TwiceDifferentiable):
     r"""A function of real variables, typed as text.
 
     .. math::  \nabla f = \Bigl(\frac{\partial f}{\partial x_1}, \dots, \frac{\partial f}{\partial x_d}\Bigr)^T
@@ -132,7 +134,7 @@ class SymbolicFunction(Descendable):
         self.expression, self._held = self._parts[-1][1], self._held_parts[-1][1]
         self._symbols = tuple(symbol(name) for name in self.variables)
         self._derivations: dict[str, list[Step]] = {}
-        self._gradients: dict[tuple[str, ...], tuple[Program, Domain]] = {}
+        self._gradients: dict[tuple[str, ...], tuple[Values, Domain]] = {}
 
     def __reduce__(self) -> Any:
         return type(self), (self.text, self.variables, self.constants)
@@ -236,9 +238,14 @@ class SymbolicFunction(Descendable):
         ------
         DomainError
             Where f has no finite value; the message names the part of the text and the condition.
+
+        Warns
+        -----
+        PrecisionWarning
+            Where fewer than nine digits are correct, which more digits on the way could not mend.
         """
         point = as_one(OWNER, self.variables, theta, named)
-        return _plain(self._evaluate(self._value_program, self.domain, point, outside)[0])
+        return _plain(self._evaluate(self._values, self.domain, point, outside)[0])
 
     def gradient_at(
         self,
@@ -369,14 +376,36 @@ class SymbolicFunction(Descendable):
     def _value_program(self) -> Program:
         return Program([self._held], self._symbols)
 
-    def _gradient_by(self, names: tuple[str, ...]) -> tuple[Program, Domain]:
+    @cached_property
+    def _values(self) -> Values:
+        return Values(self._value_program, ["f"])
+
+    @cached_property
+    def value_and_gradient(self) -> Callable[[Array], tuple[float, Array] | None]:
+        """f and ∇f at a point of shape (d,) in one pass, for loops; None where that takes a closer look.
+
+        A closer look, that of `f(theta)` and `f.gradient_at(theta)`, is taken where float64 loses digits and next to
+        the edge of where f is differentiable. Where it is not needed, the numbers are the same.
+        """
+        conditions = self.domain.where_differentiable().defined
+        sides = [side for condition in conditions for side in (condition.left, condition.right)]
+        outputs = [self._held, *self._held_partials.values()]
+        values = Values(Program([*outputs, *sides], self._symbols), ["f", *self.variables])
+        return one_pass(values, [condition.relation for condition in conditions])
+
+    @cached_property
+    def _held_partials(self) -> dict[str, sympy.Expr]:
+        """The partial derivatives with the constants' values: of x^n with n = 2 the one at 0 is that of x^2."""
+        if not self.constants:
+            return self.partials
+        return {name: steps(self._held, at)[-1].after for name, at in zip(self.variables, self._symbols, strict=True)}
+
+    def _gradient_by(self, names: tuple[str, ...]) -> tuple[Values, Domain]:
         """The program of f and its partial derivatives by some variables, and where they exist."""
         if names not in self._gradients:
-            partials = self.partials
-            if self.constants:  # of x^n with n = 2 the derivative at 0 is that of x^2
-                partials = {name: steps(self._held, self._symbols[self._place(name)])[-1].after for name in names}
-            program = Program([self._held, *(partials[name] for name in names)], self._symbols)
-            self._gradients[names] = program, self.domain.where_differentiable(names)
+            program = Program([self._held, *(self._held_partials[name] for name in names)], self._symbols)
+            values = Values(program, ["f", *(f"df/d{name}" for name in names)])
+            self._gradients[names] = values, self.domain.where_differentiable(names)
         return self._gradients[names]
 
     def _place(self, variable: Any) -> int:
@@ -387,15 +416,15 @@ class SymbolicFunction(Descendable):
     def _named(self, theta: Array) -> dict[str, Array]:
         return {name: theta[..., i] for i, name in enumerate(self.variables)}
 
-    def _evaluate(self, program: Program, domain: Domain, theta: Any, outside: Outside) -> list[Array]:
+    def _evaluate(self, values: Values, domain: Domain, theta: Any, outside: Outside) -> list[Array]:
         """The outputs of a program, all NaN outside a domain, or where one of them is not finite."""
         if outside not in ("raise", "nan"):
             raise ValueError(f'outside must be "raise" or "nan", got {outside!r}.')
         theta = points(OWNER, "theta", self.variables, theta)
         named, shape = self._named(theta), theta.shape[:-1]
-        allowed = domain.contains(named)
-        results = [np.broadcast_to(output + 0.0, shape) for output in program(list(named.values()))]  # -0 is 0
-        finite = np.logical_and.reduce([np.broadcast_to(allowed, shape), *map(np.isfinite, results)])
+        allowed = np.broadcast_to(domain.contains(named), shape)
+        results = [output + 0.0 for output in values.at(list(named.values()), shape, allowed)]  # -0 is 0
+        finite = np.logical_and.reduce([allowed, *map(np.isfinite, results)])
         if finite.all():
             return results
         if outside == "nan":
@@ -404,7 +433,7 @@ class SymbolicFunction(Descendable):
         refusal = domain.refusal({name: float(x[first]) for name, x in named.items()})
         if refusal is None:
             bad = next(i for i, result in enumerate(results) if not np.isfinite(result[first]))
-            failure = program.failure(bad, theta[first].tolist())
+            failure = values.program.failure(bad, theta[first].tolist())
             refusal = DomainError(f"{failure} at {at(self.variables, theta[first])}.")
         raise refusal
 

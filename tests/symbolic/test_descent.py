@@ -63,6 +63,32 @@ def test_momentum(nesterov):
     check_path(f, path)
 
 
+def test_one_pass_is_value_and_gradient_to_the_bit_or_is_not_taken():
+    rng = np.random.default_rng(0)
+    for text in (
+        WORKED,
+        ROSENBROCK,
+        BARRIER,
+        "sqrt(x - y)",
+        "tan(x)*y",
+        "x**y",
+        "1/x + asin(y/9)",
+        "abs(x - y)^3",
+        "x^2 - 2x",
+    ):
+        f = SymbolicFunction(text, ["x", "y"])
+        taken = 0
+        for point in [*rng.uniform(-3, 3, (200, 2)), np.zeros(2), np.ones(2), np.array([1.0 + 1e-12, 1.0])]:
+            with np.errstate(all="ignore"):
+                found = f.value_and_gradient(point)
+            if found is None:
+                continue
+            taken += 1
+            assert found[0] == f(point)
+            np.testing.assert_array_equal(found[1], f.gradient_at(point))
+        assert taken > 10
+
+
 def test_tolerance():
     f = SymbolicFunction("x**2 + 3y**2")
     path = f.descend([1.0, 1.0], 0.1, tol=1e-6)
@@ -233,6 +259,37 @@ def test_a_rate_or_a_start_that_leads_nowhere_is_told(text, start, rate, says):
     assert says in path.message
     assert ("Take about 1/L = 0.5." in path.message) == (text == "x**2" and start == 1.0)
     assert " -0 " not in str(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "options", "says"),
+    [
+        ("x**2 - y**2", [1.0, 0.0], {"tol": 1e-6, "max_iter": 200}, "next to a saddle, not a minimum"),
+        (
+            "x**2 + y**2",
+            [1.0, 0.5],
+            {"tol": 1e-6, "max_iter": 200},
+            "next to a local minimum: f may be lower elsewhere",
+        ),
+        ("x**4 - 2x**2 + 0.3x", [1.5], {"learning_rate": 0.05, "max_iter": 500}, "next to a local minimum"),
+        ("x**3 + y**2", [0.5, 1.0], {"tol": 1e-4, "max_iter": 5_000}, "do not tell whether the end is a minimum"),
+        ("abs(x) + y**2", [1.0, 1.0], {"learning_rate": 0.3}, "hops back and forth over a kink, 20 times"),
+        ("max(x, -2x)", [1.0], {"learning_rate": 0.13}, "hops back and forth over a kink"),
+        ("-x", [0.0], {}, "along this path f may have no bottom"),
+        ("x**2 - exp(y)", [0.0, 0.0], {"max_iter": 8, "learning_rate": 0.01}, "f fell from -1"),
+    ],
+)
+def test_the_end_is_called_what_it_is(text, start, options, says):
+    assert says in SymbolicFunction(text).descend(start, **options).message
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "options"),
+    [("abs(x) + y**2", [3.0, 1.0], {"max_iter": 10}), ("x**2", [1.0], {"max_iter": 5}), ("exp(-x)", [0.0], {})],
+)
+def test_nothing_is_said_of_the_end_of_a_path_that_is_on_its_way(text, start, options):
+    message = SymbolicFunction(text).descend(start, **options).message
+    assert not any(word in message for word in ("kink", "bottom", "saddle", "local minimum", "do not tell"))
 
 
 def test_rates_that_lead_somewhere_are_not_called_small():

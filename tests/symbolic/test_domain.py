@@ -252,6 +252,25 @@ def test_poles_are_met_to_within_rounding():
     assert domain("cot(x)").contains({"x": 1e-300})
 
 
+def test_a_point_on_the_edge_but_for_rounding_is_on_the_edge():
+    f = SymbolicFunction("sqrt(1 - x^2 - y^2)")
+    for point in ([0.6, 0.8], [0.8, 0.6], [-0.28, 0.96], [5 / 13, 12 / 13]):
+        assert f(point) == pytest.approx(0.0, abs=2e-8)  # the root of a rounding
+        assert np.isnan(f.gradient_at(point, outside="nan")).all()
+        assert not SymbolicFunction("ln(1 - x^2 - y^2)").in_domain(point)
+    assert not f.in_domain([0.6, 0.8 + 1e-14])
+    assert f([0.6, 0.8 - 1e-14]) == pytest.approx(np.sqrt(1.6e-14), rel=1e-2)
+    assert not SymbolicFunction("sqrt(x - 1)").in_domain(1 - 2**-53)  # whose sum is exact
+    np.testing.assert_array_equal(SymbolicFunction("abs(x)^2 + cbrt(x^3) + sqrt(x^4)").gradient_at(0.0), [1.0])
+
+
+def test_a_power_of_a_negative_base_has_a_derivative_by_the_base():
+    f = SymbolicFunction("x^y")
+    np.testing.assert_array_equal(f.gradient_at([-2.0, 3.0], by=["x"]), [12.0])
+    assert np.isnan(f.gradient_at([-2.0, 3.0], by=["y"], outside="nan")).all()
+    assert np.isnan(SymbolicFunction("x^x").gradient_at(-2.0, outside="nan")).all()
+
+
 def test_the_first_violated_condition_says_why():
     found = domain("sqrt(ln(x)) + asin(y)")
     assert found.violated({"x": 2.0, "y": 0.0}) is None

@@ -115,7 +115,7 @@ def test_shapes_and_broadcasting():
         ("0*ln(x)", -1.0, "ln(x) needs x > 0"),
         ("sqrt(x)**2", -1.0, "sqrt(x) needs x >= 0"),
         ("cot(x)", 0.0, "cot(x) needs sin(x) != 0"),
-        ("x/sqrt(1 + x**2)", 1e200, "x**2 is too large for float64 at x = 1e+200."),
+        ("x*sqrt(1 + x**2)", 1e200, "x**2 is too large for float64 at x = 1e+200."),
         ("sqrt(x**2*y)*x", [1e300, 1e10], "too large for float64"),
     ],
 )
@@ -129,11 +129,11 @@ def test_outside_the_domain(text, theta, message):
     assert np.isnan(f.gradient_at(theta, outside="nan")).all()
 
 
-def test_overflow_on_the_way_is_not_hidden():
+def test_overflow_on_the_way_does_not_matter_where_the_result_is_a_float64():
     logistic = SymbolicFunction("1/(1 + exp(-x))")
     np.testing.assert_array_equal(logistic([[-800.0], [800.0]]), [0.0, 1.0])
     ratio = SymbolicFunction("x/sqrt(1 + x**2)")
-    np.testing.assert_array_equal(ratio([[1e200], [1e100]], outside="nan"), [np.nan, 1.0])
+    np.testing.assert_array_equal(ratio([[1e200], [1e100]]), [1.0, 1.0])
     assert SymbolicFunction("tanh(x) + atan(exp(x)) + exp(-exp(x))")(800.0) == pytest.approx(1 + np.pi / 2)
     assert SymbolicFunction("tanh(x)").gradient_at(25.0) == pytest.approx(4 * np.exp(-50), rel=1e-12)
     assert SymbolicFunction("log10(x)")([[10.0**k] for k in range(300)]).tolist() == [*range(300)]
