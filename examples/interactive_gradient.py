@@ -25,6 +25,8 @@ with app.setup:
     sinh, cosh, tanh, coth, sech, csch, asinh, acosh, atanh; the numbers pi and e
     """
     FARTHEST = 5
+    REACH = 1.5
+    """How far the picture at a point reaches, to each side."""
     RATES = [float(f"{factor}e{power}") for power in range(-4, 1) for factor in (1, 1.5, 2, 3, 5, 7)]
     STEPS = [*range(1, 11), 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000]
 
@@ -46,8 +48,14 @@ def _():
     .box summary .markdown, .box summary .paragraph, .box.refusal .paragraph {display: inline}
     .rule .markdown, .rule .paragraph {display: inline}
     .box ol {margin: 0.5rem 0 0; padding-left: 1.5rem; list-style: decimal}
-    .formula, .letters {overflow-x: auto; overflow-y: hidden}
-    .letters {font-size: 0.85rem; margin: 0; padding: 0; background: none}
+    .formula, .letters {overflow-x: auto; overflow-y: hidden; --shade: rgba(110, 110, 110, 0.45);
+        background: linear-gradient(to right, var(--background) 40%, transparent) left,
+            linear-gradient(to left, var(--background) 40%, transparent) right,
+            linear-gradient(to right, var(--shade), transparent) left,
+            linear-gradient(to left, var(--shade), transparent) right;
+        background-size: 2.5rem 100%, 2.5rem 100%, 0.8rem 100%, 0.8rem 100%; background-repeat: no-repeat;
+        background-attachment: local, local, scroll, scroll}
+    .letters {font-size: 0.85rem; margin: 0; padding: 0}
     </style>
     """)
     return
@@ -276,11 +284,78 @@ def at_point(f, theta):
 """)
 
 
+@app.function
+def slope_along(f, theta, degrees):
+    """The slope in a direction, in a sentence."""
+    u = np.array([np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))]).round(12)
+    slope = f.directional_derivative(theta, u)
+    length = np.hypot(*f.gradient_at(theta))
+    return mo.md(rf"""
+In the direction $u = {numbers(u)}$ the slope is $D_u f = \nabla f \cdot u = {slope:.6g}$: between $-|\nabla f|$ and
+$|\nabla f| = {length:.6g}$, and 0 along the level line.
+""")
+
+
+@app.function
+def draw_near(f, theta, degrees, ax):
+    """f from above around a point: heights in colour, the level line through it, ∇f, and a direction u."""
+    point = np.array(list(theta.values()))
+    x, y = (np.linspace(value - REACH, value + REACH, 61) for value in point)
+    heights = f(np.stack(np.meshgrid(x, y), axis=-1), outside="nan")
+    finite = heights[np.isfinite(heights)]
+    low, high = np.quantile(finite, [0.03, 0.97])  # a pole must not flatten the rest
+    ax.set_facecolor("0.8")  # where f is not defined
+    if high > low:
+        levels = np.linspace(low, high, 9)
+        ax.contourf(x, y, heights, levels, cmap="YlGnBu", alpha=0.6, extend="both")
+        ax.clabel(ax.contour(x, y, heights, levels, colors="0.3", linewidths=0.6), fontsize=7)
+        ax.contour(x, y, heights, [f(theta)], colors="k", linewidths=1.5)
+    gradient = f.gradient_at(theta)
+    length = np.hypot(*gradient)
+    u = np.array([np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))])
+    for arrow, color, name in ((gradient / (length or 1.0), "tab:red", "∇f"), (0.7 * u, "tab:blue", "u")):
+        if arrow.any():
+            ax.annotate("", point + 0.8 * arrow, point, arrowprops={"arrowstyle": "->", "color": color, "lw": 2})
+            ax.annotate(name, point + 0.95 * arrow, color=color, ha="center", va="center")
+    ax.plot(*point, "ko", markersize=5)
+    ax.set(xlabel=f.variables[0], ylabel=f.variables[1], aspect="equal")
+
+
 @app.cell
 def _(f, start):
     refused = outside(f, start.value)
     refused or made(lambda: at_point(f, start.value))
     return (refused,)
+
+
+@app.cell
+def _(f):
+    degrees = mo.ui.slider(
+        0, 355, 5, value=0, label="direction $u$, in degrees", debounce=True, include_input=True, full_width=True
+    )
+    mo.stop(len(f.variables) != 2)
+    beside(degrees)
+    return (degrees,)
+
+
+@app.cell
+def _(degrees, f, refused, start):
+    mo.stop(refused is not None or len(f.variables) != 2)
+    made(
+        lambda: beside(
+            picture("f around the point", lambda ax: draw_near(f, start.value, degrees.value, ax)),
+            mo.vstack(
+                [
+                    slope_along(f, start.value, degrees.value),
+                    mo.Html(
+                        "<small>Heights in colour, with their numbers; black the level line through the point, to "
+                        "which ∇f (red, drawn of length 1) is at right angles; grey where f is not defined.</small>"
+                    ),
+                ]
+            ),
+        )
+    )
+    return
 
 
 @app.cell
@@ -298,8 +373,8 @@ def _():
 @app.function
 def picture(what, draw):
     """What `draw` draws on axes, as an image; without pyplot, which the sessions of a server would share."""
-    figure = Figure(figsize=(5, 4), layout="constrained")
-    draw(figure.subplots())
+    figure = Figure(figsize=(5, 4))  # margins of its own: a layout that fits them takes as long as the drawing
+    draw(figure.subplots(gridspec_kw={"left": 0.15, "right": 0.97, "bottom": 0.13, "top": 0.92}))
     stream = BytesIO()
     figure.savefig(stream, format="svg")
     return mo.Html(f"<img alt='{what}' src='data:image/svg+xml;base64,{b64encode(stream.getvalue()).decode()}'>")
@@ -320,14 +395,27 @@ def draw_curve(f, path, ax):
 
 
 @app.function
+def draw_path(f, path, ax):
+    """The descent over the level sets, with its start, its end and the levels' numbers."""
+    display = DescentPathDisplay.from_function(f, [path], ax=ax)
+    for contours in display.contours_:
+        ax.clabel(contours, fontsize=7)
+    shown, limits = path.points[np.isfinite(path.points).all(axis=1)], ax.axis()
+    ax.plot(*shown[0], "o", color="k", markerfacecolor="w", markersize=8)
+    ax.plot(*shown[-1], "k*", markersize=10)
+    ax.axis(limits)  # an end far away is not seen
+
+
+@app.function
 def from_above(f, path):
     """The descent in a picture, if f has one."""
     if len(f.variables) > 2:
         return mo.md(f"Level sets are drawn for two variables, and f has {len(f.variables)}.")
     if len(f.variables) == 1:
         return picture("the descent", lambda ax: draw_curve(f, path, ax))
-    drawn = picture("the descent", lambda ax: DescentPathDisplay.from_function(f, [path], ax=ax))
-    return mo.Html(f"{drawn.text}<small>Level sets in grey, the steps in blue, −∇f in orange.</small>")
+    drawn = picture("the descent", lambda ax: draw_path(f, path, ax))
+    says = "Level sets in grey, the steps in blue from circle to star, −∇f in orange; shaded where f is not defined."
+    return mo.Html(f"{drawn.text}<small>{says}</small>")
 
 
 @app.function

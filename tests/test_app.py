@@ -14,9 +14,13 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+import numpy as np
 import pytest
 
 pytest.importorskip("sympy")
+pytest.importorskip("matplotlib")
+
+from matplotlib.figure import Figure
 
 from gdlearn.symbolic import SymbolicFunction
 from gdlearn.symbolic._functions import CONSTANTS, FUNCTIONS
@@ -108,6 +112,52 @@ def test_steps_on_the_page_name_u_in_mathematics(app):
     assert r"u = y x, \quad \frac{d}{d u}\left[\sin{\left(u \right)}\right] = \cos{\left(u \right)}" in unescape(html)
     assert "put together" in html
     assert "simplify" not in app.derivation(SymbolicFunction("x^2"), "x").text
+
+
+@pytest.mark.parametrize(
+    ("text", "point"),
+    [
+        ("x**2*y + sin(x*y)", {"x": 1.0, "y": 2.0}),
+        ("ln(x) + y", {"x": 0.5, "y": -1.0}),
+        ("1/(x*y)", {"x": 0.4, "y": 3.0}),
+        ("3x - 4y", {"x": 5.0, "y": -5.0}),
+    ],
+)
+def test_the_gradient_at_a_point_is_at_right_angles_to_the_level_line(app, text, point):
+    f, theta = SymbolicFunction(text), np.array([*point.values()])
+    axes = Figure().subplots()
+    app.draw_near(f, point, 45, axes)
+    line = axes.collections[-1]  # drawn last, over the colours
+    vertices = np.concatenate([path.vertices for path in line.get_paths()])
+    near = vertices[np.linalg.norm(vertices - theta, axis=1) < 0.12]
+    tangent = np.linalg.svd(near - theta)[2][0]
+    gradient = f.gradient_at(theta)
+    assert abs(tangent @ gradient) < 0.1 * np.linalg.norm(gradient)
+    assert {note.get_text() for note in axes.texts} >= {"∇f", "u"}
+
+
+@pytest.mark.parametrize("text", ["x + y - x", "0*x + y - y", "max(0, x - 9) + 0*y"])
+def test_a_function_that_is_level_has_a_picture_too(app, text):
+    axes = Figure().subplots()
+    app.draw_near(SymbolicFunction(text, ["x", "y"]), {"x": 1.0, "y": 2.0}, 0, axes)
+    assert axes.get_xlabel() == "x"
+
+
+def test_the_slope_in_a_direction_is_said(app):
+    f, point = SymbolicFunction("x**2*y + sin(x*y)"), {"x": 1.0, "y": 2.0}
+    for degrees, slope in ((0, "3.16771"), (90, "0.583853"), (180, "-3.16771")):
+        assert f"D_u f = \\nabla f \\cdot u = {slope}" in unescape(app.slope_along(f, point, degrees).text)
+
+
+def test_the_descent_has_a_start_an_end_and_numbers_on_its_levels(app):
+    f = SymbolicFunction("x**2 + 4*y**2")
+    path = f.descend([2.0, 1.0], 0.1, max_iter=9)
+    axes = Figure().subplots()
+    app.draw_path(f, path, axes)
+    start, end = (line.get_xydata()[0] for line in axes.lines[-2:])
+    assert start.tolist() == [2.0, 1.0]
+    assert end.tolist() == path.points[-1].tolist()
+    assert len(axes.texts) > 3
 
 
 @pytest.fixture(scope="module")
