@@ -75,6 +75,7 @@ SYMBOLIC_ORDER = [
     "_stationary",
     "_steps",
     "_difference_quotients",
+    "_evaluation",
     "_second_derivatives",
     "_crossings",
     "_account",

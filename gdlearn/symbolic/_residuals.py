@@ -12,8 +12,9 @@ from .._arrays import Array
 from .._parameters import InvalidParameterError, allowed
 from ._descendable import Descendable
 from ._domain import DomainError
+from ._evaluation import Outside
 from ._points import at, finite_reals, points
-from ._symbolic_function import Outside, SymbolicFunction
+from ._symbolic_function import SymbolicFunction
 
 OWNER = "ResidualSumOfSquares"
 

@@ -11,25 +11,16 @@ import sympy
 from numpy.typing import ArrayLike
 
 from .._arrays import Array
+from ._evaluation import OWNER, Evaluated
 from ._numbers import Program
 from ._points import one_point
 from ._stationary import StationaryPoint, stationary_point
 from ._steps import steps
 from ._values import Values
 
-OWNER = "SymbolicFunction"
 
-
-class TwiceDifferentiable:
+class TwiceDifferentiable(Evaluated):
     """The part of `SymbolicFunction` that knows its second derivatives."""
-
-    variables: tuple[str, ...]
-    _symbols: tuple[Any, ...]
-
-    @property
-    def _function(self) -> Any:
-        """The whole object, of which this class is a part."""
-        return self
 
     @cached_property
     def hessian(self) -> sympy.ImmutableMatrix:
@@ -73,8 +64,8 @@ class TwiceDifferentiable:
                [2., 0.]])
         """
         d = len(self.variables)
-        values, domain = self._hessian_values, self._function._gradient_by(self.variables)[1]
-        entries = self._function._evaluate(values, domain, theta, outside)[1:]
+        values, domain = self._hessian_values, self._gradient_by(self.variables)[1]
+        entries = self._evaluate(values, domain, theta, outside)[1:]
         lower = iter(entries)
         H: Array = np.empty((*entries[0].shape, d, d)) if entries else np.empty((0, 0))
         for i in range(d):
@@ -113,7 +104,7 @@ class TwiceDifferentiable:
         'undecided'
         """
         point = one_point(OWNER, "theta", self.variables, theta)
-        gradient = self._function.gradient_at(point)
+        gradient = self.gradient_at(point)
         self.hessian_at(point)
 
         def hessian_at(moved: Array) -> Array | None:
@@ -129,6 +120,6 @@ class TwiceDifferentiable:
         d = len(self.variables)
         lower = [(i, j) for i in range(d) for j in range(i + 1)]
         names = [f"d2f/(d{self.variables[i]} d{self.variables[j]})" for i, j in lower]
-        rows = self._lower(self._function._held_partials)
-        program = Program([self._function._held, *(rows[i][j] for i, j in lower)], self._symbols)
+        rows = self._lower(self._held_partials)
+        program = Program([self._held, *(rows[i][j] for i, j in lower)], self._symbols)
         return Values(program, ["f", *names])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
@@ -17,28 +17,25 @@ from ._declarations import declared_variables, held_constants
 from ._descendable import Descendable
 from ._difference_quotients import DifferenceQuotients, difference_quotients
 from ._domain import Domain, DomainError
+from ._evaluation import OWNER, plain
 from ._expression import as_typed, parts, symbol
 from ._names import in_order
-from ._numbers import Program
 from ._parser import parse, read
-from ._points import as_one, at, one_point, points
+from ._points import one_point, points
 from ._second_derivatives import TwiceDifferentiable
 from ._steps import Step, naming_constants, steps
 from ._text import Notation, text
 from ._tree import names_in
-from ._values import Values, one_pass
+from ._values import Values
 
 if TYPE_CHECKING:
     from .._gradient_check import GradientCheck
 
-OWNER = "SymbolicFunction"
 CHECKED_TO = 5e-7
 """The part of a partial to which finite differences must agree: whoever is off by a millionth never passes."""
 
-Outside = Literal["raise", "nan"]
 
-
-class SymbolicFunction(Descendable, TwiceDifferentiable):
+class SymbolicFunction(TwiceDifferentiable, Descendable):
     r"""A function of real variables, typed as text.
 
     .. math::  \nabla f = \Bigl(\frac{\partial f}{\partial x_1}, \dots, \frac{\partial f}{\partial x_d}\Bigr)^T
@@ -217,66 +214,6 @@ class SymbolicFunction(Descendable, TwiceDifferentiable):
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.latex()}$"
 
-    def __call__(self, *theta: Any, outside: Outside = "raise", **named: Any) -> float | Array:
-        """The value f(θ): ``f([1, 2])``, ``f({"x": 1, "y": 2})``, ``f(1, 2)`` or ``f(x=1, y=2)``.
-
-        Parameters
-        ----------
-        theta : array-like of shape (..., d), or mapping from name to array-like
-            One entry on the last axis for each variable, in the order of `variables`; or by name, broadcast against
-            each other. Of a single variable a plain number will do. Or one argument for each variable.
-        outside : {"raise", "nan"}, default="raise"
-            What becomes of points where f is not defined.
-        **named : array-like
-            The entries by name; they and several positional ones broadcast against each other.
-
-        Returns
-        -------
-        float, or ndarray of shape (...)
-
-        Raises
-        ------
-        DomainError
-            Where f has no finite value; the message names the part of the text and the condition.
-
-        Warns
-        -----
-        PrecisionWarning
-            Where fewer than nine digits are correct, which more digits on the way could not mend.
-        """
-        point = as_one(OWNER, self.variables, theta, named)
-        return _plain(self._evaluate(self._values, self.domain, point, outside)[0])
-
-    def gradient_at(
-        self,
-        theta: ArrayLike | Mapping[str, ArrayLike],
-        *,
-        by: Iterable[str] | None = None,
-        outside: Outside = "raise",
-    ) -> Array:
-        """The gradient ∇f(θ), of shape (..., d), by the formulas of `partials`.
-
-        Parameters
-        ----------
-        theta, outside
-            As for the value.
-        by : iterable of str, default=None
-            Only the partial derivatives by these variables, in this order.
-
-        Raises
-        ------
-        DomainError
-            Where f is not differentiable, or a partial derivative has no finite value.
-        """
-        names = self.variables if by is None else tuple(by)
-        for name in names:
-            self._place(name)
-        value, *partials = self._evaluate(*self._gradient_by(names), theta, outside)
-        if not partials:
-            return np.empty((*value.shape, 0))
-        gradient: Array = np.stack(partials, axis=-1)
-        return gradient
-
     def check(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> GradientCheck:
         """The symbolic gradient against finite differences at one point: see `gdlearn.check_gradient`.
 
@@ -328,7 +265,7 @@ class SymbolicFunction(Descendable, TwiceDifferentiable):
             raise ValueError("direction must be finite and not zero.")
         u, _ = _unit(u)
         with np.errstate(over="ignore", invalid="ignore"):
-            return _plain(_finite("The slope", (self.gradient_at(theta) * u).sum(axis=-1)))
+            return plain(_finite("The slope", (self.gradient_at(theta) * u).sum(axis=-1)))
 
     def steepest_ascent(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> tuple[Array, float | Array]:
         """The unit direction in which f rises fastest, ∇f/‖∇f‖, and its rate, ‖∇f‖.
@@ -342,7 +279,7 @@ class SymbolicFunction(Descendable, TwiceDifferentiable):
         (array([0.6, 0.8]), 5.0)
         """
         direction, length = _unit(self.gradient_at(theta))
-        return direction, _plain(_finite("The rate", length))
+        return direction, plain(_finite("The rate", length))
 
     def difference_quotients(
         self, theta: ArrayLike | Mapping[str, ArrayLike], variable: str | None = None
@@ -372,71 +309,6 @@ class SymbolicFunction(Descendable, TwiceDifferentiable):
         i = 0 if variable is None and len(self.variables) == 1 else self._place(variable)
         return difference_quotients(self, one_point(OWNER, "theta", self.variables, theta), i)
 
-    @cached_property
-    def _value_program(self) -> Program:
-        return Program([self._held], self._symbols)
-
-    @cached_property
-    def _values(self) -> Values:
-        return Values(self._value_program, ["f"])
-
-    @cached_property
-    def value_and_gradient(self) -> Callable[[Array], tuple[float, Array] | None]:
-        """f and ∇f at a point of shape (d,) in one pass, for loops; None where that takes a closer look.
-
-        A closer look, that of `f(theta)` and `f.gradient_at(theta)`, is taken where float64 loses digits and next to
-        the edge of where f is differentiable. Where it is not needed, the numbers are the same.
-        """
-        conditions = self.domain.where_differentiable().defined
-        sides = [side for condition in conditions for side in (condition.left, condition.right)]
-        outputs = [self._held, *self._held_partials.values()]
-        values = Values(Program([*outputs, *sides], self._symbols), ["f", *self.variables])
-        return one_pass(values, [condition.relation for condition in conditions])
-
-    @cached_property
-    def _held_partials(self) -> dict[str, sympy.Expr]:
-        """The partial derivatives with the constants' values: of x^n with n = 2 the one at 0 is that of x^2."""
-        if not self.constants:
-            return self.partials
-        return {name: steps(self._held, at)[-1].after for name, at in zip(self.variables, self._symbols, strict=True)}
-
-    def _gradient_by(self, names: tuple[str, ...]) -> tuple[Values, Domain]:
-        """The program of f and its partial derivatives by some variables, and where they exist."""
-        if names not in self._gradients:
-            program = Program([self._held, *(self._held_partials[name] for name in names)], self._symbols)
-            values = Values(program, ["f", *(f"df/d{name}" for name in names)])
-            self._gradients[names] = values, self.domain.where_differentiable(names)
-        return self._gradients[names]
-
-    def _place(self, variable: Any) -> int:
-        if variable not in self.variables:
-            raise ValueError(f"variable must be one of {', '.join(self.variables)}; got {variable!r}.")
-        return self.variables.index(variable)
-
-    def _named(self, theta: Array) -> dict[str, Array]:
-        return {name: theta[..., i] for i, name in enumerate(self.variables)}
-
-    def _evaluate(self, values: Values, domain: Domain, theta: Any, outside: Outside) -> list[Array]:
-        """The outputs of a program, all NaN outside a domain, or where one of them is not finite."""
-        if outside not in ("raise", "nan"):
-            raise ValueError(f'outside must be "raise" or "nan", got {outside!r}.')
-        theta = points(OWNER, "theta", self.variables, theta)
-        named, shape = self._named(theta), theta.shape[:-1]
-        allowed = np.broadcast_to(domain.contains(named), shape)
-        results = [output + 0.0 for output in values.at(list(named.values()), shape, allowed)]  # -0 is 0
-        finite = np.logical_and.reduce([allowed, *map(np.isfinite, results)])
-        if finite.all():
-            return results
-        if outside == "nan":
-            return [np.where(finite, result, np.nan) for result in results]
-        first = np.unravel_index(int(np.argmin(finite)), shape)
-        refusal = domain.refusal({name: float(x[first]) for name, x in named.items()})
-        if refusal is None:
-            bad = next(i for i, result in enumerate(results) if not np.isfinite(result[first]))
-            failure = values.program.failure(bad, theta[first].tolist())
-            refusal = DomainError(f"{failure} at {at(self.variables, theta[first])}.")
-        raise refusal
-
 
 class _Partials(dict[str, sympy.Expr]):
     """A dict that prints its expressions as they are typed, with ln for the logarithm."""
@@ -458,7 +330,3 @@ def _finite(name: str, values: Array) -> Array:
     if not np.isfinite(values).all():
         raise DomainError(f"{name} is too large for float64.")
     return values
-
-
-def _plain(result: Any) -> float | Array:
-    return float(result) if np.ndim(result) == 0 else cast(Array, result)
