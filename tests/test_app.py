@@ -371,7 +371,12 @@ def test_sliders(visit):
     page.get_by_role("slider").nth(1).press("Home")
     expect(page.get_by_role("table")).to_contain_text(re.compile(rf"value\s*{moved - 50:g}\s*gradient"))
 
-    for number, key in ((2, "ArrowLeft"), (3, "End"), (4, "ArrowLeft")):  # learning rate, momentum, steps
+    near = page.get_by_alt_text("f around the point")
+    around = near.get_attribute("src")
+    page.get_by_role("slider").nth(2).press("End")
+    expect(near).not_to_have_attribute("src", around)  # the direction has turned, by 355 degrees
+
+    for number, key in ((3, "ArrowLeft"), (4, "End"), (5, "ArrowLeft")):  # learning rate, momentum, steps
         before = picture.get_attribute("src")
         page.get_by_role("slider").nth(number).press(key)
         expect(picture).not_to_have_attribute("src", before)
