@@ -227,7 +227,7 @@ def test_few_entries_are_descended_before_a_matrix_is_formed(monkeypatch):
     monkeypatch.setattr("gdlearn._solve.moments_of", refuse)
     rng, n = np.random.default_rng(0), 3000
     some = (np.ones(2 * n), (np.repeat(np.arange(n), 2), rng.integers(0, n, 2 * n)))
-    X, y = sparse.csr_array(some, shape=(n, n)) + 10.0 * sparse.eye_array(n, format="csr"), rng.standard_normal(n)
+    X, y = sparse.csr_array(some, shape=(n, n)) + sparse.csr_array(10.0 * sparse.eye(n)), rng.standard_normal(n)
     model = GradientDescentRegressor(scaling=None, fit_intercept=False).fit(X, y)
     assert model.solver_ == "loop"
     np.testing.assert_allclose(model.predict(X), y, atol=1e-6)
@@ -236,7 +236,7 @@ def test_few_entries_are_descended_before_a_matrix_is_formed(monkeypatch):
 @pytest.mark.parametrize("weighted", [False, True])
 def test_a_start_at_the_mean_of_y_without_a_matrix(weighted):
     rng = np.random.default_rng(0)
-    X = sparse.random_array((200, 300), density=0.02, rng=rng, format="csr")
+    X = sparse.csr_array(sparse.random(200, 300, density=0.02, random_state=0))
     y, w = rng.standard_normal(200) + 5.0, rng.integers(0, 4, 200).astype(float) if weighted else np.ones(200)
     model = GradientDescentRegressor(1e-300, max_iter=1, init="mean", scaling="maxabs").fit(X, y, w)
     assert model.solver_ == "loop"
