@@ -124,7 +124,7 @@ class LimitFinder:
             return self
         modes, statistics = self.modes, self.statistics
         doubt, smallest = modes.doubt, modes.eigenvalues[-1]
-        sizes = np.sqrt(statistics.feature_variance + statistics.feature_mean**2) / self.coordinates.scale
+        sizes = statistics.feature_size / self.coordinates.scale
         if EPS**2 * (sizes @ sizes) > DOUBTFUL**2 * smallest:  # storing the coefficients may cost something, too
             stored = EPS * np.linalg.norm(modes.vectors[self.coordinates.first :].T * sizes, axis=1)
             doubt = doubt + stored / np.sqrt(modes.eigenvalues)
@@ -162,9 +162,8 @@ class LimitFinder:
     def _size_of_terms(self, model: Model) -> Array:
         """The sum of the sizes of y and of what a model adds up: so much is rounded."""
         statistics = self.statistics
-        feature = np.sqrt(statistics.feature_variance + statistics.feature_mean**2)
-        size: Array = np.sqrt(statistics.target_square) + np.abs(model.intercept) + feature @ np.abs(model.coef)
-        return size
+        of_features: Array = statistics.feature_size @ np.abs(model.coef)
+        return np.sqrt(statistics.target_square) + np.abs(model.intercept) + of_features
 
     def _mean_residual(self, model: Model) -> Array:
         """ȳ − intercept − x̄·coef, its products and its sum exact but for what the means leave out."""

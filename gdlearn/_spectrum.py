@@ -97,7 +97,7 @@ class MomentSpectrum:
             M, q = moments.root[:, :d] / best.scale, moments.root[:, d:]
             if not fit_intercept:
                 M, q = np.vstack([mean / best.scale, M]), np.vstack([statistics.target_mean, q])
-            modes = modes_of_root(M, q, _sizes(statistics, best), moments.n_samples)
+            modes = modes_of_root(M, q, statistics.feature_size / best.scale, moments.n_samples)
             if fit_intercept:
                 modes = with_intercept(modes, statistics.target_mean)
         return LimitFinder(best, modes, statistics, self.rows)
@@ -233,7 +233,7 @@ class KernelSpectrum:
         best = Coordinates.equilibrated(statistics, fit_intercept)
         y = columns.y - statistics.target_mean if fit_intercept else columns.y
         M = replace(columns, coordinates=best).dense()
-        modes = modes_of_root(M, columns.share[:, None] * y, _sizes(statistics, best), d)
+        modes = modes_of_root(M, columns.share[:, None] * y, statistics.feature_size / best.scale, d)
         if fit_intercept:
             modes = with_intercept(modes, statistics.target_mean)
         return self._found_by(LimitFinder(best, modes, statistics, columns.rows))
@@ -266,11 +266,6 @@ class KernelSpectrum:
                     break
                 theta, before = theta + modes.combine(step), size
         return theta, Limit(self.columns.coordinates.model(theta), minimum)
-
-
-def _sizes(statistics: Statistics, coordinates: Coordinates) -> Array:
-    """The root mean square about zero of each feature, in units of its scale."""
-    return np.sqrt(statistics.feature_variance + statistics.feature_mean**2) / coordinates.scale
 
 
 def _features_of(finder: LimitFinder) -> NDArray[np.intp]:

@@ -54,6 +54,11 @@ class Statistics:
         return self.mean_rest[: self.n_features]
 
     @property
+    def feature_size(self) -> Array:
+        """The root mean square of each feature about zero, of shape (d,)."""
+        return np.sqrt(self.feature_variance + self.feature_mean**2)
+
+    @property
     def target_mean(self) -> Array:
         """Of shape (t,)."""
         return self.mean[self.n_features :]
