@@ -12,7 +12,7 @@ from .._arrays import Array
 from .._parameters import InvalidParameterError, allowed
 from ._descendable import Descendable
 from ._domain import DomainError
-from ._evaluation import Outside
+from ._evaluation import Outside, plain
 from ._points import at, finite_reals, points
 from ._symbolic_function import SymbolicFunction
 
@@ -104,7 +104,7 @@ class ResidualSumOfSquares(Descendable):
             total.reshape(-1)[block] = np.einsum("bn,bn->b", residual, residual)
         self._refuse(theta, np.isfinite(total), outside)
         total[~np.isfinite(total)] = np.nan
-        return float(total) if total.ndim == 0 else total
+        return plain(total)
 
     def gradient_at(self, theta: ArrayLike | Mapping[str, ArrayLike], *, outside: Outside = "raise") -> Array:
         """The gradient ∇S(θ), of shape (..., p).
