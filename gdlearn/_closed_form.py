@@ -21,6 +21,9 @@ from ._limit import Limit
 from ._objective import Iterate, ModalSpace, moved
 from ._recurrence import FAR, Recurrence
 
+FAR_START = 2.0
+"""How many times larger than an iterate a start may be before its rounding is looked for in the iterate."""
+
 
 @dataclass(frozen=True, eq=False)
 class ClosedForm:
@@ -90,7 +93,13 @@ class ClosedForm:
     def thetas(self, steps: Sequence[int]) -> Array:
         """The iterates, of shape (p, len(steps), t)."""
         with beyond_float64():
-            return moved(self.modes, self.start, self.gap, self.recurrence.powers(steps)[1])
+            left, done = self.recurrence.powers(steps)
+            thetas = moved(self.modes, self.start, self.gap, done)
+            if (np.abs(self.start).max(initial=0.0) > FAR_START * np.abs(thetas).max(axis=(0, 2), initial=0.0)).any():
+                for i in range(len(steps)):  # the digits that a far start has taken
+                    off = self.modes.gap(thetas[:, i]) - left[i, :, None] * self.gap
+                    thetas[:, i] += self.modes.combine(done[i, :, None] * off)
+            return thetas
 
     def iterate(self, k: int, *, at_limit: bool = False) -> Iterate:
         """Iterate k; its gradient is in the coordinates of the modes, where its norm is the same."""

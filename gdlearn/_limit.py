@@ -193,6 +193,7 @@ class LimitFinder:
         # those θ that give the features h, with their share of the others, the same slopes.
         with beyond_float64():
             size, gap = best.scale / own.scale, (best.shift - own.shift) / own.scale
+            gap = np.where(gap == 0, 0.0, gap + self.statistics.feature_rest / own.scale)
             held, rest, combination = combinations(vectors, size / np.hypot(1.0, gap / size))
             C = combination * (size[rest] / size[held, None])
             offset, terms = gap[rest] - gap[held] @ C, np.abs(gap[rest]) + np.abs(gap[held]) @ np.abs(C)
@@ -219,14 +220,16 @@ class LimitFinder:
         nearest = finder._corrected(nearest_solution(F, theta, start), own)
         if self.rows is None:  # what rounding of C cost the fit, the modes have still
             gap = self.modes.gap(best.theta(nearest.model))
-            change = best.model(self.modes.combine(gap))
+            missing = own.theta(best.model(self.modes.combine(gap)))
+            change = own.model(nearest_solution(F, missing, np.zeros_like(missing)))
             corrected = Model(nearest.model.coef + change.coef, nearest.model.intercept + change.intercept)
             nearest = Limit(self._centred(corrected), nearest.minimum)
         # No shorter model is worth a worse fit: where rounding has spoilt this one, as stored, the other stands.
         before, after = (np.sqrt(self._loss_of(some.model)) for some in (limit, nearest))
         terms = np.minimum(*(self._size_of_terms(some.model) for some in (limit, nearest)))
         if self.rows is None:  # moments round what coefficients so large multiply
-            after += 8.0 * EPS * np.sqrt(self.statistics.feature_variance) @ np.abs(nearest.model.coef)
+            spread = 8.0 * EPS * np.sqrt(self.statistics.feature_variance)
+            before, after = before + spread @ np.abs(limit.model.coef), after + spread @ np.abs(nearest.model.coef)
         rounding = EPS * (terms + 64.0 * np.sqrt(self.statistics.target_square))
         spoilt = ~(after <= WORSE_FIT * before + rounding)
         (coef, intercept), minimum = nearest

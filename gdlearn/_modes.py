@@ -177,16 +177,25 @@ class Modes:
 def singular_values(M: Array) -> tuple[Array, Array, Array]:
     """s, U and V with M = U diag(s) Vᵀ of full row rank, by one-sided Jacobi rotations.
 
-    Of a square M as it is even the small entries of V have their digits; of a wide one LAPACK wants the transpose.
+    Of a square M even the small entries of V have their digits. A wide one is brought to a square by a QR of its
+    transpose, large rows and columns first: so even its columns of unlike sizes keep theirs (Cox and Higham 1998).
     """
     m, p = M.shape
     if m == 0:
         return np.zeros(0), np.zeros((0, 0)), np.zeros((p, 0))
+    if m < p:
+        order = np.argsort(-np.abs(M).max(axis=0), kind="stable")
+        Q, R, pivots = linalg.qr(M.T[order], mode="economic", pivoting=True, check_finite=False)
+        square = np.empty((m, m))
+        square[pivots] = R.T
+        s, U, right = singular_values(square)
+        V = np.empty((p, m))
+        V[order] = Q @ right
+        return s, U, V
     # Its solves with a triangle take every thread of BLAS, and wait for it, however few the columns are.
     with one_blas_thread() if m < SMALL_SIDE else nullcontext():
-        s, left, right, work, *_ = linalg.lapack.dgejsv(M if m == p else M.T, joba=2, jobu=0, jobv=0, jobr=0)
-    s = s * (work[0] / work[1])
-    return (s, left, right) if m == p else (s, right, left[:, :m])
+        s, U, V, work, *_ = linalg.lapack.dgejsv(M, joba=2, jobu=0, jobv=0, jobr=0)
+    return s * (work[0] / work[1]), U, V
 
 
 OVERFLOW = 'The squares of the features overflow float64 in the coordinates of scaling=None: use scaling="standard".'

@@ -152,3 +152,47 @@ def test_where_J_leaves_float64_the_error_tells_after_how_many_steps(solver):
         model = GradientDescentRegressor(5.0, max_iter=161, **options).fit(x[:, None], 2 * x)
     assert model.loss_ == pytest.approx(4 * 81.0**161, rel=1e-10)
     assert [w.category for w in caught] == [ConvergenceWarning]
+
+
+def exact_iterate(X, y, rate, k, start):
+    """Iterate k in 60 digits: an error e at the start is (I − 2ηA)ᵏe after k steps."""
+    mpmath = pytest.importorskip("mpmath")
+    with mpmath.workdps(60):
+        Z, target, theta = (mpmath.matrix(np.asarray(values).tolist()) for values in (X, y, start))
+        A, b = Z.T * Z / len(X), Z.T * (target - Z * theta) / len(X)
+        values, vectors = mpmath.eigsy(A)
+        gap = vectors.T * b  # of an eigenvalue λ, (1 − (1 − 2ηλ)ᵏ)/λ of it is done
+        tiny = mpmath.mpf(10) ** -40 * max(values)
+        done = [-mpmath.expm1(k * mpmath.log1p(-2 * rate * v)) / v if v > tiny else 2 * rate * k for v in values]
+        step = vectors * mpmath.matrix([d * g for d, g in zip(done, gap, strict=True)])
+        return np.array([float(value) for value in Z * (theta + step)])
+
+
+@pytest.mark.parametrize("large", [1e3, 1e4, 1e5])
+@pytest.mark.parametrize("n_copies", [0, 1, 2])
+def test_a_constant_column_beside_copies_keeps_the_digits_of_the_slow_modes(large, n_copies):
+    """Without an intercept and unscaled its square is far larger than all others: their modes hardly contain it."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        n = 20 if seed % 2 else 4
+        x = rng.standard_normal((n, 2))
+        X, y = np.column_stack([x, *[x[:, 0]] * n_copies, np.full(n, large)]), 3.0 + rng.standard_normal(n)
+        rate = 0.3 / large**2
+        for k in (10, int(0.5 / rate), int(30 / rate)):
+            model = GradientDescentRegressor(rate, max_iter=k, scaling=None, fit_intercept=False).fit(X, y)
+            assert_allclose(model.predict(X), exact_iterate(X, y, rate, k, np.zeros(X.shape[1])), rtol=0, atol=4e-14)
+
+
+@pytest.mark.parametrize("far", [1e5, 1e7, 1e9])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_a_far_start_leaves_no_rounding_in_what_has_arrived(far, momentum):
+    """A warm start far out along the differences of columns that are nearly equal, where the limit lies near."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        x, e, f = rng.standard_normal((3, 12))
+        X, y = np.column_stack([x, x + 1e-7 * e, x + 1e-7 * f]), x + 1e-7 * (30.0 * e - 20.0 * f)
+        model = GradientDescentRegressor(0.1, max_iter=1, scaling=None, fit_intercept=False, warm_start=True).fit(X, y)
+        model.coef_ = far * np.array([1.0, -0.3, -0.7])
+        slowest = 0.1 * np.linalg.svd(X, compute_uv=False)[-1] ** 2 / 6.0 / (1.0 - momentum)
+        model.set_params(max_iter=int(33.0 / slowest), momentum=momentum).fit(X, y)
+        assert_allclose(model.predict(X), y, rtol=0, atol=1e-12)

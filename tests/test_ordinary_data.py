@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from exact import exact_least_squares
+from exact import EPS, exact_least_squares
 from numpy.testing import assert_allclose
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
@@ -729,6 +729,33 @@ def test_copies_that_are_the_same_once_scaled_share_alike(offset, scaling):
         model = GradientDescentRegressor(scaling=scaling).fit(X, y)
         a, b = exact_least_squares(X[:, [0, 2]], y).coef[:, 0]
         assert_allclose(model.coef_, np.array([a / 3, a / 3, b, a / 3], dtype=float), rtol=1e-12)
+
+
+@pytest.mark.parametrize("scaling", [None, "maxabs", "minmax"])
+@pytest.mark.parametrize("level", [0.2, 1e9])
+@pytest.mark.parametrize("far", [0.25, 128.0, 1e6, 1e8])
+@pytest.mark.parametrize("root", [True, False])
+def test_from_moments_a_copy_far_from_zero_and_a_constant_take_their_shares(root, far, level, scaling):
+    """Two sums of θ are what a fit determines, its level and its slope; of all such θ the limit is the shortest."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        x = rng.integers(0, 8, 30).astype(float)
+        X, y = np.column_stack([x, x + far, np.full(30, 8.0 * far)]), level + 0.5 * x + 0.1 * rng.standard_normal(30)
+        low, high = exact_numbers(X.min(axis=0)), exact_numbers(X.max(axis=0))
+        shift = low if scaling == "minmax" else 0 * low
+        scale = {None: 0 * low + 1, "maxabs": high, "minmax": [*(high - low)[:2], Fraction(1)]}[scaling]
+        slope, at_zero = exact_line(x, y)
+        a = (exact_numbers([0.0, far, 8.0 * far]) - shift) / scale  # x̃ = a + bx
+        b = exact_numbers([1.0, 1.0, 0.0]) / scale
+        # θ = Fᵀ(FFᵀ)⁻¹(level at zero, slope) with F = [[1, a], [0, b]]
+        p, q, r = 1 + a @ a, a @ b, b @ b
+        u, v = (r * at_zero - q * slope) / (p * r - q * q), (p * slope - q * at_zero) / (p * r - q * q)
+        moments = Moments.from_data(X, y, root=root, extremes=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # moments without a root say that they are not enough
+            model = GradientDescentRegressor(scaling=scaling).fit_moments(moments)
+        expected = ((u * a + v * b) / scale).astype(float)
+        assert_allclose(model.coef_, expected, rtol=1e-9 if root else 1e-6, atol=EPS * level)
 
 
 @pytest.mark.parametrize("tiny", [1.0, 1e-8, 1e-149])
