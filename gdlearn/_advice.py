@@ -304,12 +304,11 @@ def _varying(moments: Moments, fit_intercept: bool) -> Moments:
 def warn(cause: str, details: Callable[[], str]) -> None:
     """Warn where the user called; one fit among many of a search gives the cause only.
 
-    The cause is in the words of the parameters, without a number that differs from fold to fold: so Python's default
-    filter shows it once.
+    The cause is in the words of the parameters, without a number that differs from fold to fold: so it is shown once.
     """
-    frame, among_many = caller()
+    _, among_many = caller()
     text = f"{cause}, in one of several fits; fitted alone, it says what would help." if among_many else None
-    warn_where_called(text or f"{cause}: {details()}", ConvergenceWarning, frame)
+    warn_where_called(text or f"{cause}: {details()}", ConvergenceWarning)
 
 
 def warn_of_directions_given_up(names: Sequence[str]) -> None:

@@ -10,17 +10,36 @@ MACHINERY = {"gdlearn", "sklearn", "joblib", "threading", "multiprocessing", "co
 """Packages whose frames lie between the user's call and a warning."""
 
 
-def warn_where_called(message: str, category: type[Warning], frame: FrameType | None = None) -> None:
-    """Warn at the user's call, or at the frame that is given."""
-    frame = frame or caller()[0]
-    warnings.warn_explicit(
-        message,
-        category,
-        frame.f_code.co_filename,
-        frame.f_lineno,
-        module=frame.f_globals.get("__name__", "<unknown>"),
-        registry=frame.f_globals.setdefault("__warningregistry__", {}),
-    )
+SHOWN_AGAIN = {"always", "all", "error"}
+"""What filters do with a warning that has been given before; all others show it once, or not at all."""
+
+_given: set[tuple[str, str, int]] = set()
+"""The warnings of searches: text, file and line."""
+
+
+def warn_where_called(message: str, category: type[Warning]) -> None:
+    """Warn at the user's call.
+
+    A search has the same to say of many of its fits, and joblib makes Python forget before each of them what has been
+    said. Such a warning is given once at a line, as Python does it, unless a filter wants all.
+    """
+    frame, among_many = caller()
+    module, place = frame.f_globals.get("__name__", "<unknown>"), (frame.f_code.co_filename, frame.f_lineno)
+    if among_many and _action(message, category, module, place[1]) not in SHOWN_AGAIN:
+        if (message, *place) in _given:
+            return
+        _given.add((message, *place))
+    registry = frame.f_globals.setdefault("__warningregistry__", {})
+    warnings.warn_explicit(message, category, *place, module=module, registry=registry)
+
+
+def _action(message: str, category: type[Warning], module: str, line: int) -> str:
+    """What the first filter that matches does with a warning."""
+    for action, text, kind, where, number in warnings.filters:
+        matches = (text is None or text.match(message)) and (where is None or where.match(module))
+        if matches and issubclass(category, kind) and number in (0, line):
+            return action
+    return "default"
 
 
 def caller() -> tuple[FrameType, bool]:

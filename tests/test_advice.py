@@ -18,7 +18,7 @@ import pytest
 import sklearn
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import GridSearchCV, PredefinedSplit
+from sklearn.model_selection import GridSearchCV, PredefinedSplit, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -338,6 +338,29 @@ def test_in_a_search_each_cause_has_one_text_at_the_line_of_the_search(options, 
     texts = {str(warning.message) for warning in caught}
     assert len(texts) == len(rates)
     assert all(len(text) < 200 and "one of several fits" in text for text in texts)
+
+
+@pytest.mark.parametrize("backend", ["sequential", "threading"])
+@pytest.mark.parametrize("action", ["default", "module", "once"])
+def test_a_search_shows_each_cause_once(action, backend):
+    """Joblib replaces Python's filters before each fit, and with them goes the memory of what has been shown."""
+    X, y = data("plain", 60, 3)
+    with recorded(action) as caught, joblib.parallel_backend(backend):
+        search = GridSearchCV(GradientDescentRegressor(max_iter=3), {"learning_rate": [3.0, 4.0]}, cv=4, refit=False)
+        exec(compile("search.fit(X, y)", f"a search of {action} {backend}", "exec"), {"search": search, "X": X, "y": y})
+    assert sorted(str(warning.message).split(",")[0] for warning in caught) == [
+        f"Gradient descent with learning rate {rate} does not converge" for rate in (3, 4)
+    ]
+
+
+@pytest.mark.parametrize("backend", ["sequential", "threading"])
+def test_a_filter_for_errors_turns_each_warning_of_a_search_into_one(backend):
+    X, y = data("plain", 60, 3)
+    with warnings.catch_warnings(), joblib.parallel_backend(backend):
+        warnings.simplefilter("error")
+        for _ in range(2):
+            with pytest.raises(ConvergenceWarning, match="in one of several fits"):
+                cross_val_score(GradientDescentRegressor(3.0, max_iter=3), X, y, error_score="raise")
 
 
 def test_a_search_is_found_whatever_library_it_waits_in():
