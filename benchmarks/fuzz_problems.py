@@ -24,7 +24,7 @@ from fuzz_data import (
     weights,
 )
 from fuzz_gradients import gradient_in_float32, gradient_of_function
-from references import ALLOWED, Coordinates, Reference, Start, descents, iterates, least_squares
+from references import ALLOWED, Coordinates, Reference, Start, descents, iterates, least_squares, tries
 from scipy import sparse
 from sklearn.model_selection import KFold, LeaveOneGroupOut, TimeSeriesSplit, train_test_split
 
@@ -212,7 +212,7 @@ def rules(random: Random) -> Checks:
         return
     steps = [k, k - 1] if k > 300 or not settings["momentum"] else [k, *range(1, k)]
     ratios, signs = [], np.random.default_rng(0)
-    for moved in (rows, rows.moved(signs, False), rows.moved(signs, True)):
+    for moved in (rows, *(rows.moved(signs, attempt % 2 == 1) for attempt in range(tries.get() // 2))):
         there = Coordinates(moved.sums, settings["scaling"], fit_intercept)
         S = moved.sums.S
         mean = S[0, 1 + d :]
@@ -224,7 +224,7 @@ def rules(random: Random) -> Checks:
             for theta in iterates(there, settings["learning_rate"], steps, settings["momentum"], settings["nesterov"])
         ]
         ratios.append(np.max(norms, axis=1))
-    worst = np.array([[0.0], [np.sqrt(len(rows.Z))], [1.0]])
+    worst = np.array([0.0, *[np.sqrt(len(rows.Z)), 1.0] * (tries.get() // 4)])[:, None]
     spread = ALLOWED * ((worst * np.abs(np.array(ratios) - ratios[0])).max(axis=0) + 4 * EPS * ratios[0])
     if by_loop:  # its residuals are rounded as y is: that moves ‖∇J‖ by 2ε · ‖X̃‖_F/√W · rms y
         spread += ALLOWED * EPS * float(np.max(y_rms / sigma)) / tol

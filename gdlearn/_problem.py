@@ -27,7 +27,7 @@ from ._statistics import Statistics, statistics_of
 TOO_LOSSY = 2e-13
 """Relative error of the closed form above which the modes are taken from better coordinates, or from the rows."""
 
-TOO_LOSSY_FOR_ERRORS = 1e-11
+TOO_LOSSY_FOR_ERRORS = 1e-12
 """The same where only errors on other rows are wanted, which have fewer digits than the coefficients."""
 
 CURVATURE, STEPS_FOR_CURVATURE = 1e-3, 40
