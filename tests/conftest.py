@@ -1,6 +1,6 @@
 """What the tests share.
 
-Of a test with more than a dozen cases a third is quick: which, the names of the cases decide, so that every run takes
+Of a test with more than a dozen cases a quarter is quick: which, the names of the cases decide, so that every run takes
 the same ones and every value of every parameter has its turn. The others are slow tests; ``--every-case`` makes all of
 them quick, and the mark `whole` those of one test.
 
@@ -19,12 +19,12 @@ settings.register_profile("fixed", derandomize=True, database=None, deadline=Non
 settings.register_profile("random", derandomize=False, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
-MANY, QUICK = 12, 3
+MANY, QUICK = 12, 4
 """Of more than `MANY` cases one in `QUICK` is quick."""
 
 
 def pytest_addoption(parser):
-    parser.addoption("--every-case", action="store_true", help="quick tests show all their cases, not a third of many")
+    parser.addoption("--every-case", action="store_true", help="quick tests show all their cases, not a quarter of many")
 
 
 @pytest.hookimpl(tryfirst=True)  # before marks select

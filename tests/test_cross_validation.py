@@ -296,6 +296,7 @@ class TestTheOrdinaryWay:
 
     stable = GradientDescentRegressor().fit(X, y).max_stable_learning_rate_
 
+    @pytest.mark.slow
     @pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite")
     def test_grid_search_in_a_pipeline_on_two_processes(self):
         pipeline = make_pipeline(PolynomialFeatures(2), StandardScaler(), GradientDescentRegressor(scaling=None))

@@ -93,6 +93,7 @@ def test_a_right_gradient_passes_and_one_wrong_partial_fails(text, theta):
 lattice = st.sampled_from([0.0, 1.0, -1.0, 2.0, -2.0, 0.5])
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(smooth_texts, st.tuples(*[lattice | st.floats(-3, 3, width=16)] * 2))
 def test_any_function_at_any_point(text, theta):

@@ -65,6 +65,7 @@ def test_nist_gradient_vanishes_at_the_certified_parameters(name):
         assert np.abs(gradient / (2 * np.sqrt(S(theta)) * lengths)).max() < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NIST)
 def test_nist_descent_with_a_line_search_reduces_every_one(name):
     S = problem_of(name)
