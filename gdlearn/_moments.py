@@ -269,6 +269,27 @@ def with_root(moments: Moments, rows: Rows) -> Moments:
     return replace(moments, root=root)
 
 
+def root_about_zero(rows: Rows, exponent: Exponents) -> Array:
+    """R with RᵀR = ZᵀWZ/ΣW, Z the rows of X and y as they are.
+
+    Large rows of X come first: so a small one keeps its own digits beside them (Cox and Higham 1998).
+    """
+    d = rows.X.shape[1]
+
+    def work(blocks: Iterator[Block]) -> Array:
+        total = np.zeros((0, rows.width))
+        for block in blocks:
+            total = with_rows(total, np.column_stack(block.weighted()[1:]))
+        return total
+
+    def with_rows(a: Array, b: Array) -> Array:
+        both = np.vstack([a, b])
+        return triangle(both[np.argsort(-np.abs(both[:, :d]).max(axis=1, initial=0.0), kind="stable")])
+
+    root = rows.fold(work, with_rows, np.zeros(rows.width), exponent)
+    return root / np.sqrt(rows.total)
+
+
 def merged(groups: Sequence[Moments], times: NDArray[Any]) -> Moments:
     """The moments of all groups, group g taken times[g] times; the groups share their units and carry no root."""
     parts = [groups[g] for g in np.flatnonzero(times).tolist()]

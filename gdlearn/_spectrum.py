@@ -19,7 +19,7 @@ from ._coordinates import Coordinates
 from ._kernel import Columns, KernelModes
 from ._limit import SMALL_LOSS, Limit, LimitFinder
 from ._modes import Modes, modes_of_matrix, modes_of_root, with_intercept
-from ._moments import Moments, with_root
+from ._moments import Moments, root_about_zero, with_root
 from ._objective import Quadratic, row_objective
 from ._rows import Rows
 from ._statistics import Statistics
@@ -80,6 +80,8 @@ class MomentSpectrum:
     """Where directions were judged: what was left of them."""
     is_carried: bool = False
     """Whether the modes are carried from the best conditioned coordinates, where these are not."""
+    about_zero: Array | None = None
+    """The root of the rows as they are, of X and of y, where they have been factorised without an intercept."""
 
     @cached_property
     def finder(self) -> LimitFinder:
@@ -90,23 +92,29 @@ class MomentSpectrum:
         best = self.coordinates
         if not best.centred:
             best = Coordinates.equilibrated(statistics, fit_intercept)
-        if moments.root is None:
+        root, d = self._root, statistics.n_features
+        if root is None:
             modes = modes_of_matrix(self._quadratic(best), moments.n_samples)
         else:
-            d, mean = statistics.n_features, statistics.feature_mean
-            M, q = moments.root[:, :d] / best.scale, moments.root[:, d:]
-            if not fit_intercept:
-                M, q = np.vstack([mean / best.scale, M]), np.vstack([statistics.target_mean, q])
+            M, q = root[:, :d] / best.scale, root[:, d:]
             modes = modes_of_root(M, q, statistics.feature_size / best.scale, moments.n_samples)
             if fit_intercept:
                 modes = with_intercept(modes, statistics.target_mean)
         return LimitFinder(best, modes, statistics, self.rows)
 
+    @property
+    def _root(self) -> Array | None:
+        """A root of the second moments of X and y: about their means or, without an intercept, about zero."""
+        moments = self.moments
+        if self.about_zero is not None or moments.root is None or self.coordinates.fit_intercept:
+            return moments.root if self.about_zero is None else self.about_zero
+        return np.vstack([moments.mean, moments.root])
+
     @cached_property
     def modes(self) -> Modes:
         """The modes, in the coordinates of the descent."""
         modes, statistics = self._own_modes(), self.statistics
-        if self.moments.root is not None or not (modes.minimum < SMALL_LOSS * statistics.target_square).any():
+        if self._root is not None or not (modes.minimum < SMALL_LOSS * statistics.target_square).any():
             return modes
         if self.coordinates.fit_intercept:  # J_min is the same in all coordinates, and centred ones lose least of it
             modes = replace(modes, minimum=self.finder.modes.minimum)
@@ -134,7 +142,7 @@ class MomentSpectrum:
     def _is_own_matrix(self) -> bool:
         """Whether the modes come from A in the coordinates of the descent, though others are better conditioned."""
         carried = self.is_carried or self.coordinates.centred
-        return self.moments.root is None and self.judge is None and not carried
+        return self._root is None and self.judge is None and not carried
 
     def _quadratic(self, coordinates: Coordinates) -> Quadratic:
         with beyond_float64():
@@ -162,11 +170,13 @@ class MomentSpectrum:
     @property
     def sharpest(self) -> MomentSpectrum:
         """From a QR of the rows, where they are at hand."""
-        return self if self.rows is None or self.moments.root is not None else self._rooted
+        return self if self.rows is None or self._root is not None else self._rooted
 
     @cached_property
     def _rooted(self) -> MomentSpectrum:
         assert self.rows is not None
+        if not self.coordinates.fit_intercept:
+            return replace(self, about_zero=root_about_zero(self.rows, self.moments.exponent))
         return replace(self, moments=with_root(self.moments, self.rows))
 
     def judged(self) -> MomentSpectrum:

@@ -154,18 +154,18 @@ def test_where_J_leaves_float64_the_error_tells_after_how_many_steps(solver):
     assert [w.category for w in caught] == [ConvergenceWarning]
 
 
-def exact_iterate(X, y, rate, k, start):
-    """Iterate k in 60 digits: an error e at the start is (I − 2ηA)ᵏe after k steps."""
+def exact_iterate(X, y, rate, k):
+    """Iterate k from zero, in 60 digits: θ* − θ is (I − 2ηA)ᵏθ* after k steps."""
     mpmath = pytest.importorskip("mpmath")
     with mpmath.workdps(60):
-        Z, target, theta = (mpmath.matrix(np.asarray(values).tolist()) for values in (X, y, start))
-        A, b = Z.T * Z / len(X), Z.T * (target - Z * theta) / len(X)
+        Z, target = mpmath.matrix(X.tolist()), mpmath.matrix(y.tolist())
+        A, b = Z.T * Z / len(X), Z.T * target / len(X)
         values, vectors = mpmath.eigsy(A)
         gap = vectors.T * b  # of an eigenvalue λ, (1 − (1 − 2ηλ)ᵏ)/λ of it is done
         tiny = mpmath.mpf(10) ** -40 * max(values)
         done = [-mpmath.expm1(k * mpmath.log1p(-2 * rate * v)) / v if v > tiny else 2 * rate * k for v in values]
-        step = vectors * mpmath.matrix([d * g for d, g in zip(done, gap, strict=True)])
-        return np.array([float(value) for value in Z * (theta + step)])
+        theta = vectors * mpmath.matrix([d * g for d, g in zip(done, gap, strict=True)])
+        return np.array([float(value) for value in theta]), np.array([float(value) for value in Z * theta])
 
 
 @pytest.mark.parametrize("large", [1e3, 1e4, 1e5])
@@ -180,7 +180,22 @@ def test_a_constant_column_beside_copies_keeps_the_digits_of_the_slow_modes(larg
         rate = 0.3 / large**2
         for k in (10, int(0.5 / rate), int(30 / rate)):
             model = GradientDescentRegressor(rate, max_iter=k, scaling=None, fit_intercept=False).fit(X, y)
-            assert_allclose(model.predict(X), exact_iterate(X, y, rate, k, np.zeros(X.shape[1])), rtol=0, atol=4e-14)
+            assert_allclose(model.predict(X), exact_iterate(X, y, rate, k)[1], rtol=0, atol=4e-14)
+
+
+@pytest.mark.parametrize("large", [1e4, 1e6, 1e8])
+@pytest.mark.parametrize("n_targets", [1, 2])
+def test_without_an_intercept_small_rows_keep_their_digits_beside_large_ones(large, n_targets):
+    """Half of the rows lie far from zero, and the columns are nearly copies: their difference moves by the other half."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        x = rng.standard_normal((24, 2)) + large * (np.arange(24) < 12)[:, None]
+        y = 1e8 + rng.standard_normal((24, n_targets))
+        X = x / np.abs(x).max(axis=0)
+        k = int(1e-4 * large**2)
+        model = GradientDescentRegressor(0.25, max_iter=k, scaling=None, fit_intercept=False).fit(X, y)
+        for coef, target in zip(model.coef_, y.T, strict=True):
+            assert_allclose(coef, exact_iterate(X, target, 0.25, k)[0], rtol=1e-12)
 
 
 @pytest.mark.parametrize("far", [1e5, 1e7, 1e9])
