@@ -24,7 +24,7 @@ MANY, QUICK = 12, 4
 
 
 def pytest_addoption(parser):
-    parser.addoption("--every-case", action="store_true", help="quick tests show all their cases, not a quarter of many")
+    parser.addoption("--every-case", action="store_true", help="quick tests show all their cases, not a quarter")
 
 
 @pytest.hookimpl(tryfirst=True)  # before marks select
