@@ -127,7 +127,7 @@ def test_wrong_data():
         with pytest.raises(ValueError, match=message):
             ResidualSumOfSquares(f, data, y)
     with pytest.raises(ValueError, match=r"'model' parameter .* a SymbolicFunction"):
-        ResidualSumOfSquares("a*x", {"x": [1.0]}, [1.0])
+        ResidualSumOfSquares(lambda x: x, {"x": [1.0]}, [1.0])
     S = ResidualSumOfSquares(f, {"x": [1.0]}, [1.0])
     with pytest.raises(ValueError, match=r"'theta' parameter .* 2 entries on its last axis, for a, b"):
         S([1.0])

@@ -1,4 +1,4 @@
-"""What functions of named variables have in common: they can be descended."""
+"""What functions of named variables have in common: they can be descended, and one step of it written out."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from numpy.typing import ArrayLike
 
 if TYPE_CHECKING:
-    from ._descent import DescentPath
+    from ._explained_step import ExplainedStep
+    from ._function_descent import DescentPath
 
 
 class Descendable:
     """A function of named variables, with a value and `gradient_at`, that can be descended."""
+
+    symbol = "f"
 
     def descend(
         self,
@@ -69,6 +72,48 @@ class Descendable:
         Step 1, with learning_rate=5, would leave the domain, ...
         """
         options: dict[str, Any] = {"momentum": momentum, "nesterov": nesterov, "max_iter": max_iter, "tol": tol}
-        from ._descent import descend  # with scikit-learn, which the rest of a function does without
+        from ._function_descent import descend
 
         return descend(self, start, learning_rate, **options)  # type: ignore[arg-type] # what inherits is a Function
+
+    def explain_step(self, theta: ArrayLike | Mapping[str, ArrayLike], learning_rate: float) -> ExplainedStep:
+        r"""One step of gradient descent written out, with its numbers.
+
+        Parameters
+        ----------
+        theta : array-like of shape (d,) or mapping from name to number
+            Where the step begins.
+        learning_rate : float > 0
+            η.
+
+        Returns
+        -------
+        ExplainedStep
+            Printed, it shows the partial derivatives at θ, θ − η∇f, f before and after, whether f fell, and if it did
+            not, why: η beside 2/L where f is a quadratic, and beside 2/c with the curvature c along the step elsewhere.
+
+        Raises
+        ------
+        DomainError
+            If f or its gradient is not defined at θ. Where it is not defined after the step, the `verdict` says so.
+        ValueError, TypeError
+            If a parameter cannot be used.
+
+        Examples
+        --------
+        >>> from gdlearn.symbolic import SymbolicFunction
+        >>> SymbolicFunction("x**2 + 4y**2").explain_step([2.0, 1.0], 0.5)
+        f(x, y) = x**2 + 4*y**2
+        One step from x = 2, y = 1 with η = 0.5:
+        <BLANKLINE>
+        ∂f/∂x = 2*x = 4
+        ∂f/∂y = 8*y = 8
+        <BLANKLINE>
+        x − η ∂f/∂x = 2 − 0.5 · 4 = 0
+        y − η ∂f/∂y = 1 − 0.5 · 8 = −3
+        <BLANKLINE>
+        f rose from 8 to 36, although −∇f points downhill: ...
+        """
+        from ._explained_step import explain_step
+
+        return explain_step(self, theta, learning_rate)  # type: ignore[arg-type] # what inherits is a Telling
