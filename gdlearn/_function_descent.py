@@ -11,10 +11,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _descent
 from ._account import Account
 from ._arrays import Array
 from ._descent import Status, iterates, usual_ends
+from ._descent import descend as take_steps
 from ._objective import Evaluation, Iterate
 from ._parameters import (
     CALLABLE_RATE,
@@ -151,7 +151,7 @@ def descend(
     surface = _Surface(function)
     asked_momentum = constant_momentum(float(momentum), lookahead_by(surface.gradient) if nesterov else None)
     with np.errstate(all="ignore"):
-        descent = _descent.descend(
+        descent = take_steps(
             iterates(surface, theta, _rule(learning_rate, surface), asked_momentum),
             *usual_ends(int(max_iter), None if tol is None else np.asarray(tol, dtype=np.float64), record),
         )

@@ -17,7 +17,7 @@ from ._descendable import Descendable
 from ._explained_step import MANY, InWords
 from ._objective import Evaluation
 from ._parameters import InvalidParameterError, MatrixLike
-from ._partials import Formulas, Partials, theta_name
+from ._partials import WEIGHT, Formulas, Partials, theta_name
 from ._points import points
 from ._row_objective import RESIDUALS, RowObjective
 from ._tables import Column, Table, Words, abbreviated, factor, in_latex, number
@@ -265,7 +265,7 @@ class MeanSquaredError(RowObjective, Descendable):
             Column(Words("yₙ − ŷₙ", r"y_n - \hat y_n"), residual),
         ]
         if self._weight is not None:
-            columns.insert(0, Column(Words("wₙ", "w_n"), self._weight[rows], formulas.total_weight))
+            columns.insert(0, Column(WEIGHT, self._weight[rows], formulas.total_weight))
             residual = self._weight[rows] * residual
         if self.fit_intercept:
             total = float(sums[0])

@@ -17,6 +17,8 @@ TAKEN = ("y", "w", "n", "N", "W", "J")
 
 SPECIAL = str.maketrans({c: "\\" + c for c in "&%$#_{}"} | {"\\": r"\backslash ", "~": r"\sim ", "^": r"\wedge "})
 
+WEIGHT = Words("wₙ", "w_n")
+
 RESIDUAL = Words("(yₙ − ŷₙ)", r"(y_n - \hat y_n)")
 
 
@@ -69,15 +71,12 @@ class Formulas(NamedTuple):
         """What stands in front of the sums of J: the mean over the rows."""
         return Words("N", "N") if self.total_weight is None else Words("W", "W")
 
-    @property
-    def _weight(self) -> Words:
-        return Words("", "") if self.total_weight is None else Words("wₙ ", "w_n ")
-
     def summand(self, k: int) -> Words:
         """What ∂J/∂θₖ sums over the rows, but for its −2/N: xₙ (yₙ − ŷₙ)."""
-        x = self.feature(k) if k else Words("", "")
-        space = " " if k else ""
-        return Words(*(f"{w}{x}{space}{r}" for w, x, r in zip(self._weight, x, RESIDUAL, strict=True)))
+        factors = [*([] if self.total_weight is None else [WEIGHT]), *([self.feature(k)] if k else [])]
+        dot = " " if self.names is None else "·"
+        text = f"{dot.join(factor.text for factor in factors)} {RESIDUAL.text}".lstrip()
+        return Words(text, " ".join(factor.latex for factor in [*factors, RESIDUAL]))
 
     def partial(self, k: int) -> Words:
         """The right-hand side of ∂J/∂θₖ."""
@@ -111,10 +110,10 @@ class Formulas(NamedTuple):
 
     def objective(self) -> Words:
         """J, its model, and how many rows."""
-        mean, weight, model, arguments = self._of_rows, self._weight, self.model(), self.arguments()
-        text = f"J({arguments.text}) = 1/{mean.text} Σ {weight.text}{RESIDUAL.text}² with ŷₙ = {model.text}"
+        mean, term, model, arguments = self._of_rows, self.summand(0), self.model(), self.arguments()
+        text = f"J({arguments.text}) = 1/{mean.text} Σ {term.text}² with ŷₙ = {model.text}"
         in_latex = (
-            rf"J({arguments.latex}) = \frac{{1}}{{{mean.latex}}} \sum_n {weight.latex}{RESIDUAL.latex}^2, \quad "
+            rf"J({arguments.latex}) = \frac{{1}}{{{mean.latex}}} \sum_n {term.latex}^2, \quad "
             rf"\hat y_n = {model.latex}"
         )
         return Words(f"{text}, {self.size()}", in_latex)
