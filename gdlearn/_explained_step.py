@@ -102,7 +102,7 @@ class ExplainedStep:
     θ₀ − η ∂J/∂θ₀ = 0 − 0.05 · (−8) = 0.4
     θ₁ − η ∂J/∂θ₁ = 0 − 0.05 · (−18.6667) = 0.933333
     <BLANKLINE>
-    J fell from 18.6667 to 3.9363.
+    J fell from 18.6667 to 3.76296.
     """
 
     variables: tuple[str, ...]

@@ -25,7 +25,7 @@ from ._validation import validate_rows
 
 OWNER = "MeanSquaredError"
 
-DENSE = 1000
+DENSE = 100
 """Parameters up to which the Hessian is formed for its largest eigenvalue."""
 
 FEW = 50
@@ -93,8 +93,9 @@ class MeanSquaredError(RowObjective, Descendable):
     >>> J.descend([0.0, 0.0], learning_rate=0.1, max_iter=2)
     step            θ₀            θ₁             J      ‖∇J‖
        0             0             0            10      11.7
-       1           0.6             1           1.0       ...
-       2           ...
+       1           0.6             1          1.06      3.67
+       2          0.78          1.32        0.1732      1.16
+    All 2 steps were taken; ‖∇J‖ went from 11.7 to 1.16. J fell from 10 to 0.1732.
     """
 
     symbol = "J"
@@ -281,12 +282,14 @@ def _as_table(X: Any) -> Any:
     """X of shape (n_samples, n_features), also where it was given as a single 1-D feature."""
     if hasattr(X, "to_frame"):  # a Series
         return X.to_frame()
-    if isinstance(X, list | tuple) and len(X) and np.ndim(X[0]) == 0:
+    if isinstance(X, list | tuple | range) and len(X) and np.ndim(X[0]) == 0:
         X = np.asarray(X)
-    return X[:, np.newaxis] if isinstance(X, np.ndarray) and X.ndim == 1 else X
+    is_one = getattr(X, "ndim", 2) == 1 and hasattr(X, "reshape") and not sparse.issparse(X)
+    return X.reshape(-1, 1) if is_one else X
 
 
 def _names_of(table: Any) -> list[str] | None:
-    """The names of a table's columns, if they are text."""
+    """The names of a table's columns, if they are texts that tell them apart."""
     names = list(getattr(table, "column_names", getattr(table, "columns", [])))
-    return names if names and all(isinstance(name, str) for name in names) else None
+    told_apart = len(set(names)) == len(names) and all(isinstance(name, str) and name for name in names)
+    return names if names and told_apart else None
