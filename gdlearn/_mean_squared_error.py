@@ -289,7 +289,6 @@ def _as_table(X: Any) -> Any:
 
 
 def _names_of(table: Any) -> list[str] | None:
-    """The names of a table's columns, if they are texts that tell them apart."""
+    """The names of a table's columns, if they are texts."""
     names = list(getattr(table, "column_names", getattr(table, "columns", [])))
-    told_apart = len(set(names)) == len(names) and all(isinstance(name, str) and name for name in names)
-    return names if names and told_apart else None
+    return names if names and all(isinstance(name, str) and name for name in names) else None
