@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._arrays import EPS, Array, beyond_float64
+from ._arrays import Array, beyond_float64
 from ._parameters import POSITIVE
 from ._points import DomainError, Function, one_point
 from ._second_differences import curvature_along
@@ -24,7 +24,7 @@ MANY = 12
 CLOSE = 1e-6
 """Relative: a rate that near the limit is said to be the limit."""
 
-ROUNDING = 16.0 * EPS
+ROUNDING = 1e-13
 """Relative: a change of f that is no larger may be its rounding."""
 
 
@@ -246,9 +246,12 @@ def _verdict(function: Telling, step: _Step, refusal: str) -> str:
         return f"∇{f} = 0 here, so the step leads nowhere: {f} stays {before}."
     if refusal:
         return f"The step leads to a point where {f} has no value: {refusal} Take a smaller η than {eta}."
+    if not np.isfinite(step.value):
+        return f"{f} is too large for float64 before the step. Start elsewhere."
     if not np.isfinite(step.after):
         return f"{f} is too large for float64 after the step{_beside_limit(function, step)}"
-    if abs(step.after - step.value) <= ROUNDING * abs(step.value):
+    stable = step.eta * getattr(function, "curvature", np.inf) <= 2.0  # then f rises by rounding alone
+    if abs(step.after - step.value) <= ROUNDING * abs(step.value) or (stable and step.after > step.value):
         return f"{f} is {before} before and after the step{_why_level(function, step)}."
     if step.after < step.value:
         return f"{f} fell from {before} to {after}.{_though_unstable(function, step)}"

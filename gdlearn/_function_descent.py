@@ -141,6 +141,8 @@ def descend(
     _check(function, learning_rate, momentum, nesterov, max_iter, tol)
     theta = one_point("descend", "start", function.variables, start)
     seen = [Iterate(0, theta, float(function(theta)), function.gradient_at(theta))]
+    if not math.isfinite(seen[0].value):
+        raise InvalidParameterError(f"The 'start' parameter of descend is so far out that f overflows: {theta}.")
     rates: list[float] = []
 
     def record(point: Iterate, rate: float) -> bool:

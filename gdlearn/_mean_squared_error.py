@@ -145,7 +145,7 @@ class MeanSquaredError(RowObjective, Descendable):
 
     def __repr__(self) -> str:
         if self._y.ndim == 2:
-            return f"{OWNER}: J(θ), the sum over {self._y.shape[1]} targets, {len(self._y)} rows"
+            return f"{OWNER}: J(θ), summed over the columns of y, of shape {self._y.shape}"
         return f"{OWNER}: {self._formulas.objective().text}"
 
     def latex(self) -> str:
@@ -237,11 +237,10 @@ class MeanSquaredError(RowObjective, Descendable):
         return triangle(np.sqrt(self._share)[:, np.newaxis] * Z)
 
     def _in_words(self, theta: Array) -> InWords:
-        formulas, total = self._formulas, self._weight
-        r = self._residual(theta)
-        weighted = r if total is None else total * r
+        formulas, weight = self._formulas, self._weight
         with beyond_float64():
-            sums = self._design.adjoint(weighted)
+            r = self._residual(theta)
+            sums = self._design.adjoint(r if weight is None else weight * r)
         size = number(float(len(r)) if formulas.total_weight is None else formulas.total_weight)
         partials = []
         for k, s in zip(formulas.parameters, sums, strict=True):
@@ -249,9 +248,9 @@ class MeanSquaredError(RowObjective, Descendable):
             fraction = rf"-\frac{{2}}{{{in_latex(size)}}} \cdot {in_latex(factor(float(s)))}"
             partials.append((formulas.partial(k), Words(put_in, fraction)))
         names = [theta_name(k) for k in formulas.parameters]
-        return InWords(formulas.objective(), names, partials, self._table(theta, r, sums))
+        return InWords(formulas.objective(), names, partials, self._table(r, sums))
 
-    def _table(self, theta: Array, r: Array, sums: Array) -> Table:
+    def _table(self, r: Array, sums: Array) -> Table:
         """The rows behind the sums, with the features whose partials are shown."""
         formulas, first = self._formulas, int(self.fit_intercept)
         rows = np.array([i for i in abbreviated(range(len(r)), ROWS) if i is not None])

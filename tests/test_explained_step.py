@@ -150,12 +150,19 @@ def test_verdicts():
     high = J.explain_step(best + steep, 1e200)
     assert np.isinf(high.next_value)
     assert "J is too large for float64 after the step: η = 1e+200 is beyond 2/L" in high.verdict
+    far = J.explain_step([1e160, 0.0], 0.05)
+    assert far.verdict == "J is too large for float64 before the step. Start elsewhere."
+    rng = np.random.default_rng(0)
+    for offset in (0.0, 1e3, 1e6):  # at the minimum J rises by rounding alone
+        K = MeanSquaredError(rng.normal(size=50), offset + rng.normal(size=50))
+        end = K.descend([0.0, 0.0], 1 / K.curvature, max_iter=2000).points[-1]
+        for eta in rng.uniform(0.1, 1.9, 20) / K.curvature:
+            assert "rose" not in K.explain_step(end, eta).verdict
     tiny = J.explain_step(best + steep, 1e-20)
     assert "before and after the step, as far as float64 tells." in tiny.verdict
     near = J.explain_step(best + steep, (2 + 1e-5) / L)  # six digits of J do not tell before from after
     before, after = re.match(r"J rose from (\S+) to (\S+),", near.verdict).groups()
     assert float(before) < float(after)
-    rng = np.random.default_rng(0)
     for eta in 10.0 ** rng.uniform(-3, 1, 50):
         step = J.explain_step(rng.normal(size=2), eta)
         assert ("rose" in step.verdict) == (step.next_value > step.value)

@@ -214,6 +214,8 @@ def test_a_rate_beyond_the_limit_is_named_beside_it():
     assert overflow.status is Status.DIVERGED
     assert "J overflowed at step" in overflow.message
     assert limit in overflow.message
+    with pytest.raises(ValueError, match=r"'start' parameter of descend .* overflows"):
+        J.descend([1e200, 0.0], 0.1)
     flat = np.linalg.eigh(J.hessian())[1][:, 0]
     away = np.array([0.0, 2.0]) + flat + 1e-9
     falls = J.descend(away, 0.2, max_iter=3)
@@ -248,7 +250,7 @@ def test_several_targets_have_values_but_no_formulas():
     J = MeanSquaredError(X, np.column_stack([y, 2 * y]))
     theta = np.ones((3, 2))
     assert J(theta) == J.value(theta)
-    assert "sum over 2 targets" in repr(J)
+    assert "summed over the columns of y, of shape (40, 2)" in repr(J)
     assert J._repr_latex_() is None
     for use in (
         lambda: J.partials,
