@@ -6,7 +6,6 @@ import re
 from fractions import Fraction
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import sparse
 
@@ -116,6 +115,7 @@ def test_the_page_of_one_feature():
 
 
 def test_long_and_wide_data_fit_80_columns_and_sums_are_of_all_rows():
+    pd = pytest.importorskip("pandas")
     rng = np.random.default_rng(0)
     X = rng.normal(size=(5_000, 10)) * 10.0 ** rng.integers(-3, 5, 10)
     J = MeanSquaredError(pd.DataFrame(X, columns=[f"feature_{k}" for k in range(10)]), rng.normal(size=5_000))

@@ -9,7 +9,6 @@ import warnings
 from fractions import Fraction
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import sparse
 
@@ -88,14 +87,19 @@ def test_beyond_float64_it_is_infinite_or_where_a_picture_asks_nan():
 
 
 @pytest.mark.parametrize(
-    "x", [X1, tuple(X1), np.array(X1), [[v] for v in X1], pd.Series(X1), range(1, 4), np.ma.array(X1), np.float32(X1)]
+    "x", [X1, tuple(X1), np.array(X1), [[v] for v in X1], range(1, 4), np.ma.array(X1), np.float32(X1)]
 )
 def test_one_feature_may_be_a_1d_x(x):
     J = MeanSquaredError(x, Y1)
     assert J.variables == ("θ₀", "θ₁")
     assert J([1.0, 1.0]) == pytest.approx((0 + 0 + 4) / 3 if not isinstance(x, range) else (0 + 0 + 9) / 3)
+
+
+def test_a_series_gives_its_name():
+    pd = pytest.importorskip("pandas")
     J = MeanSquaredError(pd.Series(X1, name="height"), Y1)
     assert J.partials["θ₁"] == "−2/N Σ heightₙ (yₙ − ŷₙ)"
+    assert MeanSquaredError(pd.Series(X1), Y1).partials["θ₁"] == "−2/N Σ xₙ (yₙ − ŷₙ)"
 
 
 def test_what_is_no_feature_is_refused():
@@ -123,6 +127,7 @@ def test_repr_and_partials_of_one_feature():
 
 
 def test_weights_and_names_are_in_the_formulas():
+    pd = pytest.importorskip("pandas")
     frame = pd.DataFrame({"bmi": X1, "petal width (cm)": X1, "y": X1, "z_1": X1})
     J = MeanSquaredError(frame, Y1, [1.0, 2.0, 0.5])
     assert repr(J) == (
@@ -152,7 +157,8 @@ def test_many_features_are_abbreviated_in_the_text_alone():
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_the_partials_as_printed_parse_back_and_are_the_numeric_gradient(weighted, fit_intercept):
-    symbolic = pytest.importorskip("gdlearn.symbolic")
+    pytest.importorskip("sympy")
+    symbolic, pd = pytest.importorskip("gdlearn.symbolic"), pytest.importorskip("pandas")
     X, y, w = data(n=12)
     J = MeanSquaredError(pd.DataFrame(X, columns=["age", "bmi"]), y, w if weighted else None, fit_intercept)
     *lines, model = str(J.partials).splitlines()
@@ -265,7 +271,7 @@ def test_several_targets_have_values_but_no_formulas():
 
 def test_copies_and_pickles_are_the_same_function():
     X, y, w = data()
-    J = MeanSquaredError(pd.DataFrame(X, columns=["a", "b"]), y, w)
+    J = MeanSquaredError(X, y, w)
     assert J.curvature > 0
     path = J.descend([0.0, 0.0, 0.0], 0.01, max_iter=3)
     for same in pickle.loads(pickle.dumps(J)), copy.deepcopy(J):
