@@ -64,12 +64,13 @@ class Descendable:
 
         Examples
         --------
-        >>> from gdlearn.symbolic import SymbolicFunction
-        >>> path = SymbolicFunction("x - ln(x)").descend({"x": 0.1}, 0.3, max_iter=200, tol=1e-6)
-        >>> print(path.points[-1].round(5), path.message)
-        [1.] After ... steps ‖∇f‖ = ..., which is at most tol = 1e-06. f fell from 2.40259 to 1...
-        >>> print(SymbolicFunction("x - ln(x)").descend({"x": 3.0}, 5.0).message)
-        Step 1, with learning_rate=5, would leave the domain, ...
+        >>> from gdlearn import MeanSquaredError
+        >>> J = MeanSquaredError([1.0, 2.0], [2.0, 4.0])
+        >>> path = J.descend([0.0, 0.0], 0.2, max_iter=2000, tol=1e-6)
+        >>> print(path.points[-1].round(4), path.message)
+        [0. 2.] After ... steps ‖∇J‖ = ..., which is at most tol = 1e-06. J fell from 10 to ...
+        >>> print(J.descend([0.0, 0.0], 0.5).message)
+        All 100 steps were taken; ... learning_rate=0.5 is too large. ... the largest stable rate is 2/L = 0.292. ...
         """
         options: dict[str, Any] = {"momentum": momentum, "nesterov": nesterov, "max_iter": max_iter, "tol": tol}
         from ._function_descent import descend
@@ -101,18 +102,13 @@ class Descendable:
 
         Examples
         --------
-        >>> from gdlearn.symbolic import SymbolicFunction
-        >>> SymbolicFunction("x**2 + 4y**2").explain_step([2.0, 1.0], 0.5)
-        f(x, y) = x**2 + 4*y**2
-        One step from x = 2, y = 1 with η = 0.5:
-        <BLANKLINE>
-        ∂f/∂x = 2*x = 4
-        ∂f/∂y = 8*y = 8
-        <BLANKLINE>
-        x − η ∂f/∂x = 2 − 0.5 · 4 = 0
-        y − η ∂f/∂y = 1 − 0.5 · 8 = −3
-        <BLANKLINE>
-        f rose from 8 to 36, although −∇f points downhill: ...
+        >>> from gdlearn import MeanSquaredError
+        >>> J = MeanSquaredError([1.0, 2.0], [2.0, 4.0])
+        >>> step = J.explain_step([0.0, 0.0], 0.5)
+        >>> step.gradient, step.next_theta, step.table.sums["xₙ(yₙ − ŷₙ)"]
+        (array([ -6., -10.]), array([3., 5.]), 10.0)
+        >>> print(step.verdict)
+        J rose from 10 to 58.5, although −∇J points downhill: η = 0.5 is beyond 2/L = 0.291796, ...
         """
         from ._explained_step import explain_step
 

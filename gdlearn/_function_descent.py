@@ -77,13 +77,13 @@ class DescentPath:
 
     Examples
     --------
-    >>> from gdlearn.symbolic import SymbolicFunction
-    >>> SymbolicFunction("x**2 + 4y**2").descend([2.0, 1.0], 0.1, max_iter=2)
-    step             x             y             f      ‖∇f‖
-       0             2             1             8      8.94
-       1           1.6           0.2          2.72      3.58
-       2          1.28          0.04        1.6448      2.58
-    All 2 steps were taken; ‖∇f‖ went from 8.94 to 2.58. f fell from 8 to 1.6448.
+    >>> from gdlearn import MeanSquaredError
+    >>> MeanSquaredError([0.0, 1.0], [1.0, 3.0]).descend([0.0, 0.0], 0.5, max_iter=2)
+    step            θ₀            θ₁             J      ‖∇J‖
+       0             0             0             5         5
+       1             2           1.5         0.625      1.58
+       2          1.25          1.25       0.15625     0.559
+    All 2 steps were taken; ‖∇J‖ went from 5 to 0.559. J fell from 5 to 0.15625.
     """
 
     variables: tuple[str, ...]
