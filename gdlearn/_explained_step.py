@@ -185,7 +185,7 @@ class ExplainedStep:
         before, after = (in_latex(value) for value in distinguished(self.value, self.next_value))
         lines.append(rf"{self.symbol} &: \quad {before} \;\to\; {after}")
         table = [] if self.table is None else [self.table.latex()]
-        parts = [self._words.heading.latex, *table, environment("aligned", lines)]
+        parts = [self._words.heading.latex, *table, environment("aligned", lines, "[0.6em]")]
         return environment("gathered", parts, "[1ex]")
 
     def _repr_latex_(self) -> str:

@@ -20,6 +20,10 @@ GAP = "…"
 """What stands for the rows that a table leaves out."""
 
 
+CELL = 'style="text-align: right; padding: 0 0.6em; white-space: nowrap"'
+"""How a cell of a table stands, whatever style the page has."""
+
+
 class Words(NamedTuple):
     """A formula, as text and in LaTeX."""
 
@@ -81,10 +85,13 @@ def environment(name: str, lines: Iterable[str], gap: str = "") -> str:
 
 
 def html_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table in HTML; every cell is text."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in header)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    """A table of numbers in HTML; every cell is text."""
+
+    def line(kind: str, cells: Iterable[str]) -> str:
+        return f"<tr>{''.join(f'<{kind} {CELL}>{escape(cell)}</{kind}>' for cell in cells)}</tr>"
+
+    body = "".join(line("td", row) for row in rows)
+    return f"<table><thead>{line('th', header)}</thead><tbody>{body}</tbody></table>"
 
 
 class Column(NamedTuple):

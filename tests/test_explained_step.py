@@ -173,7 +173,7 @@ def test_a_notebook_shows_a_table_and_formulas():
     step = MeanSquaredError([1.0, 2.0], [2.0, 5.0], [1e-9, 1.0]).explain_step([1.0, 0.0], 1e-5)
     html, latex = step._repr_html_(), step.latex()
     assert html.count("<tr>") == 4
-    assert "<th>wₙ·xₙ(yₙ − ŷₙ)</th>" in html
+    assert ">wₙ·xₙ(yₙ − ŷₙ)</th>" in html
     assert "<p>J fell from" in html
     assert r"1 \cdot 10^{-9}" in latex
     assert r"\theta_{1} - \eta \frac{\partial J}{\partial \theta_{1}} &=" in latex
@@ -185,7 +185,7 @@ def test_a_notebook_shows_a_table_and_formulas():
     pytest.importorskip("matplotlib").use("Agg")
     from matplotlib.mathtext import MathTextParser
 
-    for line in re.search(r"\\begin{aligned} (.*) \\end{aligned}", latex)[1].split(r" \\ "):
+    for line in re.search(r"\\begin{aligned} (.*) \\end{aligned}", latex)[1].split(r" \\[0.6em] "):
         MathTextParser("path").parse(f"${line.replace('&', '')}$")
 
 

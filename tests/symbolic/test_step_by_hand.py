@@ -23,7 +23,7 @@ def test_by_hand():
     ]
     assert step.table is None
     assert step.fell
-    assert r"\frac{\partial f}{\partial x} &= 2 x = 4 \\" in step.latex()
+    assert r"\frac{\partial f}{\partial x} &= 2 x = 4 \\[0.6em]" in step.latex()
     assert "<table>" not in step._repr_html_()
 
 
