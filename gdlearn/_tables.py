@@ -91,7 +91,8 @@ def html_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
         return f"<tr>{''.join(f'<{kind} {CELL}>{escape(cell)}</{kind}>' for cell in cells)}</tr>"
 
     body = "".join(line("td", row) for row in rows)
-    return f"<table><thead>{line('th', header)}</thead><tbody>{body}</tbody></table>"
+    table = f"<table><thead>{line('th', header)}</thead><tbody>{body}</tbody></table>"
+    return f'<div style="overflow-x: auto">{table}</div>'  # a wide one scrolls by itself
 
 
 class Column(NamedTuple):
