@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._advice import DivergenceError
+    from ._explained_step import ExplainedStep
+    from ._function_descent import DescentPath
     from ._gradient_check import GradientCheck, GradientCheckError, check_gradient
+    from ._mean_squared_error import MeanSquaredError
     from ._moments import Moments
-    from ._objective import MeanSquaredError
     from ._path import gradient_descent_path
     from ._regressor import GradientDescentRegressor
     from ._regressor_cv import GradientDescentRegressorCV
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "DescentPath",
     "DivergenceError",
+    "ExplainedStep",
     "GradientCheck",
     "GradientCheckError",
     "GradientDescentRegressor",
@@ -28,9 +32,11 @@ __all__ = [
 
 _ROOMS = {
     "_advice": ["DivergenceError"],
+    "_explained_step": ["ExplainedStep"],
+    "_function_descent": ["DescentPath"],
     "_gradient_check": ["GradientCheck", "GradientCheckError", "check_gradient"],
+    "_mean_squared_error": ["MeanSquaredError"],
     "_moments": ["Moments"],
-    "_objective": ["MeanSquaredError"],
     "_path": ["gradient_descent_path"],
     "_regressor": ["GradientDescentRegressor"],
     "_regressor_cv": ["GradientDescentRegressorCV"],

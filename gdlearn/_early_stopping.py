@@ -23,7 +23,8 @@ from sklearn.model_selection import train_test_split
 
 from ._arrays import Array, first_in
 from ._descent import Descent, Status
-from ._objective import Iterate, MeanSquaredError, QuadraticObjective
+from ._objective import Iterate, QuadraticObjective
+from ._row_objective import RowObjective
 
 DENSE = 1_000
 """Up to this step the closed form looks at every one; beyond, where it changes slowly, at points between."""
@@ -67,7 +68,7 @@ class HeldOut:
     """
 
     objective: QuadraticObjective
-    on_rows: Callable[[], MeanSquaredError]
+    on_rows: Callable[[], RowObjective]
     target_share: Array
     patience: int = 1
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ._arrays import EPS, Array, beyond_float64
 from ._early_stopping import CHUNK, DENSE, HeldOut, Watch, watch_curve
-from ._objective import ModalSpace, Quadratic, QuadraticObjective, moved
+from ._objective import ModalSpace, QuadraticObjective, moved
+from ._quadratic import Quadratic
 from ._recurrence import Recurrence
 
 WEAK = 1e-6

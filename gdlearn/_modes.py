@@ -29,7 +29,7 @@ from scipy import linalg
 
 from ._arrays import EPS, Array
 from ._coordinates import Coordinates
-from ._objective import Quadratic
+from ._quadratic import Quadratic
 from ._threads import SMALL_SIDE, factorised, one_blas_thread
 
 HALF_THE_DIGITS = 1e-8

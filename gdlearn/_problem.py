@@ -18,8 +18,10 @@ from ._kernel import Columns, KernelModes
 from ._limit import Limit
 from ._modes import Modes
 from ._moments import Moments, moments_of, statistics_of_moments
-from ._objective import Quadratic, QuadraticObjective, row_objective
+from ._objective import QuadraticObjective
 from ._parameters import InvalidParameterError
+from ._quadratic import Quadratic
+from ._row_objective import row_objective
 from ._rows import Rows
 from ._spectrum import KernelSpectrum, MomentSpectrum, Spectrum
 from ._statistics import Statistics, statistics_of

@@ -14,7 +14,7 @@ from ._base import Data, DescendedModel
 from ._coordinates import Model, ScalingName
 from ._gradient_check import GradientCheck, GradientCheckError, check_gradient
 from ._moments import Moments
-from ._objective import MeanSquaredError, Quadratic, QuadraticObjective, row_objective
+from ._objective import QuadraticObjective
 from ._observers import with_callbacks
 from ._parameters import (
     BOOLEAN,
@@ -35,6 +35,8 @@ from ._parameters import (
 )
 from ._plan import Plan, Settings
 from ._problem import Problem, starting_point
+from ._quadratic import Quadratic
+from ._row_objective import RowObjective, row_objective
 from ._rows import Rows
 from ._solve import pose
 from ._threads import blas_for
@@ -364,7 +366,7 @@ class GradientDescentRegressor(DescendedModel):
 
     def _verified(self, problem: Problem, rows: Rows | None, start: Array) -> GradientCheck:
         """Check a step of the descent that is to be used against J on the rows, at the start and two random points."""
-        objective: QuadraticObjective | MeanSquaredError = problem.objective
+        objective: QuadraticObjective | RowObjective = problem.objective
         if isinstance(objective, Quadratic):
             objective = replace(objective, modes=None)  # the modes are what is to be verified
         if rows is not None:

@@ -20,7 +20,8 @@ from ._kernel import Columns, KernelModes
 from ._limit import SMALL_LOSS, Limit, LimitFinder
 from ._modes import Modes, modes_of_matrix, modes_of_root, with_intercept
 from ._moments import Moments, root_about_zero, with_root
-from ._objective import Quadratic, row_objective
+from ._quadratic import Quadratic
+from ._row_objective import row_objective
 from ._rows import Rows
 from ._statistics import Statistics
 

@@ -16,6 +16,9 @@ ORDER = [
     "_threads",
     "_arrays",
     "_parameters",
+    "_points",
+    "_stationary",
+    "_second_differences",
     "_curvature",
     "_warnings",
     "_columns",
@@ -27,8 +30,17 @@ ORDER = [
     "_coordinates",
     "_design",
     "_objective",
+    "_quadratic",
+    "_row_objective",
     "_step_size",
     "_descent",
+    "_account",
+    "_tables",
+    "_function_descent",
+    "_explained_step",
+    "_descendable",
+    "_partials",
+    "_mean_squared_error",
     "_early_stopping",
     "_modes",
     "_kernel",
@@ -64,7 +76,6 @@ SYMBOLIC_ORDER = [
     "_text",
     "_expression",
     "_numbers",
-    "_points",
     "_declarations",
     "_rounding",
     "_precise",
@@ -72,15 +83,11 @@ SYMBOLIC_ORDER = [
     "_domain",
     "_conditions",
     "_tidy",
-    "_stationary",
     "_steps",
     "_difference_quotients",
     "_evaluation",
     "_second_derivatives",
     "_crossings",
-    "_account",
-    "_descent",
-    "_descendable",
     "_symbolic_function",
     "_residuals",
     "__init__",
@@ -163,7 +170,7 @@ def test_results_are_called_what_users_import_before_they_do():
         "print(type(f.check(1.0)).__module__, type(f.descend(1.0, max_iter=1)).__module__)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.split() == ["gdlearn", "gdlearn.symbolic"]
+    assert result.stdout.split() == ["gdlearn", "gdlearn"]
 
 
 @pytest.mark.parametrize("name", sorted(SUBMODULES))

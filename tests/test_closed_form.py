@@ -186,7 +186,7 @@ def test_a_constant_column_beside_copies_keeps_the_digits_of_the_slow_modes(larg
 @pytest.mark.parametrize("large", [1e4, 1e6, 1e8])
 @pytest.mark.parametrize("n_targets", [1, 2])
 def test_without_an_intercept_small_rows_keep_their_digits_beside_large_ones(large, n_targets):
-    """Half of the rows lie far from zero; the columns are nearly copies, and their difference moves by the other half."""
+    """Half of the rows lie far from zero; the columns are nearly copies, their difference moves by the other half."""
     for seed in range(4):
         rng = np.random.default_rng(seed)
         x = rng.standard_normal((24, 2)) + large * (np.arange(24) < 12)[:, None]

@@ -15,7 +15,8 @@ import gdlearn._regressor
 import gdlearn._solve
 import gdlearn._spectrum
 from gdlearn import GradientCheckError, GradientDescentRegressor, MeanSquaredError, check_gradient
-from gdlearn._objective import Quadratic
+from gdlearn._quadratic import Quadratic
+from gdlearn._row_objective import RowObjective
 
 SCALES = {"as given": (1, 1), "X×1e4": (1e4, 1), "X×1e-4": (1e-4, 1), "y×1e6": (1, 1e6), "y×1e-6": (1, 1e-6)}
 
@@ -167,9 +168,9 @@ def planted(monkeypatch, where, name, factor):
 
 def wrong_evaluation(monkeypatch, factor):
     """The same of the gradient alone, where it is found together with J."""
-    right = MeanSquaredError.at
+    right = RowObjective.at
     monkeypatch.setattr(
-        MeanSquaredError, "at", lambda *args: (found := right(*args))._replace(gradient=factor * found.gradient)
+        RowObjective, "at", lambda *args: (found := right(*args))._replace(gradient=factor * found.gradient)
     )
 
 

@@ -11,7 +11,7 @@ from textbook import numpy_loop, scaled
 from gdlearn import GradientDescentRegressor, Moments, gradient_descent_path
 from gdlearn._coordinates import Coordinates
 from gdlearn._modes import modes_of_matrix, modes_of_root
-from gdlearn._objective import Quadratic
+from gdlearn._quadratic import Quadratic
 
 SCALINGS = [None, "standard", "minmax", "maxabs"]
 EPS = np.finfo(float).eps

@@ -224,7 +224,7 @@ class DescentPathDisplay:
 
         Parameters
         ----------
-        function : SymbolicFunction, ResidualSumOfSquares or the like
+        function : MeanSquaredError, SymbolicFunction, ResidualSumOfSquares or the like
             Of two `variables`; called as ``function(theta, outside="nan")`` with theta of shape (..., 2).
         paths : DescentPath or list of them
             What ``function.descend(...)`` has returned; each is drawn on Axes of its own.

@@ -13,10 +13,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._arrays import Array, beyond_float64
 from .._coordinates import Coordinates
-from .._objective import MeanSquaredError
 from .._parameters import LEARNING_RATE, NONE, POSITIVE, POSITIVE_INTEGER, InvalidParameterError, allowed, choice
 from .._path import gradient_descent_path
 from .._regressor import GradientDescentRegressor
+from .._row_objective import RowObjective
 from .._validation import validate_rows
 from ._picture import OVERSHOOT, grid_around
 from ._style import DRAWABLE, name_of_rate
@@ -92,7 +92,7 @@ def _curvature(
     rows, target, weight = validate_rows(X, y, sample_weight)
     original = Coordinates.original(limit.n_features_in_, 1, limit.fit_intercept)
     coordinates = replace(original, shift=limit.feature_shift_, scale=limit.feature_scale_)
-    J = MeanSquaredError.scaled(rows, target.astype(np.float64), weight, coordinates)
+    J = RowObjective(rows, target.astype(np.float64), weight, coordinates)
     H = J.hessian()
     _refuse_beyond_float64(owner, H)
     S = _restricted(H, places, others)

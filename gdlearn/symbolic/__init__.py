@@ -1,12 +1,13 @@
 """Functions typed as text: parsed by a small grammar, differentiated by SymPy, evaluated by NumPy."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 try:
+    from .._points import DomainError
+    from .._stationary import StationaryPoint
     from ._difference_quotients import DifferenceQuotients
-    from ._domain import Condition, Domain, DomainError
+    from ._domain import Condition, Domain
     from ._residuals import ResidualSumOfSquares
-    from ._stationary import StationaryPoint
     from ._steps import Step
     from ._symbolic_function import SymbolicFunction
     from ._text import latex, text
@@ -17,12 +18,8 @@ except ModuleNotFoundError as error:
         raise
     raise ImportError('gdlearn.symbolic needs SymPy: pip install "gdlearn[symbolic]"') from error
 
-if TYPE_CHECKING:
-    from ._descent import DescentPath
-
 __all__ = [
     "Condition",
-    "DescentPath",
     "DifferenceQuotients",
     "Domain",
     "DomainError",
@@ -36,15 +33,14 @@ __all__ = [
     "text",
 ]
 
-for _name in set(__all__) - {"DescentPath"}:  # tracebacks, reprs and pickles name each thing as users import it
+for _name in __all__:  # tracebacks, reprs and pickles name each thing as users import it
     globals()[_name].__module__ = __name__
 
 
 def __getattr__(name: str) -> Any:
-    """`DescentPath` when it is first asked for, because its loop needs scikit-learn, which takes a second to import."""
+    """`gdlearn.DescentPath`, which is found here too."""
     if name != "DescentPath":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from ._descent import DescentPath
+    from .._function_descent import DescentPath
 
-    globals()[name] = DescentPath
     return DescentPath

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import sympy
 from numpy.typing import NDArray
@@ -18,12 +16,12 @@ BETWEEN = np.linspace(0.0, 1.0, 33)
 """Where each step is searched for what it jumps across."""
 
 
-def first_jump(domain: Any, variables: tuple[str, ...], path: Array) -> tuple[int, str] | None:
+def first_jump(domain: Domain, variables: tuple[str, ...], path: Array) -> tuple[int, str] | None:
     """The first step across a gap or a pole that a search along it has found, counted from 1, and what f needs there.
 
     A gap narrower than 1/32 of the step may be missed; a pole is found by the sign that changes at it.
     """
-    if not isinstance(domain, Domain) or not domain.defined:
+    if not domain.defined:
         return None
     for first in range(0, len(path) - 1, SEARCHED):
         ends = path[first : first + SEARCHED + 1, :, np.newaxis]
@@ -49,12 +47,12 @@ OFTEN = 4
 """Crossings of one kink from which on a path hops over it."""
 
 
-def kinks_crossed(domain: Any, variables: tuple[str, ...], path: Array) -> tuple[int, str] | None:
+def kinks_crossed(domain: Domain, variables: tuple[str, ...], path: Array) -> tuple[int, str] | None:
     """How often the steps of a path cross the kink that they cross most, and what f's derivative needs there.
 
     None if that is seldom, or if the path comes to rest at the kink.
     """
-    if not isinstance(domain, Domain) or not domain.differentiable:
+    if not domain.differentiable:
         return None
     smooth = domain.where_differentiable()
     numbers = smooth.numbers({name: path[:, i] for i, name in enumerate(variables)})

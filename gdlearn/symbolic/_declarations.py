@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from .._points import finite_reals
 from ._names import is_variable_name
-from ._points import finite_reals
 
 
 def declared_variables(variables: Iterable[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._arrays import Array
-from ._points import Function
+from .._points import Function
 
 
 class DifferenceQuotients(NamedTuple):

@@ -13,8 +13,8 @@ import sympy
 from numpy.typing import ArrayLike, NDArray
 
 from .._arrays import Array
+from .._points import DomainError, at
 from ._numbers import Program
-from ._points import at
 from ._text import latex, text
 
 Bools = NDArray[np.bool_]
@@ -115,20 +115,6 @@ class Condition:
     @property
     def _is_pole(self) -> bool:
         return self.relation == "!=" and isinstance(self.left, sympy.sin | sympy.cos)
-
-
-class DomainError(ValueError):
-    """A function or its gradient has no value where it was asked for; the message names the condition.
-
-    Attributes
-    ----------
-    condition : Condition or None
-        What does not hold there; None where a value exists and is too large for float64.
-    """
-
-    def __init__(self, message: str, condition: Condition | None = None) -> None:
-        super().__init__(message)
-        self.condition = condition
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import sympy
 from numpy.typing import ArrayLike
 
 from .._arrays import Array
-from ._domain import Domain, DomainError
+from .._points import DomainError, as_one, at, points
+from ._domain import Domain
 from ._numbers import Program
-from ._points import as_one, at, points
 from ._steps import steps
 from ._values import Values, one_pass
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .._arrays import Array
-from .._parameters import InvalidParameterError, allowed
-from ._descendable import Descendable
-from ._domain import DomainError
+from .._descendable import Descendable
+from .._explained_step import InWords
+from .._parameters import InvalidParameterError, allowed, choice
+from .._points import DomainError, at, finite_reals, points
+from .._tables import Words
 from ._evaluation import Outside, plain
-from ._points import at, finite_reals, points
+from ._expression import symbol
 from ._symbolic_function import SymbolicFunction
 
 OWNER = "ResidualSumOfSquares"
@@ -23,19 +25,22 @@ BLOCK = 1 << 16
 
 
 class ResidualSumOfSquares(Descendable):
-    r"""The sum of squared residuals of a model, as a function of its parameters b.
+    r"""The sum of squared residuals of a model, or their mean, as a function of the model's parameters b.
 
     .. math::
         S(b) = \sum_n \bigl(y_n - f(b, x_n)\bigr)^2, \qquad
         \frac{\partial S}{\partial b_i} = -2 \sum_n \bigl(y_n - f(b, x_n)\bigr) \frac{\partial f}{\partial b_i}(b, x_n)
 
+    The mean of N rows is J = S/N, as in `gdlearn.MeanSquaredError`: a learning rate η means the same for both.
+
     Parameters
     ----------
-    model : SymbolicFunction
-        f; its variables that have no data are the parameters.
+    model : SymbolicFunction or str
+        f, or its text; its variables that have no data are the parameters.
     data : mapping from name to array-like of shape (n_rows,)
         Variables of the model and their values.
     y : array-like of shape (n_rows,)
+    reduction : {"sum", "mean"}, default="sum"
 
     Attributes
     ----------
@@ -44,6 +49,9 @@ class ResidualSumOfSquares(Descendable):
         The parameters, in the order of the model's variables.
     data : dict of str to ndarray of shape (n_rows,)
     y : ndarray of shape (n_rows,)
+    reduction : str
+    symbol : str
+        The letter for the value: "S" for the sum, "J" for the mean.
 
     Raises
     ------
@@ -52,9 +60,8 @@ class ResidualSumOfSquares(Descendable):
 
     Examples
     --------
-    >>> from gdlearn.symbolic import ResidualSumOfSquares, SymbolicFunction
-    >>> model = SymbolicFunction("a*exp(b*x)")
-    >>> S = ResidualSumOfSquares(model, {"x": [0.0, 1.0]}, [1.0, 3.0])
+    >>> from gdlearn.symbolic import ResidualSumOfSquares
+    >>> S = ResidualSumOfSquares("a*exp(b*x)", {"x": [0.0, 1.0]}, [1.0, 3.0])
     >>> S.variables, S([1.0, 0.0]), S.gradient_at([1.0, 0.0])
     (('a', 'b'), 4.0, array([-4., -4.]))
     >>> path = S.descend([1.0, 0.0], 0.05, max_iter=500, tol=1e-9)
@@ -62,11 +69,17 @@ class ResidualSumOfSquares(Descendable):
     [1.       1.098612]
     """
 
-    symbol = "S"
-
-    def __init__(self, model: SymbolicFunction, data: Mapping[str, ArrayLike], y: ArrayLike) -> None:
-        _check(model, data)
-        self.model = model
+    def __init__(
+        self,
+        model: SymbolicFunction | str,
+        data: Mapping[str, ArrayLike],
+        y: ArrayLike,
+        reduction: Literal["sum", "mean"] = "sum",
+    ) -> None:
+        model = SymbolicFunction(model) if isinstance(model, str) else model
+        _check(model, data, reduction)
+        self.model, self.reduction = model, reduction
+        self.symbol = "S" if reduction == "sum" else "J"
         self.data = {name: _column(name, column) for name, column in data.items()}
         self.y = _column("y", y)
         lengths = {name: len(column) for name, column in (*self.data.items(), ("y", self.y))}
@@ -76,7 +89,34 @@ class ResidualSumOfSquares(Descendable):
         self.variables = tuple(name for name in model.variables if name not in self.data)
 
     def __repr__(self) -> str:
-        return f"{OWNER}({self.model!r}, {len(self.y)} rows of {', '.join(self.data) or 'no variables'} and y)"
+        mean = ', reduction="mean"' if self.reduction == "mean" else ""
+        return f"{OWNER}({self.model!r}, {len(self.y)} rows of {', '.join(self.data) or 'no variables'} and y{mean})"
+
+    @property
+    def _share(self) -> float:
+        """What the square of each residual counts."""
+        return 1.0 if self.reduction == "sum" else 1.0 / len(self.y)
+
+    def _in_words(self, theta: Array) -> InWords:
+        f, n, show = self.symbol, len(self.y), self.model.notation
+        names = [Words(name, show.latex(symbol(name))) for name in self.variables]
+        of = Words(", ".join(self.variables), ", ".join(name.latex for name in names))
+        one, two = (Words("", ""), Words("2", "2"))
+        if self.reduction == "mean":
+            one, two = Words("1/N ", r"\frac{1}{N} "), Words("2/N", r"\frac{2}{N}")
+        model = show.latex(self.model.expression)
+        heading = Words(
+            f"{f}({of.text}) = {one.text}Σ (yₙ − ŷₙ)² with ŷ = {self.model}, N = {n}",
+            rf"{f}({of.latex}) = {one.latex}\sum_n (y_n - \hat y_n)^2, \quad \hat y = {model}",
+        )
+        partials = [
+            Words(
+                f"−{two.text} Σ (yₙ − ŷₙ) ∂ŷₙ/∂{name.text}",
+                rf"-{two.latex} \sum_n (y_n - \hat y_n) \frac{{\partial \hat y_n}}{{\partial {name.latex}}}",
+            )
+            for name in names
+        ]
+        return InWords(heading, names, [(partial,) for partial in partials])
 
     def __call__(self, theta: ArrayLike | Mapping[str, ArrayLike], *, outside: Outside = "raise") -> float | Array:
         """The value S(θ).
@@ -101,7 +141,7 @@ class ResidualSumOfSquares(Descendable):
         theta = points(OWNER, "theta", self.variables, theta)
         total = np.empty(theta.shape[:-1])
         for block, residual, _ in self._blocks(theta, outside):
-            total.reshape(-1)[block] = np.einsum("bn,bn->b", residual, residual)
+            total.reshape(-1)[block] = self._share * np.einsum("bn,bn->b", residual, residual)
         self._refuse(theta, np.isfinite(total), outside)
         total[~np.isfinite(total)] = np.nan
         return plain(total)
@@ -123,7 +163,9 @@ class ResidualSumOfSquares(Descendable):
         gradient = np.empty(theta.shape)
         for block, residual, named in self._blocks(theta, outside):
             partials = self.model.gradient_at(named, by=self.variables, outside=outside)
-            gradient.reshape(-1, len(self.variables))[block] = -2.0 * np.einsum("bn,bnp->bp", residual, partials)
+            gradient.reshape(-1, len(self.variables))[block] = (
+                -2.0 * self._share * np.einsum("bn,bnp->bp", residual, partials)
+            )
         finite = np.isfinite(gradient).all(axis=-1)
         self._refuse(theta, finite, outside)
         gradient[~finite] = np.nan
@@ -148,8 +190,11 @@ class ResidualSumOfSquares(Descendable):
             raise DomainError(f"The sum of squared residuals is too large for float64 at {at(self.variables, first)}.")
 
 
-def _check(model: Any, data: Any) -> None:
-    allowed("a SymbolicFunction", lambda given: isinstance(given, SymbolicFunction)).check(OWNER, "model", model)
+def _check(model: Any, data: Any, reduction: Any) -> None:
+    choice("sum", "mean").check(OWNER, "reduction", reduction)
+    allowed("a SymbolicFunction or its text", lambda given: isinstance(given, SymbolicFunction)).check(
+        OWNER, "model", model
+    )
     allowed("a mapping from variables to columns", lambda given: isinstance(given, Mapping)).check(OWNER, "data", data)
     unknown = [name for name in data if name not in model.variables]
     if unknown or len(data) == len(model.variables):

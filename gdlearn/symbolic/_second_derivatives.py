@@ -11,10 +11,10 @@ import sympy
 from numpy.typing import ArrayLike
 
 from .._arrays import Array
+from .._points import one_point
+from .._stationary import StationaryPoint, stationary_point
 from ._evaluation import OWNER, Evaluated
 from ._numbers import Program
-from ._points import one_point
-from ._stationary import StationaryPoint, stationary_point
 from ._steps import steps
 from ._values import Values
 

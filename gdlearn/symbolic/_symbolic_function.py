@@ -11,17 +11,20 @@ import sympy
 from numpy.typing import ArrayLike, NDArray
 
 from .._arrays import Array
+from .._descendable import Descendable
+from .._explained_step import InWords
+from .._points import DomainError, one_point, points
+from .._tables import Words
 from .._warnings import warn_where_called
 from ._conditions import domain_of
+from ._crossings import first_jump, kinks_crossed
 from ._declarations import declared_variables, held_constants
-from ._descendable import Descendable
 from ._difference_quotients import DifferenceQuotients, difference_quotients
-from ._domain import Domain, DomainError
+from ._domain import Domain
 from ._evaluation import OWNER, plain
 from ._expression import as_typed, parts, symbol
 from ._names import in_order
 from ._parser import parse, read
-from ._points import one_point, points
 from ._second_derivatives import TwiceDifferentiable
 from ._steps import Step, naming_constants, steps
 from ._text import Notation, text
@@ -200,6 +203,12 @@ class SymbolicFunction(TwiceDifferentiable, Descendable):
         inside = np.broadcast_to(self.domain.contains(self._named(theta)), theta.shape[:-1])
         return inside if inside.ndim else bool(inside)
 
+    def _first_jump(self, path: Array) -> tuple[int, str] | None:
+        return first_jump(self.domain, self.variables, path)
+
+    def _kinks_crossed(self, path: Array) -> tuple[int, str] | None:
+        return kinks_crossed(self.domain, self.variables, path)
+
     @property
     def gradient(self) -> sympy.ImmutableMatrix:
         """The partial derivatives as a SymPy column, an `ImmutableMatrix`."""
@@ -210,6 +219,14 @@ class SymbolicFunction(TwiceDifferentiable, Descendable):
         show = self.notation.latex
         of = ", ".join(map(show, self._symbols))
         return rf"f({of}) = {show(self.expression)}, \quad \nabla f({of}) = {show(self.gradient)}"
+
+    def _in_words(self, theta: Array) -> InWords:
+        show = self.notation
+        names = [Words(name, show.latex(s)) for name, s in zip(self.variables, self._symbols, strict=True)]
+        of = Words(", ".join(self.variables), ", ".join(name.latex for name in names))
+        heading = Words(f"f({of.text}) = {self}", f"f({of.latex}) = {show.latex(self.expression)}")
+        formulas = [Words(show.text(partial), show.latex(partial)) for partial in self.partials.values()]
+        return InWords(heading, names, [(formula,) for formula in formulas])
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.latex()}$"

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._arrays import Array
+from .._points import at
 from .._warnings import warn_where_called
 from ._numbers import Program, kernel_of
-from ._points import at
 from ._precise import PreciseProgram
 from ._rounding import Arithmetic, BoundedProgram
 from ._text import text

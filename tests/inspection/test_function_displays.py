@@ -12,6 +12,7 @@ pytest.importorskip("sympy")
 
 from test_displays import angles  # noqa: E402
 
+from gdlearn import MeanSquaredError  # noqa: E402
 from gdlearn.inspection import DescentPathDisplay, LossCurveDisplay  # noqa: E402
 from gdlearn.symbolic import ResidualSumOfSquares, SymbolicFunction  # noqa: E402
 
@@ -198,3 +199,23 @@ def test_other_parameters():
         LossCurveDisplay.from_paths(path, minimum=np.inf)
     with pytest.raises(ValueError, match=r"The 'names' parameter of LossCurveDisplay.from_paths"):
         LossCurveDisplay.from_paths(path, names=["a", "b"])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_mean_squared_error_is_drawn_as_any_function_is(weighted):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=50)
+    y, w = 1 + 2 * x + rng.normal(size=50), rng.uniform(size=50) if weighted else None
+    J = MeanSquaredError(x, y, w)
+    paths = [J.descend([-1.0, 4.0], rate, max_iter=20) for rate in (0.1, 0.7)]
+    display = DescentPathDisplay.from_function(J, paths)
+    assert (display.x_name, display.y_name, display.value_name) == ("θ₀", "θ₁", "J")
+    off = np.abs(angles(display) - 90)
+    assert len(off) >= 2
+    assert off.max() < 1
+    for i, j in (0, 0), (3, 400), (250, 17):
+        assert display.values[i, j] == pytest.approx(J.value([display.x[j], display.y[i]]), rel=1e-12)
+    curves = LossCurveDisplay.from_paths(paths)
+    np.testing.assert_array_equal(curves.lines_[0].get_ydata(), paths[0].values)
+    wild = DescentPathDisplay.from_function(J, J.descend([-1.0, 4.0], 50.0, max_iter=1000))
+    assert wild.ax_.get_title() == "η = 50: diverges"

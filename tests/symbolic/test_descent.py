@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gdlearn._descent import Status
+from gdlearn._function_descent import descend
+from gdlearn._second_differences import largest_curvature
 from gdlearn.symbolic import DescentPath, DomainError, SymbolicFunction, _crossings
-from gdlearn.symbolic._account import largest_curvature
-from gdlearn.symbolic._descent import descend
 
 WORKED = "x**2*y + sin(x*y)"
 ROSENBROCK = "(1 - x)**2 + 100*(y - x**2)**2"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from gdlearn._points import finite_reals, points
 from gdlearn.symbolic import DomainError, SymbolicFunction
-from gdlearn.symbolic._points import finite_reals, points
 
 XY = SymbolicFunction("x - 2y")
 

@@ -5,6 +5,7 @@ import pytest
 from grammar import NIST, complex_value
 from test_symbolic_function import model_of
 
+from gdlearn import MeanSquaredError
 from gdlearn._descent import Status
 from gdlearn.symbolic import DomainError, ResidualSumOfSquares, SymbolicFunction
 from gdlearn.symbolic import _residuals as module
@@ -112,6 +113,32 @@ def test_a_kink_in_the_data_does_not_matter(text):
     np.testing.assert_allclose(S.gradient_at([1.0]), [-4.0])
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.8])
+def test_the_mean_of_a_line_descends_as_the_mean_squared_error_does(momentum):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 30))
+    typed = ResidualSumOfSquares("a + b*x", {"x": x}, y, reduction="mean")
+    J = MeanSquaredError(x, y)
+    paths = [f.descend([1.0, -1.0], 0.1, momentum=momentum, max_iter=50) for f in (typed, J)]
+    np.testing.assert_allclose(paths[0].points, paths[1].points, rtol=1e-12)
+    np.testing.assert_allclose(paths[0].values, paths[1].values, rtol=1e-12)
+    np.testing.assert_allclose(paths[0].gradients, paths[1].gradients, rtol=1e-9, atol=1e-13)
+    assert 'reduction="mean"' in repr(typed)
+    assert (typed.symbol, typed.variables) == ("J", ("a", "b"))
+
+
+def test_the_mean_of_a_curve_is_the_sum_over_n():
+    data, y = {"x": [0.0, 1.0, 2.0]}, [1.0, 3.0, 7.0]
+    S, J = ResidualSumOfSquares("a*exp(b*x)", data, y), ResidualSumOfSquares("a*exp(b*x)", data, y, "mean")
+    theta = np.random.default_rng(0).normal(size=(5, 2))
+    np.testing.assert_allclose(J(theta), S(theta) / 3, rtol=1e-14)
+    np.testing.assert_allclose(J.gradient_at(theta), S.gradient_at(theta) / 3, rtol=1e-14)
+    assert "‖∇J‖" in J.descend([1.0, 1.0], 0.01, max_iter=2).message
+    same = ResidualSumOfSquares(SymbolicFunction("a*exp(b*x)"), data, y)
+    assert repr(same) == repr(S)
+    assert same([1.0, 1.0]) == S([1.0, 1.0])
+
+
 def test_wrong_data():
     f = SymbolicFunction("a*x + b")
     for data, y, message in (
@@ -127,8 +154,10 @@ def test_wrong_data():
     ):
         with pytest.raises(ValueError, match=message):
             ResidualSumOfSquares(f, data, y)
-    with pytest.raises(ValueError, match=r"'model' parameter .* a SymbolicFunction"):
-        ResidualSumOfSquares("a*x", {"x": [1.0]}, [1.0])
+    with pytest.raises(ValueError, match=r"'model' parameter .* a SymbolicFunction or its text"):
+        ResidualSumOfSquares(lambda x: x, {"x": [1.0]}, [1.0])
+    with pytest.raises(ValueError, match=r"'reduction' parameter of ResidualSumOfSquares .* 'median'"):
+        ResidualSumOfSquares(f, {"x": [1.0]}, [1.0], reduction="median")
     S = ResidualSumOfSquares(f, {"x": [1.0]}, [1.0])
     with pytest.raises(ValueError, match=r"'theta' parameter .* 2 entries on its last axis, for a, b"):
         S([1.0])

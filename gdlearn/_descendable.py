@@ -1,4 +1,4 @@
-"""What functions of named variables have in common: they can be descended."""
+"""What functions of named variables have in common: they can be descended, and one step of it written out."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from numpy.typing import ArrayLike
 
 if TYPE_CHECKING:
-    from ._descent import DescentPath
+    from ._explained_step import ExplainedStep
+    from ._function_descent import DescentPath
 
 
 class Descendable:
     """A function of named variables, with a value and `gradient_at`, that can be descended."""
+
+    symbol = "f"
 
     def descend(
         self,
@@ -61,14 +64,52 @@ class Descendable:
 
         Examples
         --------
-        >>> from gdlearn.symbolic import SymbolicFunction
-        >>> path = SymbolicFunction("x - ln(x)").descend({"x": 0.1}, 0.3, max_iter=200, tol=1e-6)
-        >>> print(path.points[-1].round(5), path.message)
-        [1.] After ... steps ‖∇f‖ = ..., which is at most tol = 1e-06. f fell from 2.40259 to 1...
-        >>> print(SymbolicFunction("x - ln(x)").descend({"x": 3.0}, 5.0).message)
-        Step 1, with learning_rate=5, would leave the domain, ...
+        >>> from gdlearn import MeanSquaredError
+        >>> J = MeanSquaredError([1.0, 2.0], [2.0, 4.0])
+        >>> path = J.descend([0.0, 0.0], 0.2, max_iter=2000, tol=1e-6)
+        >>> print(path.points[-1].round(4), path.message)
+        [0. 2.] After ... steps ‖∇J‖ = ..., which is at most tol = 1e-06. J fell from 10 to ...
+        >>> print(J.descend([0.0, 0.0], 0.5).message)
+        All 100 steps were taken; ... learning_rate=0.5 is too large. ... the largest stable rate is 2/L = 0.292. ...
         """
         options: dict[str, Any] = {"momentum": momentum, "nesterov": nesterov, "max_iter": max_iter, "tol": tol}
-        from ._descent import descend  # with scikit-learn, which the rest of a function does without
+        from ._function_descent import descend
 
         return descend(self, start, learning_rate, **options)  # type: ignore[arg-type] # what inherits is a Function
+
+    def explain_step(self, theta: ArrayLike | Mapping[str, ArrayLike], learning_rate: float) -> ExplainedStep:
+        r"""One step of gradient descent written out, with its numbers.
+
+        Parameters
+        ----------
+        theta : array-like of shape (d,) or mapping from name to number
+            Where the step begins.
+        learning_rate : float > 0
+            η.
+
+        Returns
+        -------
+        ExplainedStep
+            Printed, it shows the partial derivatives at θ, θ − η∇f, f before and after, whether f fell, and if it did
+            not, why: η beside 2/L where f is a quadratic, and beside 2/c with the curvature c along the step elsewhere.
+
+        Raises
+        ------
+        DomainError
+            If f or its gradient is not defined at θ. Where it is not defined after the step, the `verdict` says so.
+        ValueError, TypeError
+            If a parameter cannot be used.
+
+        Examples
+        --------
+        >>> from gdlearn import MeanSquaredError
+        >>> J = MeanSquaredError([1.0, 2.0], [2.0, 4.0])
+        >>> step = J.explain_step([0.0, 0.0], 0.5)
+        >>> step.gradient, step.next_theta, step.table.sums["xₙ(yₙ − ŷₙ)"]
+        (array([ -6., -10.]), array([3., 5.]), 10.0)
+        >>> print(step.verdict)
+        J rose from 10 to 58.5, although −∇J points downhill: η = 0.5 is beyond 2/L = 0.291796, ...
+        """
+        from ._explained_step import explain_step
+
+        return explain_step(self, theta, learning_rate)  # type: ignore[arg-type] # what inherits is a Telling

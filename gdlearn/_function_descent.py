@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _descent
-from .._arrays import Array
-from .._descent import Status, iterates, usual_ends
-from .._objective import Evaluation, Iterate
-from .._parameters import (
+from ._account import Account
+from ._arrays import Array
+from ._descent import Status, iterates, usual_ends
+from ._descent import descend as take_steps
+from ._objective import Evaluation, Iterate
+from ._parameters import (
     CALLABLE_RATE,
     FRACTION,
     NONE,
@@ -24,7 +26,8 @@ from .._parameters import (
     check_nesterov,
     choice,
 )
-from .._step_size import (
+from ._points import DomainError, Function, one_point
+from ._step_size import (
     StepRule,
     backtracking_line_search,
     constant,
@@ -32,12 +35,13 @@ from .._step_size import (
     lookahead_by,
     schedule,
 )
-from ._account import Account
-from ._domain import DomainError
-from ._points import Function, one_point
+from ._tables import GAP, abbreviated, html_table
 
 SHOWN = 1, 2, 5
 """Of a long path the table shows these steps, and ten, a hundred, ... times them, and the last."""
+
+MOST_SHOWN = 4
+"""Variables up to which the table shows every one."""
 
 ALL_SHOWN = 12
 """Steps up to which the table shows every one."""
@@ -73,13 +77,13 @@ class DescentPath:
 
     Examples
     --------
-    >>> from gdlearn.symbolic import SymbolicFunction
-    >>> SymbolicFunction("x**2 + 4y**2").descend([2.0, 1.0], 0.1, max_iter=2)
-    step             x             y             f      ‖∇f‖
-       0             2             1             8      8.94
-       1           1.6           0.2          2.72      3.58
-       2          1.28          0.04        1.6448      2.58
-    All 2 steps were taken; ‖∇f‖ went from 8.94 to 2.58. f fell from 8 to 1.6448.
+    >>> from gdlearn import MeanSquaredError
+    >>> MeanSquaredError([0.0, 1.0], [1.0, 3.0]).descend([0.0, 0.0], 0.5, max_iter=2)
+    step            θ₀            θ₁             J      ‖∇J‖
+       0             0             0             5         5
+       1             2           1.5         0.625      1.58
+       2          1.25          1.25       0.15625     0.559
+    All 2 steps were taken; ‖∇J‖ went from 5 to 0.559. J fell from 5 to 0.15625.
     """
 
     variables: tuple[str, ...]
@@ -98,17 +102,29 @@ class DescentPath:
         return len(self.rates)
 
     def __str__(self) -> str:
-        f = self.symbol
-        lines = ["".join([f"{'step':>4}", *(f"{name:>14}" for name in (*self.variables, f)), f"{f'‖∇{f}‖':>10}"])]
-        for k in _shown(self.n_steps):
-            row = "".join(f"{number + 0.0:14.6g}" for number in (*self.points[k], self.values[k]))  # -0 is 0
-            lines.append(f"{k:4d}{row}{math.hypot(*self.gradients[k].tolist()):10.3g}")
+        header, *rows = self._cells()
+        widths = [4, *(3 if name == GAP else 14 for name in header[1:-1]), 10]
+        lines = ["".join(map(str.rjust, row, widths)) for row in (header, *rows)]
         return "\n".join([*lines, self.message])
 
     __repr__ = __str__
 
+    def _repr_html_(self) -> str:
+        header, *rows = self._cells()
+        return f"{html_table(header, rows)}<p>{escape(self.message)}</p>"
 
-DescentPath.__module__ = "gdlearn.symbolic"  # as users import it, also where they have not yet
+    def _cells(self) -> list[list[str]]:
+        """The table: its header, and the steps that are shown; of many variables the first ones and the last."""
+        f, places = self.symbol, abbreviated(range(len(self.variables)), MOST_SHOWN)
+        cells = [["step", *(GAP if i is None else self.variables[i] for i in places), f, f"‖∇{f}‖"]]
+        for k in _shown(self.n_steps):
+            point = [GAP if i is None else f"{self.points[k, i] + 0.0:.6g}" for i in places]  # -0 is 0
+            slope = math.hypot(*self.gradients[k].tolist())
+            cells.append([str(k), *point, f"{self.values[k] + 0.0:.6g}", f"{slope:.3g}"])
+        return cells
+
+
+DescentPath.__module__ = "gdlearn"  # as users import it, also where they have not yet
 
 
 def descend(
@@ -125,6 +141,8 @@ def descend(
     _check(function, learning_rate, momentum, nesterov, max_iter, tol)
     theta = one_point("descend", "start", function.variables, start)
     seen = [Iterate(0, theta, float(function(theta)), function.gradient_at(theta))]
+    if not math.isfinite(seen[0].value):
+        raise InvalidParameterError(f"The 'start' parameter of descend is so far out that f overflows: {theta}.")
     rates: list[float] = []
 
     def record(point: Iterate, rate: float) -> bool:
@@ -135,7 +153,7 @@ def descend(
     surface = _Surface(function)
     asked_momentum = constant_momentum(float(momentum), lookahead_by(surface.gradient) if nesterov else None)
     with np.errstate(all="ignore"):
-        descent = _descent.descend(
+        descent = take_steps(
             iterates(surface, theta, _rule(learning_rate, surface), asked_momentum),
             *usual_ends(int(max_iter), None if tol is None else np.asarray(tol, dtype=np.float64), record),
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._arrays import EPS, Array
+from ._arrays import EPS, Array
 
 KINDS = ("minimum", "maximum", "saddle", "undecided", "not stationary")
 

@@ -8,14 +8,28 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._arrays import Array
-from .._parameters import InvalidParameterError
+from ._arrays import Array
+from ._parameters import InvalidParameterError
 
 LONG = 200
 """Characters of a wrong value that an error repeats; of a longer one it names the type."""
 
 MANY = 10
 """Wrong names that an error repeats."""
+
+
+class DomainError(ValueError):
+    """A function or its gradient has no value where it was asked for; the message names the condition.
+
+    Attributes
+    ----------
+    condition : Condition or None
+        What does not hold there; None where a value exists and is too large for float64.
+    """
+
+    def __init__(self, message: str, condition: Any = None) -> None:
+        super().__init__(message)
+        self.condition = condition
 
 
 class Function(Protocol):

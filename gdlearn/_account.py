@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays import Array
-from .._descent import Status
-from .._step_size import largest_stable_rate
-from ._crossings import first_jump, kinks_crossed
-from ._domain import DomainError
-from ._points import Function, at
+from ._arrays import Array
+from ._descent import Status
+from ._points import DomainError, Function, at
+from ._second_differences import hessian, largest_curvature
 from ._stationary import stationary_point
+from ._step_size import largest_stable_rate
 
 BOTTOMLESS = -1e300
 """A value of a path below which f is taken to fall without bound."""
@@ -88,7 +87,7 @@ class Account:
         status, message = self._ending(status, refusal, where)
         if status in (Status.CONVERGED, Status.NOT_CONVERGED, Status.STEPS_DONE, Status.LIMIT):
             message += self._place_reached(status)
-        jump = first_jump(getattr(self.function, "domain", None), self.function.variables, self.points)
+        jump = getattr(self.function, "_first_jump", _not_searched)(self.points)
         if jump is None:
             return status, message
         k, reason = jump
@@ -189,7 +188,10 @@ class Account:
 
     def _stationary(self) -> str:
         """What a start is from which no step leads away."""
-        f, H = self.symbol, hessian(self.function, self.points[0])
+        f = self.symbol
+        if self._is_bowl:
+            return f"∇{f} = 0 at the start, which is a minimum of {f}: no step leads away from it."
+        H = hessian(self.function, self.points[0])
         curvatures = np.zeros(1) if H is None else np.linalg.eigvalsh(H)
         least, most = float(curvatures[0]), float(curvatures[-1])
         flat = FLAT * max(1.0, -least, most)
@@ -205,19 +207,23 @@ class Account:
         """What became of f on the way."""
         f, first, last = self.symbol, self.values[0] + 0.0, self.values[-1] + 0.0  # -0 is 0
         rises = len(self._rises)
+        if last > first and self._is_bowl and self._of_stable < 1.0:
+            why = "momentum may carry a path up on its way" if self.momentum else "that is rounding"
+            return f"{f} rose from {first:.6g} to {last:.6g}; {self._name_of_rate} is stable, and {why}."
         if last > first:
             return (
                 f"{f} rose from {first:.6g} to {last:.6g}, although −∇{f} points downhill: {self._name_of_rate} is too "
                 f"large. {self._stable_rate()}Take a smaller learning_rate, or {self._backtracking}."
             )
         went = f"{f} fell from {first:.6g} to {last:.6g}" if last < first else f"{f} is {last:.6g}, as at the start"
-        went = f"{went}, rising at {rises} of the steps." if rises else f"{went}."
+        rounding = self._is_bowl and not self.momentum and self._of_stable < 1.0  # J rises by nothing else
+        went = f"{went}, rising at {rises} of the steps." if rises and not rounding else f"{went}."
         return went + self._unfit_rate()
 
     def _place_reached(self, status: Status) -> str:
         """What the end of the path is: across kinks, on the way down for ever, at a saddle or at a local minimum."""
         f, last = self.symbol, self._length(-1)
-        crossed = kinks_crossed(getattr(self.function, "domain", None), self.function.variables, self.points[-RECENT:])
+        crossed = getattr(self.function, "_kinks_crossed", _not_searched)(self.points[-RECENT:])
         if crossed is not None and status is not Status.CONVERGED:
             times, reason = crossed
             return (
@@ -231,6 +237,8 @@ class Account:
         )
         if not arrived or not self.gradients[0].any():
             return ""
+        if self._is_bowl:
+            return f" The end is next to a minimum of {f}, and {f} has no lower values anywhere."
         theta, slope = self.points[-1], self.gradients[-1]
         found = stationary_point(theta, slope, lambda moved: hessian(self.function, moved), last)
         kind = "undecided" if found is None else found.kind
@@ -249,10 +257,25 @@ class Account:
         falls = self.n_steps >= FEW and bool((np.diff(self.values[half:]) < 0).all())
         return falls and self._length(-1) >= max(self._length(half), self._length(0)) > 0
 
+    @property
+    def _is_bowl(self) -> bool:
+        """Whether f is a quadratic of known largest curvature, whose smallest is not below 0."""
+        return hasattr(self.function, "curvature")
+
+    @property
+    def _of_stable(self) -> float:
+        """A fixed rate, relative to the largest stable one of a bowl; NaN of other rates."""
+        if callable(self.learning_rate) or isinstance(self.learning_rate, str):
+            return math.nan
+        L = largest_curvature(self.function, self.points[0]) or 0.0
+        return self.rate / largest_stable_rate(L, self.momentum, self.nesterov)
+
     def _unfit_rate(self) -> str:
-        """Whether hardly anything has changed because a fixed rate is very small, or just at the limit of stability."""
+        """Whether a fixed rate is unstable in spite of the fall, very small, or just at the limit of stability."""
         fixed = not callable(self.learning_rate) and not isinstance(self.learning_rate, str)
         lengths = self._length(0), self._length(-1)
+        if self._is_bowl and self._of_stable > 1.0 + UNCHANGED:
+            return f" {self._name_of_rate} is too large all the same: more steps lead away. {self._stable_rate()}"[:-1]
         if not fixed or not math.isclose(*self.values[[0, -1]], rel_tol=UNCHANGED):
             return ""
         L = largest_curvature(self.function, self.points[0])
@@ -276,6 +299,11 @@ class Account:
             return f"{where}{self.symbol} curves upwards in no direction, so that no rate is stable there. "
         stable = largest_stable_rate(L, self.momentum, self.nesterov)
         rule = "2/L" if not self.momentum else f"{stable * L:.3g}/L"
+        if self._is_bowl:
+            return (
+                f"The largest curvature of {self.symbol} is L = {L:.3g}, the same everywhere: the largest stable rate "
+                f"is {rule} = {stable:.3g}. "
+            )
         return (
             f"{where}the largest curvature of {self.symbol} is about L = {L:.3g}: near there the largest stable rate "
             f"is about {rule} = {stable:.3g}. "
@@ -284,6 +312,8 @@ class Account:
     def _falls_towards(self, where: Array) -> bool:
         """Whether f is far down where it last has a value, on the way to the step that overflowed."""
         here = self.points[-1]
+        if self._is_bowl:
+            return False
         step = np.clip(where, -1e307, 1e307) - here
         while np.isfinite(step).all() and (here + step != here).any():
             value = float(self.function(here + step, outside="nan"))
@@ -293,24 +323,9 @@ class Account:
         return False
 
 
+def _not_searched(path: Array) -> None:
+    """What a function without a domain finds along a path: neither jumps nor kinks."""
+
+
 def _take(L: float) -> str:
     return f"Take about 1/L = {1.0 / L:.3g}."
-
-
-def largest_curvature(function: Function, theta: Array) -> float | None:
-    """The largest eigenvalue of ∇²f at θ by differences of the gradient; None where they leave the domain."""
-    H = hessian(function, theta)
-    return None if H is None else float(np.linalg.eigvalsh(H)[-1])
-
-
-def hessian(function: Function, theta: Array) -> Array | None:
-    """∇²f at θ by differences of the gradient; None where they leave the domain."""
-    h = np.finfo(np.float64).eps ** (1 / 3) * np.maximum(np.abs(theta), 1.0)
-    up, down = theta + np.diag(h), theta - np.diag(h)
-    if not np.isfinite([up, down]).all():
-        return None
-    with np.errstate(over="ignore", invalid="ignore"):
-        up, down = (function.gradient_at(moved, outside="nan") for moved in (up, down))
-        H: Array = (up - down) / (2.0 * h[:, np.newaxis])
-        H = H / 2.0 + H.T / 2.0
-    return H if np.isfinite(H).all() else None
