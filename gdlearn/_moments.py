@@ -286,8 +286,8 @@ def root_about_zero(rows: Rows, exponent: Exponents) -> Array:
         both = np.vstack([a, b])
         return triangle(both[np.argsort(-np.abs(both[:, :d]).max(axis=1, initial=0.0), kind="stable")])
 
-    root = rows.fold(work, with_rows, np.zeros(rows.width), exponent)
-    return root / np.sqrt(rows.total)
+    root: Array = rows.fold(work, with_rows, np.zeros(rows.width), exponent) / np.sqrt(rows.total)
+    return root
 
 
 def merged(groups: Sequence[Moments], times: NDArray[Any]) -> Moments:
