@@ -12,10 +12,11 @@ from numpy.typing import ArrayLike
 
 from .._arrays import Array
 from ._domain import Domain, DomainError
+from ._kinks import Kinks
 from ._numbers import Program
 from ._points import as_one, at, points
 from ._steps import steps
-from ._values import Values, one_pass
+from ._values import MOST_POINTS, Values, one_pass
 
 OWNER = "SymbolicFunction"
 
@@ -29,7 +30,7 @@ class Evaluated:
     constants: dict[str, float]
     _symbols: tuple[Any, ...]
     _held: sympy.Expr
-    _gradients: dict[tuple[str, ...], tuple[Values, Domain]]
+    _gradients: dict[tuple[str, ...], tuple[Values, Domain, Kinks]]
 
     @property
     def _function(self) -> Any:
@@ -75,6 +76,9 @@ class Evaluated:
     ) -> Array:
         """The gradient ∇f(θ), of shape (..., d), by the formulas of `partials`.
 
+        Where f has a kink or a vertical tangent in one of its parts, as x*abs(x) at 0, the derivative is given if the
+        formula has one and the same value from all sides.
+
         Parameters
         ----------
         theta, outside
@@ -85,12 +89,24 @@ class Evaluated:
         Raises
         ------
         DomainError
-            Where f is not differentiable, or a partial derivative has no finite value.
+            Where f is not differentiable, or a partial derivative has no finite value; it names those that exist.
+
+        Examples
+        --------
+        >>> from gdlearn.symbolic import SymbolicFunction
+        >>> SymbolicFunction("x*abs(x) + y").gradient_at([0.0, 1.0])
+        array([0., 1.])
+        >>> SymbolicFunction("x^y").gradient_at([-2.0, 3.0], by=["x"])
+        array([12.])
         """
         names = self.variables if by is None else tuple(by)
         for name in names:
             self._place(name)
-        value, *partials = self._evaluate(*self._gradient_by(names), theta, outside)
+        values, domain, kinks = self._gradient_by(names)
+        try:
+            value, *partials = self._evaluate(values, domain, theta, outside, kinks)
+        except DomainError as error:
+            raise self._with_what_exists(error, theta, names) from None
         if not partials:
             return np.empty((*value.shape, 0))
         gradient: Array = np.stack(partials, axis=-1)
@@ -125,12 +141,12 @@ class Evaluated:
             return partials
         return {name: steps(self._held, at)[-1].after for name, at in zip(self.variables, self._symbols, strict=True)}
 
-    def _gradient_by(self, names: tuple[str, ...]) -> tuple[Values, Domain]:
-        """The program of f and its partial derivatives by some variables, and where they exist."""
+    def _gradient_by(self, names: tuple[str, ...]) -> tuple[Values, Domain, Kinks]:
+        """The program of f and its partial derivatives by some variables, and where the rules give them."""
         if names not in self._gradients:
             program = Program([self._held, *(self._held_partials[name] for name in names)], self._symbols)
             values = Values(program, ["f", *(f"df/d{name}" for name in names)])
-            self._gradients[names] = values, self._function.domain.where_differentiable(names)
+            self._gradients[names] = values, self._function.domain.where_differentiable(names), Kinks(program)
         return self._gradients[names]
 
     def _place(self, variable: Any) -> int:
@@ -141,14 +157,18 @@ class Evaluated:
     def _named(self, theta: Array) -> dict[str, Array]:
         return {name: theta[..., i] for i, name in enumerate(self.variables)}
 
-    def _evaluate(self, values: Values, domain: Domain, theta: Any, outside: Outside) -> list[Array]:
+    def _evaluate(
+        self, values: Values, domain: Domain, theta: Any, outside: Outside, kinks: Kinks | None = None
+    ) -> list[Array]:
         """The outputs of a program, all NaN outside a domain, or where one of them is not finite."""
         if outside not in ("raise", "nan"):
             raise ValueError(f'outside must be "raise" or "nan", got {outside!r}.')
         theta = points(OWNER, "theta", self.variables, theta)
         named, shape = self._named(theta), theta.shape[:-1]
         allowed = np.broadcast_to(domain.contains(named), shape)
-        results = [output + 0.0 for output in values.at(list(named.values()), shape, allowed)]  # -0 is 0
+        results = [np.array(output + 0.0) for output in values.at(list(named.values()), shape, allowed)]  # -0 is 0
+        if kinks is not None and not allowed.all():
+            allowed = self._at_kinks(kinks, domain, named, results, allowed)
         finite = np.logical_and.reduce([allowed, *map(np.isfinite, results)])
         if finite.all():
             return results
@@ -161,6 +181,35 @@ class Evaluated:
             failure = values.program.failure(bad, theta[first].tolist())
             refusal = DomainError(f"{failure} at {at(self.variables, theta[first])}.")
         raise refusal
+
+    def _with_what_exists(self, error: DomainError, theta: Any, names: tuple[str, ...]) -> DomainError:
+        """A refused gradient's error, with the partial derivatives that exist at the first point without a gradient."""
+        if len(names) < 2 or error.condition is None or not np.all(self._function.in_domain(theta)):
+            return error
+        theta = points(OWNER, "theta", self.variables, theta)
+        defined = np.isfinite(self.gradient_at(theta, by=names, outside="nan")).all(axis=-1)
+        point = theta[np.unravel_index(int(np.argmin(defined)), defined.shape)]
+        exist = [name for name in names if np.isfinite(self.gradient_at(point, by=[name], outside="nan")).all()]
+        if not exist:
+            return error
+        which = " and ".join(f"∂f/∂{name}" for name in exist)
+        verbs = "exists there, and is" if len(exist) == 1 else "exist there, and are"
+        return DomainError(f"{error} {which} {verbs} given with by={exist}.", error.condition)
+
+    def _at_kinks(
+        self, kinks: Kinks, domain: Domain, named: dict[str, Array], results: list[Array], allowed: Any
+    ) -> Any:
+        """Put the derivatives that exist at kinks into the results; which points are allowed now."""
+        allowed = np.array(allowed)
+        inside = np.broadcast_to(self._function.domain.contains(named), allowed.shape)
+        for place in map(tuple, np.argwhere(inside & ~allowed)[:MOST_POINTS]):
+            point = {name: float(x[place]) for name, x in named.items()}
+            found = kinks.at(list(point.values()))
+            if found is not None and domain.fails_by_ties(point):
+                allowed[place] = True
+                for result, value in zip(results, found, strict=True):
+                    result[place] = value + 0.0
+        return allowed
 
 
 def plain(result: Any) -> float | Array:

@@ -40,6 +40,10 @@ class Program:
         self._slots: dict[Any, int] = {symbol: i for i, symbol in enumerate(self.variables)}
         self.outputs = [self._slot(expression) for expression in expressions]
 
+    def place(self, expression: Any) -> int:
+        """Where the value of an output, or of what is in it, stands among the inputs and steps."""
+        return self._slots[expression]
+
     def _slot(self, expression: Any) -> int:
         """Where the value of an expression stands, its kernel being added if it is new."""
         if expression not in self._slots:

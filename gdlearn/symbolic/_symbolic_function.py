@@ -19,6 +19,7 @@ from ._difference_quotients import DifferenceQuotients, difference_quotients
 from ._domain import Domain, DomainError
 from ._evaluation import OWNER, plain
 from ._expression import as_typed, parts, symbol
+from ._kinks import Kinks
 from ._names import in_order
 from ._parser import parse, read
 from ._points import one_point, points
@@ -131,7 +132,7 @@ class SymbolicFunction(TwiceDifferentiable, Descendable):
         self.expression, self._held = self._parts[-1][1], self._held_parts[-1][1]
         self._symbols = tuple(symbol(name) for name in self.variables)
         self._derivations: dict[str, list[Step]] = {}
-        self._gradients: dict[tuple[str, ...], tuple[Values, Domain]] = {}
+        self._gradients: dict[tuple[str, ...], tuple[Values, Domain, Kinks]] = {}
 
     def __reduce__(self) -> Any:
         return type(self), (self.text, self.variables, self.constants)

@@ -63,7 +63,7 @@ class Values:
 
     @cached_property
     def _on_arrays(self) -> BoundedProgram:
-        return BoundedProgram(self.program, Arithmetic(2.0**-53, 5e-324, lambda e: kernel_of(e)[0], np.where))
+        return on_arrays(self.program)
 
     @cached_property
     def _precise(self) -> PreciseProgram:
@@ -156,6 +156,11 @@ class Values:
         return f"{'the terms of ' if expression.is_Add else ''}{text(expression)} " + (
             "cancel each other" if expression.is_Add else "depends on digits that float64 does not hold"
         )
+
+
+def on_arrays(program: Program) -> BoundedProgram:
+    """A program with bounds of its errors, on arrays."""
+    return BoundedProgram(program, Arithmetic(2.0**-53, 5e-324, lambda e: kernel_of(e)[0], np.where))
 
 
 def _float_kernel(expression: Any) -> Callable[..., float]:
