@@ -70,6 +70,7 @@ SYMBOLIC_ORDER = [
     "_precise",
     "_nearby",
     "_values",
+    "_relations",
     "_domain",
     "_conditions",
     "_kinks",

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 try:
     from ._difference_quotients import DifferenceQuotients
-    from ._domain import Condition, Domain, DomainError
+    from ._domain import Domain, DomainError
+    from ._relations import Condition
     from ._residuals import ResidualSumOfSquares
     from ._stationary import StationaryPoint
     from ._steps import Step

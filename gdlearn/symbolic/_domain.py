@@ -1,125 +1,30 @@
-"""Where a function is defined, and where it is differentiable: conditions, shown as text and tested on arrays."""
+"""Where a function is defined, and where it is differentiable: conditions that are decided at points."""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import sympy
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .._arrays import Array
 from ._nearby import Nearby
 from ._numbers import Program
 from ._points import at
 from ._precise import PreciseProgram
+from ._relations import Bools, Condition, Numbers
 from ._rounding import BoundedProgram
-from ._text import latex, text
 from ._values import MOST_POINTS, on_arrays
-
-Bools = NDArray[np.bool_]
-Numbers = Callable[[Any], Array]
-"""SymPy expression → its values."""
-
-COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    ">": operator.gt,
-    ">=": operator.ge,
-    "<": operator.lt,
-    "<=": operator.le,
-    "!=": lambda left, right: (left < right) | (left > right),  # false for NaN
-    "power": lambda u, v: (u > 0) | ((u == 0) & (v >= 0)) | ((u < 0) & (np.floor(v) == v)),
-}
-"""When each relation holds."""
 
 CLEAR = 4.0
 """Sides that differ by more than this many times the bound of their errors are told apart by float64."""
 
-EXCLUSIVE = ({">", "<"}, {">", "<="}, {">=", "<"}, {">=", "<=", "!="})
+EXCLUSIVE = ({">", "<"}, {">", "<="}, {">=", "<"}, {"=", ">"}, {"=", "<"}, {"=", "!="})
 """Relations that no two numbers fulfil together."""
-
-
-@dataclass(frozen=True)
-class Condition:
-    r"""left relation right, and why.
-
-    Attributes
-    ----------
-    left, right : sympy.Expr
-        What is compared.
-    relation : str
-        One of ">", ">=", "<", "<=", "!=", or "power": left\*\*right is a real number, which holds for left > 0, for
-        left = 0 and right >= 0, and for left < 0 and a whole right.
-    reason : str
-        Which part of the function needs it: "ln(x - 1) needs x - 1 > 0".
-    by : frozenset of str
-        The variables whose partial derivatives need it, if these are not all that are in it: x**y has at
-        x = -2, y = 3 a partial derivative by x and none by y.
-
-    Examples
-    --------
-    >>> from gdlearn.symbolic import SymbolicFunction
-    >>> condition = SymbolicFunction("y*ln(x - 1)").domain.defined[0]
-    >>> print(condition, "because", condition.reason)
-    x - 1 > 0 because ln(x - 1) needs x - 1 > 0
-    """
-
-    left: sympy.Expr
-    relation: str
-    right: sympy.Expr
-    reason: str
-    by: frozenset[str] = frozenset()
-
-    def __str__(self) -> str:
-        left, right = text(self.left), text(self.right)
-        if self.relation == "power":
-            return f"{left} > 0, or {left} = 0 and {right} >= 0, or {left} < 0 and {right} whole"
-        return f"{left} {self.relation} {right}"
-
-    def latex(self) -> str:
-        """The condition in LaTeX."""
-        left, right = latex(self.left), latex(self.right)
-        if self.relation == "power":
-            return (
-                rf"{left} > 0 \;\vee\; ({left} = 0 \wedge {right} \geq 0)"
-                rf" \;\vee\; ({left} < 0 \wedge {right} \in \mathbb{{Z}})"
-            )
-        sign = {">=": r"\geq", "<=": r"\leq", "!=": r"\neq"}.get(self.relation, self.relation)
-        return f"{left} {sign} {right}"
-
-    @property
-    def variables(self) -> set[str]:
-        """Names of the variables in it."""
-        return {symbol.name for symbol in self.left.free_symbols | self.right.free_symbols}
-
-    def parts(self) -> list[Any]:
-        """The expressions whose values decide it."""
-        return [self.left, self.right, *(self.left.args if self.is_pole else ())]
-
-    def holds(self, numbers: Numbers) -> Bools:
-        """Whether it holds, elementwise; not where a side is NaN. sin u and cos u are 0 within the rounding of u."""
-        left, right = numbers(self.left), numbers(self.right)
-        if self.is_pole:
-            left = np.where(np.abs(left) <= pole_rounding(np.abs(numbers(self.left.args[0]))), 0.0, left)
-        return self.compare(left, right)
-
-    def compare(self, left: Any, right: Any) -> Bools:
-        """Whether it holds of numbers, elementwise."""
-        with np.errstate(invalid="ignore"):
-            return np.asarray(COMPARE[self.relation](left, right), dtype=np.bool_)
-
-    @property
-    def is_pole(self) -> bool:
-        """Whether it keeps away from zeros of sin or cos, of which float64 holds but one."""
-        return self.relation == "!=" and isinstance(self.left, sympy.sin | sympy.cos)
-
-
-def pole_rounding(size: Any) -> Any:
-    """What sin u and cos u are at their zeros at most, by the rounding of u, whose size is given."""
-    return np.minimum(np.finfo(np.float64).eps * size, 1e-6)
 
 
 class DomainError(ValueError):
@@ -182,6 +87,7 @@ class Domain:
             "<": "is_nonnegative",
             "<=": "is_positive",
             "!=": "is_zero",
+            "=": "is_nonzero",
         }
         return any(found >= pair for found in relations.values() for pair in EXCLUSIVE) or any(
             c.relation in signs and bool(getattr(c.left - c.right, signs[c.relation])) for c in self.defined
@@ -190,12 +96,14 @@ class Domain:
     def __str__(self) -> str:
         if self.is_empty:
             return "nowhere"
-        parts = [f"({c})" if c.relation == "power" and len(self.defined) > 1 else str(c) for c in self.defined]
+        parts = [f"({c})" if len(c.clauses()) > 1 and len(self.defined) > 1 else str(c) for c in self.defined]
         return " and ".join(parts) or "everywhere"
 
     def latex(self) -> str:
         """The conditions in LaTeX, joined by ∧; empty if there are none."""
-        return r" \;\wedge\; ".join(condition.latex() for condition in self.defined)
+        shown = [(condition.latex(), len(condition.clauses()) > 1) for condition in self.defined]
+        in_brackets = (f"({one})" if several and len(shown) > 1 else one for one, several in shown)
+        return r" \;\wedge\; ".join(in_brackets)
 
     def contains(self, values: Mapping[str, ArrayLike]) -> Bools:
         """Whether the function is defined, for each element of the values, which broadcast; never at NaN or inf.
@@ -243,7 +151,7 @@ class Domain:
             return None
         found = at(point.keys(), point.values())
         if not isinstance(condition.left, sympy.Symbol):
-            found = f"{text(condition.left)} {self._amount(condition, point)} at {found}"
+            found = f"{condition.notation.text(condition.left)} {self._amount(condition, point)} at {found}"
         return DomainError(f"{condition.reason}, and {found}.", condition)
 
     def _amount(self, condition: Condition, point: Mapping[str, float]) -> str:
@@ -255,7 +163,8 @@ class Domain:
             sought = float(self.numbers(point)(condition.right))
             near = condition.is_pole or Nearby(self._precise, columns).compare(left, right) == 0.0
             if near:
-                return f"= {sought:.6g}" if value == sought else f"is {text(condition.right)} within rounding"
+                edge = condition.notation.text(condition.right)
+                return f"= {sought:.6g}" if value == sought else f"is {edge} within rounding"
         ((exact, error),) = PreciseProgram(Program([condition.left], self._program.variables)).at(columns)
         return f"= {value if np.isnan(error) else exact:.6g}"
 

@@ -200,6 +200,8 @@ class Evaluated:
         self, kinks: Kinks, domain: Domain, named: dict[str, Array], results: list[Array], allowed: Any
     ) -> Any:
         """Put the derivatives that exist at kinks into the results; which points are allowed now."""
+        if domain.is_empty:  # at a point of a thin set, as that of sqrt(-x**2), no side is left
+            return allowed
         allowed = np.array(allowed)
         inside = np.broadcast_to(self._function.domain.contains(named), allowed.shape)
         for place in map(tuple, np.argwhere(inside & ~allowed)[:MOST_POINTS]):

@@ -13,11 +13,11 @@ from typing import Any
 
 import sympy
 
-from ._domain import pole_rounding
 from ._functions import Choice, cbrt
 from ._nearby import Nearby
 from ._numbers import Program
 from ._precise import BITS, ONE_AT_A_TIME, PreciseProgram
+from ._relations import pole_rounding
 from ._rounding import ZERO
 
 MOST_KINKS = 6

@@ -98,7 +98,7 @@ class SymbolicFunction(TwiceDifferentiable, Descendable):
     >>> f.check([1.0, 2.0]).passed
     True
     >>> print(SymbolicFunction("ln(1 - x**2 - y**2)/y").domain)
-    -x**2 - y**2 + 1 > 0 and y != 0
+    1 - x**2 - y**2 > 0 and y != 0
     >>> SymbolicFunction("ln(x)")(-1.0)
     Traceback (most recent call last):
         ...
