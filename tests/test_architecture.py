@@ -69,6 +69,7 @@ SYMBOLIC_ORDER = [
     "_rounding",
     "_precise",
     "_nearby",
+    "_compiled",
     "_values",
     "_relations",
     "_domain",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, Literal, cast
 
@@ -16,7 +16,7 @@ from ._kinks import Kinks
 from ._numbers import Program
 from ._points import as_one, at, points
 from ._steps import steps
-from ._values import MOST_POINTS, Values, one_pass
+from ._values import MOST_POINTS, Run, Values, one_pass
 
 OWNER = "SymbolicFunction"
 
@@ -120,18 +120,36 @@ class Evaluated:
     def _values(self) -> Values:
         return Values(self._value_program, ["f"])
 
-    @cached_property
-    def value_and_gradient(self) -> Callable[[Array], tuple[float, Array] | None]:
+    def value_and_gradient(self, theta: Array) -> tuple[float, Array] | None:
         """f and ∇f at a point of shape (d,) in one pass, for loops; None where that takes a closer look.
 
         A closer look, that of `f(theta)` and `f.gradient_at(theta)`, is taken where float64 loses digits and next to
         the edge of where f is differentiable. Where it is not needed, the numbers are the same.
         """
-        conditions = self._function.domain.where_differentiable().defined
-        sides = [side for condition in conditions for side in (condition.left, condition.right)]
-        outputs = [self._held, *self._held_partials.values()]
-        values = Values(Program([*outputs, *sides], self._symbols), ["f", *self.variables])
-        return one_pass(values, [condition.relation for condition in conditions])
+        found = self._value_and_gradient_pass(*theta.tolist())
+        return None if found is None else (found[0], np.array(found[1:]))
+
+    def value_in_one_pass(self, theta: Array) -> float | None:
+        """f alone at a point of shape (d,) in the same sense."""
+        found = self._value_pass(*theta.tolist())
+        return None if found is None else found[0]
+
+    @cached_property
+    def _value_and_gradient_pass(self) -> Run:
+        return self.one_pass(self.variables)
+
+    @cached_property
+    def _value_pass(self) -> Run:
+        return self.one_pass(())
+
+    def one_pass(self, by: Iterable[str], on_arrays: bool = False) -> Run:
+        """Straight-line code for f and its partial derivatives by some variables, from the values of all variables."""
+        names = tuple(by)
+        domain = self._function.domain.where_differentiable(names) if names else self._function.domain
+        outputs = {"f": self._held, **{name: self._held_partials[name] for name in names}}
+        sides = [side for condition in domain.defined for side in (condition.left, condition.right)]
+        values = Values(Program([*outputs.values(), *sides], self._symbols), list(outputs))
+        return one_pass(values, [condition.relation for condition in domain.defined], on_arrays)
 
     @cached_property
     def _held_partials(self) -> dict[str, sympy.Expr]:
