@@ -75,6 +75,7 @@ SYMBOLIC_ORDER = [
     "_domain",
     "_conditions",
     "_kinks",
+    "_holes",
     "_tidy",
     "_stationary",
     "_steps",

@@ -129,6 +129,18 @@ class Domain:
         ]
         return Domain((*self.defined, *needed), ())
 
+    def holds_exactly(self, point: Mapping[str, Any]) -> bool:
+        """Whether a point, of numbers in many digits, is inside, with no regard to rounding."""
+        nearby = Nearby(self._precise, [point[symbol.name] for symbol in self._program.variables])
+        for c in self.defined:
+            is_power = c.relation == "power"
+            sign = nearby.compare(
+                self._program.place(c.left), None if is_power else self._program.place(c.right), within_rounding=False
+            )
+            if not (sign > 0 if is_power else c.compare(sign, 0.0)):
+                return False
+        return True
+
     def fails_by_ties(self, point: Mapping[str, float]) -> bool:
         """Whether the conditions for a derivative that fail at a point do so because their sides are equal there."""
         columns = [float(x) for x in self._columns(point)]

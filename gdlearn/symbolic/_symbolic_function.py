@@ -68,7 +68,8 @@ class SymbolicFunction(TwiceDifferentiable, Descendable):
         How the text was read where something else may be meant, and the order of the variables where it is not that
         in which they appear.
     expression : SymPy expression
-        As SymPy simplifies it at once: x/x is 1 there, while the domain still says x != 0.
+        As SymPy simplifies it at once: x/x is 1 there, while the domain still says x != 0. It prints in SymPy's words,
+        log for the natural logarithm; ``notation.text(expression)`` writes it as it is typed, with ln.
 
     Raises
     ------
