@@ -22,6 +22,8 @@ EXIST = {  # text: a point where a part has no derivative, and the gradient that
     "max(x, 0)^1.5": ([0.0], [0.0]),
     "max(x, 0) + min(x, 0)": ([0.0], [1.0]),
     "max(x, 0)*min(x, 0)": ([0.0], [0.0]),
+    "x*cbrt(x)": ([0.0], [0.0]),
+    "x*sqrt(abs(x)) + 2x": ([0.0], [2.0]),
     "x*sqrt(x)": ([0.0], [0.0]),
     "sqrt(x^6) + 3x": ([0.0], [3.0]),
     "(x - 0.1)*abs(x - 0.1)": ([0.1], [0.0]),  # 0.1 is not quite 1/10

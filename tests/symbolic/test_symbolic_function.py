@@ -186,6 +186,18 @@ def test_partials_that_sympy_alone_would_not_give(text, partial):
     assert found == expected or sympy.simplify(found - expected) == 0 or abs_cubed(found)
 
 
+@pytest.mark.parametrize(
+    ("text", "partial"),
+    [("x*abs(x)", "2*abs(x)"), ("x^2*sign(x)", "2*abs(x)"), ("abs(x)^3", "3*x*abs(x)"), ("x*cbrt(x)", "4*cbrt(x)/3")],
+)
+def test_a_root_or_sign_is_not_left_beside_its_own_argument(text, partial):
+    f = SymbolicFunction(text)
+    assert f.steps("x")[-1].equation() == partial
+    for x in (-2.5, 0.3, 4.0):
+        slope = mpmath.diff(lambda t: by_mpmath(syntax(text), {"x": t}), x)
+        assert f.gradient_at(x)[0] == pytest.approx(float(slope), rel=1e-12)
+
+
 def replay(steps):
     """What is left of the derivative when each step's `before` is replaced by its `after`, one after another."""
     current = steps[0].before
