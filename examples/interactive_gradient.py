@@ -247,7 +247,7 @@ def outside(f, theta):
     condition = f.domain.violated(theta)
     says = "f is not defined" if condition else "The rules do not differentiate f"
     condition = condition or f.domain.where_differentiable().violated(theta)
-    if condition is None:
+    if condition is None or np.isfinite(f.gradient_at(theta, outside="nan")).all():
         return None
     point = r",\ ".join(f"{latex_name(name)} = {value:g}" for name, value in theta.items())
     return refusal(f"{says} at {inline(point)}, for there it does not hold that {inline(condition.latex())}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import unicodedata
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -17,8 +18,10 @@ from . import __version__
 if TYPE_CHECKING:
     from .symbolic import SymbolicFunction
 
-OPTIONS = ("-h", "--help", "--version", "--variables", "--at", "--steps", "--")
+OPTIONS = ("-h", "--help", "--version", "--variables", "--constants", "--at", "--steps", "--")
 INDENT = " " * 4
+HEXADECIMAL = "backslashreplace"
+"""What becomes of letters that an output has no other way to write."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -29,6 +32,10 @@ class _Parser(argparse.ArgumentParser):
         if message.endswith("required: expression"):
             message += '; the function comes first, as in "x*y" --at x=1 y=2'
         self.exit(2, f"{self.prog}: {' '.join(message.split())} (--help explains)\n")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Exit; the message in letters that the error stream has."""
+        super().exit(status, message and _encodable(message, getattr(sys.stderr, "encoding", None)))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -61,7 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what they say is among the notes
-            f = SymbolicFunction(options.expression.removeprefix(" "), options.variables)
+            constants = _numbers_of("--constants", options.constants or ())
+            f = SymbolicFunction(options.expression.removeprefix(" "), options.variables, constants)
         with np.errstate(all="ignore"):
             point = None if options.at is None else _point(f, options.at)
             lines, reason = list(_symbols(f, options.steps)), ""
@@ -104,12 +112,22 @@ def _write(parser: _Parser, lines: Iterable[str]) -> None:
 
 
 def _encodable(text: str, encoding: str | None) -> str:
-    """The text with d in place of ∂ where an output's encoding has none."""
-    try:
-        text.encode(encoding or "utf-8")
-    except UnicodeEncodeError:
-        return text.replace("∂", "d")
-    return text
+    """The text in letters that an output's encoding has: d in place of ∂, theta in place of θ."""
+    encoding = encoding or "utf-8"
+    return "".join(
+        each
+        if each.encode(encoding, "ignore")
+        else _spelled(each).encode(encoding, "backslashreplace").decode(encoding)
+        for each in text
+    )
+
+
+def _spelled(letter: str) -> str:
+    """A letter in those of a keyboard: d for ∂, theta for θ, and Theta for the capital."""
+    kind, _, name = unicodedata.name(letter, "").rpartition(" LETTER ")
+    if letter == "∂" or not kind.startswith("GREEK"):
+        return "d" if letter == "∂" else letter
+    return name.capitalize() if kind.endswith("CAPITAL") else name.lower()
 
 
 def _parser() -> _Parser:
@@ -121,6 +139,13 @@ def _parser() -> _Parser:
     )
     parser.add_argument("expression", help="a function, such as x**2*y + sin(x*y)")
     parser.add_argument("--variables", nargs="+", metavar="NAME", help="its variables, in this order")
+    parser.add_argument(
+        "--constants",
+        nargs="+",
+        action="extend",
+        metavar="NAME=VALUE",
+        help="names that are held constant, such as a=2",
+    )
     parser.add_argument("--at", nargs="+", action="extend", metavar="NAME=VALUE", help="a point, such as x=1 y=pi/2")
     parser.add_argument("--steps", action="store_true", help="show by which rules each partial derivative was found")
     parser.add_argument("--version", action="version", version=f"gdlearn {__version__}")
@@ -131,6 +156,8 @@ def _symbols(f: SymbolicFunction, with_steps: bool) -> Iterator[str]:
     """The function, its partial derivatives and its domain."""
     of = f"({', '.join(f.variables)})" if f.variables else ""
     yield f"f{of} = {f.notation.text(f.expression)}"
+    if f.constants:
+        yield f"held constant: {', '.join(f'{name} = {_number(value)}' for name, value in f.constants.items())}"
     yield from (f"note: {note}" for note in f.notes)
     for name in f.variables:
         found = f.steps(name)
@@ -190,26 +217,33 @@ def _number(value: Any) -> str:
 
 
 def _point(f: SymbolicFunction, assignments: Sequence[str]) -> dict[str, Any]:
-    """Name → value, from texts such as "x=pi/2"."""
-    from .symbolic import SymbolicFunction
-
-    point = {}
-    for assignment in assignments:
-        name, equals, value = (part.strip() for part in assignment.partition("="))
-        if not (equals and value) or name not in f.variables or name in point:
-            wanted = " ".join(f"{variable}=..." for variable in f.variables) or "and f has none"
-            raise ValueError(f"--at takes one value for each variable, {wanted}; got {assignment!r}.")
-        if "=" in value:
-            separate = " ".join(part.strip() for part in assignment.split(","))
-            raise ValueError(f"--at takes its assignments separated by spaces, {separate}; got {assignment!r}.")
-        try:
-            point[name] = SymbolicFunction(value, variables=[])([])
-        except ValueError as error:
-            raise ValueError(f"--at {assignment}: a number is needed. {getattr(error, 'reason', error)}") from None
+    """The value of each variable."""
+    point = _numbers_of("--at", assignments, f.variables)
     missing = [name for name in f.variables if name not in point]
     if missing:
         raise ValueError(f"--at has no value for {', '.join(missing)}.")
     return point
+
+
+def _numbers_of(option: str, assignments: Sequence[str], names: Sequence[str] | None = None) -> dict[str, Any]:
+    """Name → value, from texts such as "x=pi/2"; of some names alone, or of any."""
+    from .symbolic import SymbolicFunction
+
+    numbers: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, value = (part.strip() for part in assignment.partition("="))
+        if not (name and equals and value) or name in numbers or (names is not None and name not in names):
+            wanted = "as in a=2" if names is None else " ".join(f"{each}=..." for each in names) or "and f has none"
+            each = "name" if names is None else "variable"
+            raise ValueError(f"{option} takes one value for each {each}, {wanted}; got {assignment!r}.")
+        if "=" in value:
+            separate = " ".join(part.strip() for part in assignment.split(","))
+            raise ValueError(f"{option} takes its assignments separated by spaces, {separate}; got {assignment!r}.")
+        try:
+            numbers[name] = SymbolicFunction(value, variables=[])([])
+        except ValueError as error:
+            raise ValueError(f"{option} {assignment}: a number is needed. {getattr(error, 'reason', error)}") from None
+    return numbers
 
 
 if __name__ == "__main__":

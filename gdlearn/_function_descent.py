@@ -172,6 +172,7 @@ class _Surface:
     def __init__(self, function: Function) -> None:
         self._function = function
         self._one_pass = getattr(function, "value_and_gradient", lambda theta: None)
+        self._value_pass = getattr(function, "value_in_one_pass", lambda theta: None)
         self.refusal: DomainError | None = None
         self.where = NOWHERE
 
@@ -189,6 +190,9 @@ class _Surface:
             if self.refusal is None:  # else no gradient at a point looked ahead to led here
                 self.where = theta
             return np.nan
+        found: float | None = self._value_pass(theta)
+        if found is not None:
+            return found
         try:
             return float(self._function(theta))
         except DomainError as error:

@@ -78,6 +78,34 @@ def test_the_worked_example_in_a_terminal(encoding):
     assert not done.stderr
 
 
+@pytest.mark.slow  # starts Python
+@pytest.mark.parametrize(
+    ("arguments", "prints", "says"),
+    [
+        (["theta^2*y", "--at", "theta=1", "y=2"], "df/dtheta = 2*theta*y", ""),
+        (["θ^2*y", "--at", "θ=1", "y=2"], "df/dtheta = 2*theta*y", ""),
+        (["sqrt(Ω)", "--at", "Ω=-1"], "domain: Omega >= 0", "sqrt(Omega) needs Omega >= 0, and Omega = -1."),
+        (["θ^2 )"], "", '")"'),
+        (["xⁿ"], "", r"\u207f"),
+    ],
+)
+def test_a_terminal_without_greek_letters(arguments, prints, says):
+    command, settings = [sys.executable, "-m", "gdlearn", *arguments], os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, env=settings, encoding="ascii", check=False)
+    assert prints in done.stdout
+    assert says in done.stderr
+    assert (done.returncode, "Traceback" in done.stderr) == (2 if says else 0, False)
+
+
+def test_constants(capsys):
+    main(["a*x^n + b", "--constants", "a=2", "n=3", "--constants", "b=pi", "--at", "x=2", "--steps"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["f(x) = a*x**n + b", "held constant: a = 2, n = 3, b = 3.141592654"]
+    assert any(line.endswith(("a, n held constant", "a held constant")) for line in lines)
+    assert "domain: everywhere" in lines  # that of x^3
+    assert lines[-4:-2] == ["f = 19.14159265", "df/dx = 24"]
+
+
 def test_domain_kinks_and_a_leading_minus(capsys):
     main(["-abs(x)*ln(y)", "--variables", "y", "x", "--at", "x=-1", "y = pi/2"])
     assert capsys.readouterr().out.splitlines()[:9] == [
@@ -103,6 +131,12 @@ def test_domain_kinks_and_a_leading_minus(capsys):
         (["x", "--at", "y=1"], "--at takes one value for each variable, x=...; got 'y=1'."),
         (["x", "--at", "x=1", "x=2"], "got 'x=2'"),
         (["x", "--at", "x"], "got 'x'"),
+        (["a*x", "--constants", "a"], "--constants takes one value for each name, as in a=2; got 'a'."),
+        (["a*x", "--constants", "a=2", "a=3"], "as in a=2; got 'a=3'"),
+        (["a*x", "--constants", "a=q"], "--constants a=q: a number is needed."),
+        (["a*x", "--constants", "a=2,b=3"], "separated by spaces, a=2 b=3"),
+        (["a*x", "--constants", "2a=3"], "'2a' cannot be the name of a constant."),
+        (["a*x", "--variables", "a", "x", "--constants", "a=3"], "'a' is a variable."),
         (["x", "--at", "x=two"], '"two" is not one of the variables'),
         (["f(y, x) = θ x"], '"θ" is not one of the variables: y, x (column 11).'),
         (["xⁿ"], 'The character "ⁿ" (SUPERSCRIPT LATIN SMALL LETTER N) has no meaning here: write ^n (column 2).'),

@@ -6,7 +6,8 @@ try:
     from .._points import DomainError
     from .._stationary import StationaryPoint
     from ._difference_quotients import DifferenceQuotients
-    from ._domain import Condition, Domain
+    from ._domain import Domain
+    from ._relations import Condition
     from ._residuals import ResidualSumOfSquares
     from ._steps import Step
     from ._symbolic_function import SymbolicFunction

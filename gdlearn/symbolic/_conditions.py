@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import sympy
 
-from ._domain import Condition, Domain
-from ._expression import Part
+from ._domain import Domain
+from ._expression import Part, as_typed
 from ._functions import FUNCTIONS, Claim, cbrt
 from ._numbers import Program
+from ._relations import Condition, value_at_zero
 from ._tree import Node
 
-IMPLIED = {">": {">", ">=", "!="}, "<": {"<", "<=", "!="}}
+IMPLIED = {">": {">", ">=", "!="}, "<": {"<", "<=", "!="}, "=": {"=", ">=", "<="}}
 """The relations that follow from a stricter one between the same expressions."""
 
-FLIPPED = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "!=": "!="}
+FLIPPED = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "!=": "!=", "=": "="}
 
-SIGNS = {">": "positive", ">=": "nonnegative", "<": "negative", "<=": "nonpositive", "!=": "nonzero"}
+SIGNS = {">": "positive", ">=": "nonnegative", "<": "negative", "<=": "nonpositive", "!=": "nonzero", "=": "zero"}
 """What a relation to 0 says, in SymPy's words."""
 
 
@@ -41,23 +43,27 @@ def domain_of(parts: Iterable[Part]) -> Domain:
     """
     defined: list[Condition] = []
     differentiable: list[Condition] = []
+    parts = list(parts)
+    notation = as_typed(parts)
     real = _Real()
-    expression = None
+    expression, is_thin = None, False
     for node, built, children in parts:
         expression = built
         exponent = children[1].free_symbols if node.kind == "power" and len(children) == 2 else set()
         by = frozenset(symbol.name for symbol in exponent)
         if node.value is not None:
             continue
+        is_thin = is_thin or _is_thin(node, children)
         for what, needs, smooth in _claims(node, children):
             for found, claims, verb in (defined, needs, "needs"), (differentiable, smooth, "is differentiable for"):
                 for claim in claims:
-                    reason = f"{what} {verb} {Condition(*claim, '')}"
+                    reason = f"{what} {verb} {Condition(*claim, '', notation=notation)}"
                     for left, relation, right in _normalised(*claim):
-                        condition = Condition(left, relation, right, reason, by if claims is smooth else frozenset())
+                        whose = by if claims is smooth else frozenset()
+                        condition = Condition(left, relation, right, reason, whose, notation)
                         if not real.proves(condition):
                             _merge(found, condition)
-    if expression is not None and not _is_rough(expression):  # abs(x)**2 is x**2, sqrt(x**4) is x**2
+    if expression is not None and not (is_thin or _is_rough(expression)):  # abs(x)**2 is x**2, sqrt(x**4) is x**2
         differentiable = []
     known = {(c.left, relation, c.right) for c in defined for relation in IMPLIED.get(c.relation, {c.relation})}
     extra = [c for c in differentiable if (c.left, c.relation, c.right) not in known]
@@ -68,6 +74,12 @@ def _is_rough(expression: sympy.Expr) -> bool:
     """Whether anything in a function, as SymPy has simplified it, has a kink or a vertical tangent."""
     kinds = (sympy.Abs, sympy.sign, sympy.Max, sympy.Min, cbrt, sympy.asin, sympy.acos, sympy.acosh)
     return expression.has(*kinds) or any(not power.exp.is_Integer for power in expression.atoms(sympy.Pow))
+
+
+def _is_thin(node: Node, children: list[Any]) -> bool:
+    """Whether it is a root that is real at the zeros of its base alone, with no point beside them: sqrt(-x**2)."""
+    is_root = node.head == "sqrt" or (node.kind == "power" and not children[1].is_integer)
+    return bool(is_root and children[0].is_nonpositive and not children[0].is_zero)
 
 
 def _claims(node: Node, children: list[Any]) -> Iterator[tuple[str, list[Claim], list[Claim]]]:
@@ -105,21 +117,25 @@ def _power(u: sympy.Expr, v: sympy.Expr) -> tuple[list[Claim], list[Claim]]:
     exponent = float(Program([v], [])([])[0])
     if v.is_integer or (not v.is_Rational and exponent.is_integer()):
         return [(u, "!=", sympy.S.Zero)] if exponent < 0 else [], []
-    return [(u, ">=" if exponent > 0 else ">", sympy.S.Zero)], [(u, ">", sympy.S.Zero)] if 0 < exponent < 1 else []
+    return [(u, ">=" if exponent > 0 else ">", sympy.S.Zero)], [
+        (u, ">", sympy.S.Zero)
+    ] if 0 < exponent < 1 or u.is_nonpositive else []
 
 
 def _normalised(left: sympy.Expr, relation: str, right: Any) -> Iterator[Claim]:
     """The same claim about simpler expressions: 2xy != 0 is x != 0 and y != 0, -x > 0 is x < 0."""
-    if right.is_zero and isinstance(left, sympy.Abs) and relation in (">", "!="):
-        yield from _normalised(left.args[0], "!=", right)
+    is_power = isinstance(left, sympy.Pow) and bool(left.exp.is_Integer) and left.exp > 0
+    is_even = isinstance(left, sympy.Abs) or (is_power and left.exp % 2 == 0)
+    if right.is_zero and is_even and relation in (">", "!=", "<=", "="):
+        yield from _normalised(left.args[0], "!=" if relation in (">", "!=") else "=", right)
+    elif right.is_zero and is_power and not is_even and relation != "power":
+        yield from _normalised(left.args[0], relation, right)
     elif right.is_zero and relation == "!=" and _vanishes_with_its_parts(left):
         for factor in left.args if isinstance(left, sympy.Mul) else left.args[:1]:
             yield from _normalised(factor, "!=", right)
     elif right.is_zero and relation in FLIPPED and isinstance(left, sympy.Mul) and left.args[0].is_Rational:
         number, rest = left.as_coeff_Mul()
         yield from _normalised(rest, FLIPPED[relation] if number < 0 else relation, right)
-    elif right.is_zero and relation == "!=" and left.could_extract_minus_sign():
-        yield -left, "!=", right
     else:
         yield left, relation, right
 
@@ -132,6 +148,11 @@ def _vanishes_with_its_parts(u: sympy.Expr) -> bool:
 def _merge(found: list[Condition], new: Condition) -> None:
     """Add a condition; two between the same expressions become the stricter that says both, if there is one."""
     for i, old in enumerate(found):
+        if new.right.is_zero and old.right.is_zero and old.left == -new.left and new.relation in FLIPPED:
+            if old.relation == "!=":
+                old = replace(old, left=new.left)
+            else:
+                new = replace(new, left=old.left, relation=FLIPPED[new.relation])
         if (old.left, old.right) == (new.left, new.right):
             both = {old.relation, new.relation}
             if len(both) == 1:
@@ -140,7 +161,7 @@ def _merge(found: list[Condition], new: Condition) -> None:
             if relation:
                 reasons = {c.relation: c.reason for c in (old, new)}
                 reason = reasons.get(relation, f"{old.reason}; {new.reason}")
-                found[i] = Condition(new.left, relation, new.right, reason)
+                found[i] = Condition(new.left, relation, new.right, reason, notation=new.notation)
                 return
     found.append(new)
 
@@ -155,7 +176,9 @@ class _Real:
         if not (condition.left.free_symbols or condition.right.free_symbols):
             return bool(condition.holds(Program(condition.parts(), []).numbers([])))
         if condition.relation == "power":
-            return bool(self.stand_in(condition.left).is_positive)
+            u = self.stand_in(condition.left)
+            at_zero = value_at_zero(condition.left, condition.right)
+            return bool(u.is_positive or (u.is_nonnegative and at_zero.is_nonnegative))
         if isinstance(condition.left, sympy.Abs) and isinstance(condition.left.args[0], sympy.sin | sympy.cos):
             return condition.relation == "<=" and condition.right == 1
         difference = self.stand_in(condition.left - condition.right)

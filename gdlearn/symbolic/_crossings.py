@@ -7,7 +7,8 @@ import sympy
 from numpy.typing import NDArray
 
 from .._arrays import Array
-from ._domain import Condition, Domain
+from ._domain import Domain
+from ._relations import Condition
 
 SEARCHED = 1024
 """Steps searched at once."""

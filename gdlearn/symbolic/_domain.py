@@ -1,120 +1,30 @@
-"""Where a function is defined, and where it is differentiable: conditions, shown as text and tested on arrays."""
+"""Where a function is defined, and where it is differentiable: conditions that are decided at points."""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import sympy
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .._arrays import Array
 from .._points import DomainError, at
+from ._nearby import Nearby
 from ._numbers import Program
-from ._text import latex, text
+from ._precise import PreciseProgram
+from ._relations import Bools, Condition, Numbers
+from ._rounding import BoundedProgram
+from ._values import MOST_POINTS, on_arrays
 
-Bools = NDArray[np.bool_]
-Numbers = Callable[[Any], Array]
-"""SymPy expression → its values."""
+CLEAR = 4.0
+"""Sides that differ by more than this many times the bound of their errors are told apart by float64."""
 
-COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    ">": operator.gt,
-    ">=": operator.ge,
-    "<": operator.lt,
-    "<=": operator.le,
-    "!=": lambda left, right: (left < right) | (left > right),  # false for NaN
-    "power": lambda u, v: (u > 0) | ((u == 0) & (v >= 0)) | ((u < 0) & (np.floor(v) == v)),
-}
-"""When each relation holds."""
-
-EXCLUSIVE = ({">", "<"}, {">", "<="}, {">=", "<"}, {">=", "<=", "!="})
+EXCLUSIVE = ({">", "<"}, {">", "<="}, {">=", "<"}, {"=", ">"}, {"=", "<"}, {"=", "!="})
 """Relations that no two numbers fulfil together."""
-
-
-@dataclass(frozen=True)
-class Condition:
-    r"""left relation right, and why.
-
-    Attributes
-    ----------
-    left, right : sympy.Expr
-        What is compared.
-    relation : str
-        One of ">", ">=", "<", "<=", "!=", or "power": left\*\*right is a real number, which holds for left > 0, for
-        left = 0 and right >= 0, and for left < 0 and a whole right.
-    reason : str
-        Which part of the function needs it: "ln(x - 1) needs x - 1 > 0".
-    by : frozenset of str
-        The variables whose partial derivatives need it, if these are not all that are in it: x**y has at
-        x = -2, y = 3 a partial derivative by x and none by y.
-
-    Examples
-    --------
-    >>> from gdlearn.symbolic import SymbolicFunction
-    >>> condition = SymbolicFunction("y*ln(x - 1)").domain.defined[0]
-    >>> print(condition, "because", condition.reason)
-    x - 1 > 0 because ln(x - 1) needs x - 1 > 0
-    """
-
-    left: sympy.Expr
-    relation: str
-    right: sympy.Expr
-    reason: str
-    by: frozenset[str] = frozenset()
-
-    def __str__(self) -> str:
-        left, right = text(self.left), text(self.right)
-        if self.relation == "power":
-            return f"{left} > 0, or {left} = 0 and {right} >= 0, or {left} < 0 and {right} whole"
-        return f"{left} {self.relation} {right}"
-
-    def latex(self) -> str:
-        """The condition in LaTeX."""
-        left, right = latex(self.left), latex(self.right)
-        if self.relation == "power":
-            return (
-                rf"{left} > 0 \;\vee\; ({left} = 0 \wedge {right} \geq 0)"
-                rf" \;\vee\; ({left} < 0 \wedge {right} \in \mathbb{{Z}})"
-            )
-        sign = {">=": r"\geq", "<=": r"\leq", "!=": r"\neq"}.get(self.relation, self.relation)
-        return f"{left} {sign} {right}"
-
-    @property
-    def variables(self) -> set[str]:
-        """Names of the variables in it."""
-        return {symbol.name for symbol in self.left.free_symbols | self.right.free_symbols}
-
-    def parts(self) -> list[Any]:
-        """The expressions whose values decide it."""
-        return [self.left, self.right, *(self.left.args if self._is_pole or self._is_rounded else ())]
-
-    def holds(self, numbers: Numbers) -> Bools:
-        """Whether it holds, elementwise; not where a side is NaN. sin u and cos u are 0 within the rounding of u."""
-        left, right = numbers(self.left), numbers(self.right)
-        if self._is_pole:
-            rounding = np.minimum(np.finfo(np.float64).eps * np.abs(numbers(self.left.args[0])), 1e-6)
-            left = np.where(np.abs(left) <= rounding, 0.0, left)
-        if self._is_rounded:  # within the rounding of its terms the point is on the edge: (0.6, 0.8) on the unit circle
-            size = sum(np.abs(numbers(term)) for term in self.left.args) + np.abs(right)
-            with np.errstate(invalid="ignore"):
-                left = np.where(np.abs(left - right) <= np.finfo(np.float64).eps / 2.0 * size, right, left)
-        with np.errstate(invalid="ignore"):
-            return np.asarray(COMPARE[self.relation](left, right), dtype=np.bool_)
-
-    @property
-    def _is_rounded(self) -> bool:
-        """Whether it is an inequality about a sum of terms that are themselves rounded."""
-        if self.relation not in (">", ">=", "<", "<=") or not self.left.is_Add:
-            return False
-        return any((-term if term.could_extract_minus_sign() else term).args for term in self.left.args)
-
-    @property
-    def _is_pole(self) -> bool:
-        return self.relation == "!=" and isinstance(self.left, sympy.sin | sympy.cos)
 
 
 @dataclass(frozen=True)
@@ -126,9 +36,10 @@ class Domain:
     defined : tuple of Condition
         All must hold for the function to have a real value. A condition comes after those on which its sides depend.
     differentiable : tuple of Condition
-        What must hold besides for the rules of differentiation to apply: ``x != 0`` for abs(x). Where one fails, the
-        function usually has a kink or a vertical tangent; x*abs(x), which has neither, is among the exceptions. At an
-        edge of the domain a one-sided derivative counts: x**(3/2) is differentiable at 0, sqrt(x) is not.
+        What must hold besides for the rules of differentiation to apply: ``x != 0`` for abs(x). Where one fails, a
+        part of the function has a kink or a vertical tangent, and usually the function too; x*abs(x), which has the
+        derivative 0 at 0, is among the exceptions that ``gradient_at`` knows. At an edge of the domain a one-sided
+        derivative counts: x**(3/2) is differentiable at 0, sqrt(x) is not.
 
     Examples
     --------
@@ -162,6 +73,7 @@ class Domain:
             "<": "is_nonnegative",
             "<=": "is_positive",
             "!=": "is_zero",
+            "=": "is_nonzero",
         }
         return any(found >= pair for found in relations.values() for pair in EXCLUSIVE) or any(
             c.relation in signs and bool(getattr(c.left - c.right, signs[c.relation])) for c in self.defined
@@ -170,12 +82,14 @@ class Domain:
     def __str__(self) -> str:
         if self.is_empty:
             return "nowhere"
-        parts = [f"({c})" if c.relation == "power" and len(self.defined) > 1 else str(c) for c in self.defined]
+        parts = [f"({c})" if len(c.clauses()) > 1 and len(self.defined) > 1 else str(c) for c in self.defined]
         return " and ".join(parts) or "everywhere"
 
     def latex(self) -> str:
         """The conditions in LaTeX, joined by ∧; empty if there are none."""
-        return r" \;\wedge\; ".join(condition.latex() for condition in self.defined)
+        shown = [(condition.latex(), len(condition.clauses()) > 1) for condition in self.defined]
+        in_brackets = (f"({one})" if several and len(shown) > 1 else one for one, several in shown)
+        return r" \;\wedge\; ".join(in_brackets)
 
     def contains(self, values: Mapping[str, ArrayLike]) -> Bools:
         """Whether the function is defined, for each element of the values, which broadcast; never at NaN or inf.
@@ -186,8 +100,7 @@ class Domain:
             If a variable that a condition needs has no value.
         """
         finite = [np.isfinite(np.asarray(value, dtype=np.float64)) for value in values.values()]
-        numbers = self.numbers(values)
-        holds = np.broadcast_arrays(*finite, *(condition.holds(numbers) for condition in self.defined), np.True_)
+        holds = np.broadcast_arrays(*finite, *self._held(values), np.True_)
         result: Bools = np.logical_and.reduce(holds)
         return np.asarray(result)
 
@@ -202,10 +115,32 @@ class Domain:
         ]
         return Domain((*self.defined, *needed), ())
 
+    def holds_exactly(self, point: Mapping[str, Any]) -> bool:
+        """Whether a point, of numbers in many digits, is inside, with no regard to rounding."""
+        nearby = Nearby(self._precise, [point[symbol.name] for symbol in self._program.variables])
+        for c in self.defined:
+            is_power = c.relation == "power"
+            sign = nearby.compare(
+                self._program.place(c.left), None if is_power else self._program.place(c.right), within_rounding=False
+            )
+            if not (sign > 0 if is_power else c.compare(sign, 0.0)):
+                return False
+        return True
+
+    def fails_by_ties(self, point: Mapping[str, float]) -> bool:
+        """Whether the conditions for a derivative that fail at a point do so because their sides are equal there."""
+        columns = [float(x) for x in self._columns(point)]
+        nearby = Nearby(self._precise, columns)
+        place = self._program.place
+        return all(
+            holds or c.is_pole or nearby.compare(place(c.left), place(c.right)) == 0.0
+            for c, holds in zip(self.defined, self._held(point), strict=True)
+        )
+
     def violated(self, values: Mapping[str, ArrayLike]) -> Condition | None:
         """The first condition that fails for some element, None if all hold."""
-        numbers = self.numbers(values)
-        return next((condition for condition in self.defined if not condition.holds(numbers).all()), None)
+        held = self._held(values)
+        return next((c for c, holds in zip(self.defined, held, strict=True) if not holds.all()), None)
 
     def refusal(self, point: Mapping[str, float]) -> DomainError | None:
         """The error that says which condition fails at one point, and what was found there; None if all hold."""
@@ -214,11 +149,22 @@ class Domain:
             return None
         found = at(point.keys(), point.values())
         if not isinstance(condition.left, sympy.Symbol):
-            value = float(self.numbers(point)(condition.left))
-            met = condition.relation == "!=" and value != float(self.numbers(point)(condition.right))
-            how = "is 0 within rounding" if met else f"= {value:.6g}"  # of a pole: tan at pi/2
-            found = f"{text(condition.left)} {how} at {found}"
+            found = f"{condition.notation.text(condition.left)} {self._amount(condition, point)} at {found}"
         return DomainError(f"{condition.reason}, and {found}.", condition)
+
+    def _amount(self, condition: Condition, point: Mapping[str, float]) -> str:
+        """What the left side of a condition that fails at a point is there."""
+        columns = [float(x) for x in self._columns(point)]
+        left, right = self._program.place(condition.left), self._program.place(condition.right)
+        value = float(self.numbers(point)(condition.left))
+        if condition.relation != "power":
+            sought = float(self.numbers(point)(condition.right))
+            near = condition.is_pole or Nearby(self._precise, columns).compare(left, right) == 0.0
+            if near:
+                edge = condition.notation.text(condition.right)
+                return f"= {sought:.6g}" if value == sought else f"is {edge} within rounding"
+        ((exact, error),) = PreciseProgram(Program([condition.left], self._program.variables)).at(columns)
+        return f"= {value if np.isnan(error) else exact:.6g}"
 
     @cached_property
     def _program(self) -> Program:
@@ -227,7 +173,53 @@ class Domain:
 
     def numbers(self, values: Mapping[str, ArrayLike]) -> Numbers:
         """The values of the sides of its conditions, by expression."""
+        return self._program.numbers(self._columns(values))
+
+    def _columns(self, values: Mapping[str, ArrayLike]) -> list[Array]:
         missing = [symbol.name for symbol in self._program.variables if symbol.name not in values]
         if missing:
             raise ValueError(f"variable {missing[0]} has no value; values were given for {sorted(values)}.")
-        return self._program.numbers([np.asarray(values[s.name], dtype=np.float64) for s in self._program.variables])
+        return [np.asarray(values[s.name], dtype=np.float64) for s in self._program.variables]
+
+    @cached_property
+    def _bounded(self) -> BoundedProgram:
+        return on_arrays(self._program)
+
+    @cached_property
+    def _precise(self) -> PreciseProgram:
+        return PreciseProgram(self._program)
+
+    def _held(self, values: Mapping[str, ArrayLike]) -> list[Bools]:
+        """Whether each condition holds, in more digits where float64 leaves doubt."""
+        columns = self._columns(values)
+        with np.errstate(all="ignore"):
+            found, errors = self._bounded.run(columns)
+        held = []
+        for condition in self.defined:
+            holds = condition.holds(lambda expression: found[self._program.place(expression)])
+            if not condition.is_pole:
+                holds = self._look_again(condition, holds, found, errors, columns)
+            held.append(holds)
+        return held
+
+    def _look_again(
+        self, condition: Condition, holds: Bools, found: list[Any], errors: list[Any], columns: list[Array]
+    ) -> Bools:
+        left, right = (self._program.place(side) for side in (condition.left, condition.right))
+        is_power = condition.relation == "power"
+        with np.errstate(all="ignore"):
+            gap = np.abs(found[left] - (0.0 if is_power else found[right]))
+            error = errors[left] + (0.0 if is_power else errors[right])
+            doubtful = ~(gap > CLEAR * error) & (error != 0)
+            doubtful &= np.logical_and.reduce(np.broadcast_arrays(*map(np.isfinite, columns), True))
+        if not np.any(doubtful):
+            return holds
+        *columns, exponents, doubtful, holds = np.broadcast_arrays(*columns, found[right], doubtful, holds)
+        holds = np.array(holds)
+        for place in map(tuple, np.argwhere(doubtful)[:MOST_POINTS]):
+            nearby = Nearby(self._precise, [float(column[place]) for column in columns])
+            strays = condition.relation == "!=" and bool(holds[place])  # at most 0 within the rounding of its terms
+            sign = nearby.compare(left, None if is_power else right, within_rounding=not strays)
+            if not np.isnan(sign):
+                holds[place] = condition.compare(sign, exponents[place] if is_power else 0.0)
+        return holds

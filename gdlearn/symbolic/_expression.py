@@ -139,8 +139,12 @@ def _assemble(node: Node, children: list[Any]) -> Any:
         return symbol(node.head) if node.value is None else CONSTANTS[node.head]
     if node.kind == "negative":
         return -children[0]
-    if node.kind == "power":
-        return sympy.Pow(*children)
+    root = sympy.S.Half if node.kind == "call" and node.head == "sqrt" else None
+    if node.kind == "power" or root is not None:
+        u, v = (children[0], root) if root is not None else children
+        if u.is_nonpositive and v.is_Rational and v > 0 and not v.is_Integer:
+            return sympy.S.Zero  # sqrt(-x**2), real where it is 0 alone, which its domain says
+        return sympy.Pow(u, v)
     if node.kind == "sum":
         return sympy.Add(*(c if sign == "+" else -c for sign, c in zip(node.head, children, strict=True)))
     if node.kind == "product":

@@ -13,7 +13,7 @@ import sympy
 
 from ._functions import Choice, cbrt
 from ._numbers import Program
-from ._rounding import Arithmetic, BoundedProgram
+from ._rounding import Arithmetic, BoundedProgram, Mend
 
 BITS = 256, 1280, 4608
 """Precisions tried: the last holds the square of the smallest float64 beside 1."""
@@ -49,6 +49,7 @@ class PreciseProgram:
 
     def __init__(self, program: Program) -> None:
         self._program = program
+        self._bounded: dict[int, BoundedProgram] = {}
 
     def at(self, point: Sequence[float]) -> list[tuple[float, float]]:
         """Each output as float64 rounds it, and what is left of its relative error, NaN if nothing is known."""
@@ -61,14 +62,24 @@ class PreciseProgram:
         return results
 
     def _run(self, bits: int, point: Sequence[float]) -> list[tuple[Any, Any]]:
-        context = CONTEXT
-        context.prec = bits
-        program = BoundedProgram(self._program, _arithmetic(context))
+        values, errors = self.parts(bits, point)
+        if not values:
+            return [(CONTEXT.nan, CONTEXT.nan)] * len(self._program.outputs)
+        return [(values[place], CONTEXT.mpf(errors[place])) for place in self._program.outputs]
+
+    def parts(self, bits: int, point: Sequence[Any], mend: Mend | None = None) -> tuple[list[Any], list[Any]]:
+        """The values of all subexpressions and their errors, none if one divides by 0; while `ONE_AT_A_TIME` is held.
+
+        `mend` may change the value of the last subexpression and its error, before others depend on them.
+        """
+        CONTEXT.prec = bits
+        if bits not in self._bounded:
+            self._bounded[bits] = BoundedProgram(self._program, _arithmetic(CONTEXT))
+        inputs = [CONTEXT.mpf(x) for x in point]
         try:
-            values, errors = program.run([context.mpf(x) for x in point])
+            return self._bounded[bits].run(inputs) if mend is None else self._bounded[bits].run_mended(inputs, mend)
         except ZeroDivisionError:
-            return [(context.nan, context.nan)] * len(program.outputs)
-        return [(values[place], context.mpf(errors[place])) for place in program.outputs]
+            return [], []
 
 
 def _arithmetic(context: Any) -> Arithmetic:

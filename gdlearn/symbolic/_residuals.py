@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from .._tables import Words
 from ._evaluation import Outside, plain
 from ._expression import symbol
 from ._symbolic_function import SymbolicFunction
+from ._values import Run
 
 OWNER = "ResidualSumOfSquares"
 
@@ -170,6 +172,47 @@ class ResidualSumOfSquares(Descendable):
         self._refuse(theta, finite, outside)
         gradient[~finite] = np.nan
         return gradient
+
+    def value_and_gradient(self, theta: Array) -> tuple[float, Array] | None:
+        """S and ∇S at a point of shape (p,) in one pass over the rows, None where that takes a closer look."""
+        found = self._over_rows(self._value_and_gradient_pass, theta)
+        if found is None:
+            return None
+        residual, partials = found
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = self._share * float(np.einsum("bn,bn->b", residual, residual)[0])
+            gradient = -2.0 * self._share * np.einsum("bn,bnp->bp", residual, np.stack(partials, axis=-1))[0]
+        return (value, gradient) if np.isfinite(value) and np.isfinite(gradient).all() else None
+
+    def value_in_one_pass(self, theta: Array) -> float | None:
+        """S alone at a point of shape (p,) in the same sense."""
+        found = self._over_rows(self._value_pass, theta)
+        if found is None:
+            return None
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = self._share * float(np.einsum("bn,bn->b", found[0], found[0])[0])
+        return value if np.isfinite(value) else None
+
+    @cached_property
+    def _value_and_gradient_pass(self) -> Run:
+        return self.model.one_pass(self.variables, on_arrays=True)
+
+    @cached_property
+    def _value_pass(self) -> Run:
+        return self.model.one_pass((), on_arrays=True)
+
+    def _over_rows(self, run: Run, theta: Array) -> tuple[Array, list[Array]] | None:
+        """The residuals of shape (1, n_rows), and the partial derivatives of the model, of as many rows as fit."""
+        if len(self.y) > BLOCK:
+            return None
+        parameters = dict(zip(self.variables, theta.tolist(), strict=True))
+        with np.errstate(all="ignore"):
+            found = run(*(self.data[name] if name in self.data else parameters[name] for name in self.model.variables))
+        if found is None:
+            return None
+        shape = (1, len(self.y))
+        value, *partials = (np.broadcast_to(output, shape) for output in found)
+        return self.y - value, partials
 
     def _blocks(self, theta: Array, outside: Outside) -> Iterator[tuple[slice, Array, dict[str, Array]]]:
         """Some points at a time: which, their residuals of shape (b, n_rows), and the model's variables by name."""

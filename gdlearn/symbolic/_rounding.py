@@ -26,6 +26,9 @@ from ._numbers import Program
 Node = Callable[[list[Any], list[Any]], None]
 """Appends the value of one more subexpression, and its error, to the values and errors before it."""
 
+Mend = Callable[[list[Any], list[Any]], None]
+"""May change the last of the values, and its error."""
+
 FUNCTION_UNITS = 4.0
 """Roundings within which a kernel is taken to compute its function."""
 
@@ -98,6 +101,19 @@ class BoundedProgram:
         values, errors = list(inputs), self._exact[:]
         for node in self._nodes:
             node(values, errors)
+        return values, errors
+
+    def run_mended(self, inputs: list[Any], mend: Mend) -> tuple[list[Any], list[Any]]:
+        """The same, with each value handed to `mend` before others depend on it."""
+        values: list[Any] = []
+        errors: list[Any] = []
+        for value in inputs:
+            values.append(value)
+            errors.append(ZERO)
+            mend(values, errors)
+        for node in self._nodes:
+            node(values, errors)
+            mend(values, errors)
         return values, errors
 
 

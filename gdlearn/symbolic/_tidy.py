@@ -8,6 +8,7 @@ from itertools import islice
 import sympy
 
 from ._expression import fit_float64
+from ._functions import cbrt
 from ._text import Notation
 
 TIDY_UP_TO = 300
@@ -45,6 +46,8 @@ def tidy(total: sympy.Expr, notation: Notation) -> sympy.Expr:
     """
     if not _has_at_most(TIDY_UP_TO, total):
         return total
+    if total.has(cbrt, sympy.sign):
+        total = total.replace(lambda node: node.is_Mul, _without_roots_below)
     found = [total, total.replace(_is_quotient, sympy.factor_terms)]
     if _has_at_most(COLLECT_UP_TO, total) and total.has(sympy.Add) and not total.has(sympy.Float):
         found.insert(0 if _is_quotient(total) else 1, _collected(total, notation))
@@ -52,6 +55,21 @@ def tidy(total: sympy.Expr, notation: Notation) -> sympy.Expr:
             found.append(_expanded(total))
     found = [_by_name(one, notation) for one in found]
     return min((one for one in found if fit_float64(one.atoms())), key=lambda one: len(notation.text(one)))
+
+
+def _without_roots_below(product: sympy.Mul) -> sympy.Expr:
+    """The product with cbrt u for u/cbrt(u)², and |u| for u sign(u)."""
+    for root in product.atoms(cbrt, sympy.sign):
+        (u,) = root.args
+        above, below = (sympy.sympify(product.as_powers_dict()[base]) for base in (u, root))
+        if not (above.is_Integer and above > 0 and below.is_Integer):
+            continue
+        if root.func is sympy.sign and below == 1:
+            product = product / (u * root) * sympy.Abs(u)
+        elif root.func is cbrt and below < 0:
+            whole, rest = divmod(int(3 * above + below), 3)
+            product = product / (u**above * root**below) * u**whole * root**rest
+    return product
 
 
 def _has_at_most(n: int, expression: sympy.Expr) -> bool:

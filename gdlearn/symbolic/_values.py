@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from .._arrays import Array
 from .._points import at
 from .._warnings import warn_where_called
-from ._numbers import Program, kernel_of
+from ._compiled import Recorder, compiled
+from ._functions import Choice, largest, smallest
+from ._numbers import Program, cube, fourth_power, kernel_of, reciprocal
 from ._precise import PreciseProgram
 from ._rounding import Arithmetic, BoundedProgram
 from ._text import text
@@ -57,13 +59,8 @@ class Values:
         self._names = names
 
     @cached_property
-    def on_floats(self) -> BoundedProgram:
-        arithmetic = Arithmetic(2.0**-53, 5e-324, _float_kernel, lambda condition, a, b: a if condition else b)
-        return BoundedProgram(self.program, arithmetic)
-
-    @cached_property
     def _on_arrays(self) -> BoundedProgram:
-        return BoundedProgram(self.program, Arithmetic(2.0**-53, 5e-324, lambda e: kernel_of(e)[0], np.where))
+        return on_arrays(self.program)
 
     @cached_property
     def _precise(self) -> PreciseProgram:
@@ -158,36 +155,38 @@ class Values:
         )
 
 
-def _float_kernel(expression: Any) -> Callable[..., float]:
-    on_arrays = kernel_of(expression)[0]
-    return lambda *operands: float(on_arrays(*operands))
+def on_arrays(program: Program) -> BoundedProgram:
+    """A program with bounds of its errors, on arrays."""
+    return BoundedProgram(program, Arithmetic(2.0**-53, 5e-324, lambda e: kernel_of(e)[0], np.where))
 
 
 CLEAR = 1e-5
 """Sides of a condition that differ by more than this, and by a thousand times their errors, are told apart at once."""
 
 
-def one_pass(values: Values, relations: Sequence[str]) -> Callable[[Array], tuple[float, Array] | None]:
-    """A function of points that gives the first output and those after it, of shape (d,); None where there is doubt.
+Run = Callable[..., tuple[Any, ...] | None]
+"""A function of one number for each variable, or of arrays, that gives results; None where there is doubt."""
+
+
+def one_pass(values: Values, relations: Sequence[str], on_arrays: bool = False) -> Run:
+    """The outputs of a program in straight-line code; None where they lose digits, or next to the edge of a condition.
 
     Parameters
     ----------
     values : Values
-        Its outputs are a value, its d partial derivatives, and the left and right sides of conditions.
+        Its outputs are what is wanted, and the left and right sides of conditions.
     relations : sequence of str
         Those of the conditions.
+    on_arrays : bool, default=False
+        Whether inputs may be arrays, and results are.
     """
     program = values.program
-    run, n = values.on_floats.run, 1 + len(program.variables)
-    results = program.outputs[:n]
+    n = len(program.outputs) - 2 * len(relations)
     sides = list(zip(program.outputs[n::2], relations, program.outputs[n + 1 :: 2], strict=True))
 
-    def at_point(theta: Array) -> tuple[float, Array] | None:
-        point = theta.tolist()
-        try:
-            held, errors = run(point)
-        except ArithmeticError:
-            return None
+    def computation(inputs: Sequence[Any], recorder: Recorder) -> list[Any]:
+        arithmetic = Arithmetic(2.0**-53, 5e-324, partial(_recorded, recorder), recorder.pick)
+        held, errors = BoundedProgram(program, arithmetic).run(list(inputs))
         for left, relation, right in sides:
             gap = held[left] - held[right]
             if relation == "power":  # of a positive base alone
@@ -196,14 +195,38 @@ def one_pass(values: Values, relations: Sequence[str]) -> Callable[[Array], tupl
                 gap = -gap
             elif relation == "!=":
                 gap = abs(gap)
-            if not gap > CLEAR + 1e3 * (errors[left] + errors[right]):
-                return None
-        found = [held[place] for place in results]
-        if not math.isfinite(sum(found) + sum(point)):
-            return None
-        for place, value in zip(results, found, strict=True):
-            if not errors[place] <= TRUSTED * abs(value) + LEAST:
-                return None
-        return found[0], np.array(found[1:])
+            recorder.demand((gap > CLEAR + 1e3 * (errors[left] + errors[right])) & (relation != "="))
+        for place in program.outputs[:n]:
+            recorder.demand(abs(held[place]) < math.inf)
+            recorder.demand(errors[place] <= TRUSTED * abs(held[place]) + LEAST)
+        return [held[place] for place in program.outputs[:n]]
 
-    return at_point
+    run = compiled(computation, len(program.variables), on_arrays)
+
+    def guarded(*inputs: Any) -> tuple[Any, ...] | None:
+        try:
+            return run(*inputs)
+        except (ArithmeticError, ValueError):
+            return None
+
+    return guarded
+
+
+def _recorded(recorder: Recorder, expression: Any) -> Callable[..., Any]:
+    """The kernel of a SymPy node, recorded as operators, or as a call."""
+    kernel = kernel_of(expression)[0]
+    if expression.func is Choice:
+        return lambda u, v, a, b: recorder.pick(u > v, a, b)
+    if kernel in (reciprocal, cube, fourth_power):
+        return kernel
+    if not recorder.on_arrays:
+        kernel = ON_FLOATS.get(kernel) or partial(_on_floats, kernel)
+    return lambda *operands: recorder.call(kernel, operands)
+
+
+ON_FLOATS: dict[Any, Callable[..., float]] = {np.sqrt: math.sqrt, np.abs: abs, largest: max, smallest: min}
+"""Kernels on arrays → the same on floats, to the last digit."""
+
+
+def _on_floats(kernel: Callable[..., Any], *operands: float) -> float:
+    return float(kernel(*operands))

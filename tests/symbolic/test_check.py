@@ -159,6 +159,16 @@ def test_a_difference_of_large_parts_is_judged_by_their_noise(text, x):
         assert found.passed is False, (factor, found)
 
 
+@pytest.mark.parametrize(
+    ("text", "x"), [("exp(-x)/(1 + exp(-x))^2", -669.0), ("x/sqrt(1 + x^4)", 1e100), ("(1 - cos(x))/x^2", 1e-9)]
+)
+def test_a_function_that_overflows_or_cancels_on_its_way_is_checked_by_its_own_values(text, x):
+    f = SymbolicFunction(text)
+    assert f.check(x).passed is not False
+    f.gradient_at = lambda theta, right=f.gradient_at: -right(theta)
+    assert f.check(x).passed is not True
+
+
 @pytest.mark.parametrize("x", [40.0, 38.5, 60.0])
 def test_a_partial_below_the_rounding_of_f_cannot_be_measured(x):
     f = SymbolicFunction("1/(1 + exp(-x))")

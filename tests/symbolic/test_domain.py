@@ -11,7 +11,7 @@ import sympy
 from grammar import by_mpmath, distances, function, in_each_arithmetic, no_hang, syntax, texts
 from hypothesis import HealthCheck, given, settings
 
-from gdlearn.symbolic import SymbolicFunction
+from gdlearn.symbolic import DomainError, SymbolicFunction
 from gdlearn.symbolic._functions import FUNCTIONS
 
 CASES = {  # expression: its domain in words
@@ -21,7 +21,7 @@ CASES = {  # expression: its domain in words
     "ln(x - 1)": "x - 1 > 0",
     "ln(ln(x))": "x > 0 and ln(x) > 0",
     "ln(ln(ln(x)))": "x > 0 and ln(x) > 0 and ln(ln(x)) > 0",
-    "ln(1 - x**2 - y**2)": "-x**2 - y**2 + 1 > 0",
+    "ln(1 - x**2 - y**2)": "1 - x**2 - y**2 > 0",
     "ln(x**2 + 1)": "everywhere",
     "ln(abs(x))": "x != 0",
     "sqrt(x)": "x >= 0",
@@ -49,7 +49,7 @@ CASES = {  # expression: its domain in words
     "1 / (x**2 + 1)": "everywhere",
     "1 / (x**2 + y**2)": "x**2 + y**2 != 0",
     "1 / (2 + sin(x))": None,
-    "1 / (1 - x) + 1 / (x - 1) ** 2": "x - 1 != 0",
+    "1 / (1 - x) + 1 / (x - 1) ** 2": "1 - x != 0",
     "exp(1 / x)": "x != 0",
     "atan(y / x)": "x != 0",
     "2 * atan(y / (x + sqrt(x**2 + y**2)))": "x + sqrt(x**2 + y**2) != 0",
@@ -262,6 +262,55 @@ def test_a_point_on_the_edge_but_for_rounding_is_on_the_edge():
     assert f([0.6, 0.8 - 1e-14]) == pytest.approx(np.sqrt(1.6e-14), rel=1e-2)
     assert not SymbolicFunction("sqrt(x - 1)").in_domain(1 - 2**-53)  # whose sum is exact
     np.testing.assert_array_equal(SymbolicFunction("abs(x)^2 + cbrt(x^3) + sqrt(x^4)").gradient_at(0.0), [1.0])
+
+
+FAR_OUT = {  # text: points whose conditions float64 gets wrong, each with whether f has a value there
+    "ln(sqrt(x^2 + 1) - x)": [([1e9], True), ([1e200], True)],
+    "sqrt(x - sqrt(x^2 + 1))": [([1e9], False), ([-1e9], False)],
+    "1/(sqrt(x^2 + 1) - x)": [([1e9], True)],
+    "ln(x^2 - y^2)": [([1e200, 1e199], True), ([1e199, 1e200], False), ([1e-200, 1e-199], False)],
+    "ln(exp(x) - exp(y))": [([1000.0, 999.0], True), ([999.0, 1000.0], False)],
+    "sqrt(x*y)": [([1e-200, -1e-200], False), ([1e-200, 1e-200], True)],
+    "asin(x/sqrt(1 + x^2))": [([1e200], True)],
+    "1/(sin(x)^2 + cos(x)^2 - 1)": [([0.7], False), ([0.1], False)],
+}
+
+
+@pytest.mark.parametrize(("text", "cases"), FAR_OUT.items(), ids=FAR_OUT)
+def test_conditions_are_decided_in_as_many_digits_as_they_need(text, cases):
+    f, tree = SymbolicFunction(text), syntax(text)
+    for point, inside in cases:
+        assert f.in_domain(point) is inside, point
+        with mpmath.workdps(900):
+            exact = by_mpmath(tree, exactly(dict(zip(f.variables, point, strict=True))))
+        if inside:
+            assert f(point) == pytest.approx(float(exact), rel=1e-14)
+        else:
+            assert np.isnan(f(point, outside="nan"))
+    assert f.in_domain([point for point, _ in cases]).tolist() == [inside for _, inside in cases]
+
+
+def test_what_a_condition_found_is_said_with_its_digits():
+    with pytest.raises(DomainError, match=re.escape("x - sqrt(x**2 + 1) = -5e-10 at x = 1e+09.")):
+        SymbolicFunction("sqrt(x - sqrt(x^2 + 1))")(1e9)
+    with pytest.raises(DomainError, match=r"is 0 within rounding at x = 0\.6, y = 0\.8"):
+        SymbolicFunction("ln(1 - x^2 - y^2)")(0.6, 0.8)
+    with pytest.raises(DomainError, match=r"x - 1/10 = 0 at x = 0\.1"):
+        SymbolicFunction("1/(x - 0.1)")(0.1)
+    np.testing.assert_allclose(SymbolicFunction("sqrt(x^2 + y^2)").gradient_at([3e-200, 4e-200]), [0.6, 0.8])
+
+
+@pytest.mark.parametrize("text", ["sqrt(-x^2)", "(-x^2)^(3/2)", "sqrt(-x^2 - y^2)", "y + sqrt(-abs(x))"])
+def test_a_root_that_is_real_at_points_alone_has_a_value_there_and_no_derivative(text):
+    f, tree = SymbolicFunction(text, ["x", "y"]), syntax(text)
+    for point in itertools.product([0.0, 1.0, -1e-200], repeat=2):
+        expected = by_mpmath(tree, exactly({"x": point[0], "y": point[1]}))
+        assert f.in_domain(point) == (expected is not None)
+        if expected is not None:
+            assert f(point) == float(expected)
+            assert np.isnan(f.gradient_at(point, by=["x"], outside="nan")).all()
+    with pytest.raises(DomainError, match="is differentiable for"):
+        f.gradient_at([0.0, 0.0])
 
 
 def test_a_power_of_a_negative_base_has_a_derivative_by_the_base():

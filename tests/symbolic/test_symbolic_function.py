@@ -186,6 +186,18 @@ def test_partials_that_sympy_alone_would_not_give(text, partial):
     assert found == expected or sympy.simplify(found - expected) == 0 or abs_cubed(found)
 
 
+@pytest.mark.parametrize(
+    ("text", "partial"),
+    [("x*abs(x)", "2*abs(x)"), ("x^2*sign(x)", "2*abs(x)"), ("abs(x)^3", "3*x*abs(x)"), ("x*cbrt(x)", "4*cbrt(x)/3")],
+)
+def test_a_root_or_sign_is_not_left_beside_its_own_argument(text, partial):
+    f = SymbolicFunction(text)
+    assert f.steps("x")[-1].equation() == partial
+    for x in (-2.5, 0.3, 4.0):
+        slope = mpmath.diff(lambda t: by_mpmath(syntax(text), {"x": t}), x)
+        assert f.gradient_at(x)[0] == pytest.approx(float(slope), rel=1e-12)
+
+
 def replay(steps):
     """What is left of the derivative when each step's `before` is replaced by its `after`, one after another."""
     current = steps[0].before
@@ -388,6 +400,22 @@ def test_a_constant_exponent_is_a_number_in_the_domain():
     assert str(SymbolicFunction("sqrt(x - a)", constants={"a": 2}).domain) == "x - 2 >= 0"
     assert SymbolicFunction("exp(-λ t)", constants={"λ": 0.5}).gradient_at(0.0) == [-0.5]
     assert SymbolicFunction("pi*x", constants={"pi": 3})(1.0) == 3.0
+
+
+def test_constants_in_second_derivatives_descents_checks_and_at_kinks():
+    f = SymbolicFunction("a*x^2 + b*y^2 + c*x*y", constants={"a": 1.5, "b": -2.0, "c": 1.0})
+    np.testing.assert_array_equal(f.hessian_at([0.3, 0.7]), [[3.0, 1.0], [1.0, -4.0]])
+    assert f.classify([0.0, 0.0]).kind == "saddle"
+    assert f.check([0.3, 0.7]).passed
+    f = SymbolicFunction("(x - a)^2 + b*(y - a)^2", constants={"a": 3.0, "b": 2.0})
+    assert f.classify([3.0, 3.0]).kind == "minimum"
+    for rate in (0.1, "backtracking"):
+        path = f.descend([0.0, 0.0], rate, max_iter=300, tol=1e-10)
+        np.testing.assert_allclose(path.points[-1], [3.0, 3.0], atol=1e-9)
+    np.testing.assert_allclose(f.descend([0.0, 0.0], 0.1, max_iter=1).points[1], [0.6, 1.2])
+    f = SymbolicFunction("(x - a)*abs(x - a) + ln(x - b)", constants={"a": 2.0, "b": 1.0})
+    np.testing.assert_array_equal(f.gradient_at(2.0), [1.0])
+    assert str(f.domain) == "x - 1 > 0"
 
 
 def test_wrong_constants():
