@@ -14,7 +14,6 @@ from ._moments import Moments
 from ._parameters import MatrixLike
 from ._rows import Rows
 from ._running_moments import RunningMoments
-from ._threads import blas_for
 from ._validation import validate_part
 
 SEEN = ("n_features_in_", "feature_names_in_")
@@ -97,16 +96,15 @@ class PartlyFitted(DescendedModel):
             stream: Stream | None = vars(self).get("_stream")
             if stream is None and "coef_" in vars(self):
                 raise ValueError(
-                    "partial_fit adds to rows that partial_fit has added, and this model comes from fit, whose rows are "
-                    "gone: take a new estimator, such as sklearn.base.clone(model), and add all rows by partial_fit."
+                    "partial_fit adds to rows that partial_fit has added, and this model comes from fit, whose rows "
+                    "are gone: take a new estimator, sklearn.base.clone(model), and add all rows by partial_fit."
                 )
             matrix, target, weight = validate_part(self, X, y, sample_weight, first=stream is None)
             if stream is not None:
                 stream.refuse_other_targets(target)
             if weight is None or weight.any():
                 rows, data = Rows.of(matrix, target, weight), replace(Data.of(matrix, target, None), X=None, y=None)
-                with blas_for(*matrix.shape):
-                    stream = Stream.of(rows, data) if stream is None else stream.with_rows(rows, data)
+                stream = Stream.of(rows, data) if stream is None else stream.with_rows(rows, data)
                 self._forget()
                 self._stream = stream
         return self
@@ -118,7 +116,7 @@ class PartlyFitted(DescendedModel):
     def __getattr__(self, name: str) -> Any:
         """What `partial_fit` has left to be found when it is asked for."""
         stream: Stream | None = vars(self).get("_stream")
-        learned = name.endswith("_") and not name.startswith("_")
+        learned = name.endswith("_") and not name.startswith("_") and name not in SEEN
         if stream is None or not learned or "coef_" in vars(self):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         with self._unchanged_on_error():

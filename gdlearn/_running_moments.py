@@ -1,12 +1,11 @@
 """RunningMoments: the moments of rows that come a few at a time, at a cost that does not grow with what came before.
 
-Adding rows updates a triangle R in place of a matrix of squares: so nearly collinear features keep all their digits, and
-one row costs d² operations.
+Rows are added to a triangle R and not to a matrix of squares: so nearly collinear features keep all their digits. One
+row costs d² operations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +17,7 @@ from ._arrays import Array, Exponents, beyond_float64, in_units, safe_exponents
 from ._extended import two_sum
 from ._moments import FAR_FROM_SHIFT, Moments
 from ._rows import Block, Rows
+from ._threads import one_blas_thread
 
 REFLECTORS = 32
 """Householder reflections that LAPACK applies as one product of matrices."""
@@ -37,7 +37,7 @@ class RunningMoments:
     shift : ndarray of shape (d + t,), float64
         s, near the middle of the rows, in those units.
     triangle : ndarray of shape (1 + d + t, 1 + d + t), float64
-        R, with :math:`R^T R = \sum_n w_n (1, z_n - s)(1, z_n - s)^T`; the part below the diagonal means nothing.
+        R, with :math:`R^T R = \sum_n w_n (1, z_n - s)(1, z_n - s)^T`, upper triangular.
     low, high : ndarray of shape (d + t,), float64
         The extremes of each column, in its own units.
 
@@ -72,7 +72,7 @@ class RunningMoments:
         now = self._in_units(safe_exponents(np.maximum(np.abs(low), np.abs(high))))
         R = now.triangle.copy(order="F")
         reflectors = min(REFLECTORS, len(R))
-        with beyond_float64():
+        with one_blas_thread(), beyond_float64():  # for a few rows threads would wait more than they work
             for block in rows.blocks(np.ldexp(now.shift, now.exponent), now.exponent):
                 one, x, y = _scaled(block, rows.weight_exponent)
                 lines = np.asfortranarray(np.column_stack([one, x, y]))
@@ -95,27 +95,23 @@ class RunningMoments:
 
     def _about_its_middle(self) -> RunningMoments:
         """With a shift that is the mean, where the one so far lies far from it: what comes is then rounded less."""
-        gap, root = self._mean_and_root()
-        if not (gap**2 > FAR_FROM_SHIFT * np.einsum("ij,ij->j", root, root)).any():
+        first, others = self.triangle[0, 1:], self.triangle[1:, 1:]
+        if not (first**2 > FAR_FROM_SHIFT * np.einsum("ij,ij->j", others, others)).any():
             return self
-        shift, rest = two_sum(self.shift, gap)
+        shift, rest = two_sum(self.shift, first / self.triangle[0, 0])
         R = self.triangle.copy(order="F")
         R[0, 1:] = R[0, 0] * rest
         return replace(self, shift=shift, triangle=R)
 
-    def _mean_and_root(self) -> tuple[Array, Array]:
-        """The mean of z − s, and a root of the second moments of z about its mean."""
-        one = self.triangle[0, 0]
-        return self.triangle[0, 1:] / one, np.triu(self.triangle[1:, 1:] / one)
-
     def moments(self) -> Moments:
         """The moments of all rows so far, with their root."""
-        gap, root = self._mean_and_root()
-        mean, rest = two_sum(self.shift, gap)
+        one = self.triangle[0, 0]
+        root = np.ascontiguousarray(self.triangle[1:, 1:]) / one
+        mean, rest = two_sum(self.shift, self.triangle[0, 1:] / one)
         covariance = root.T @ root
         d = len(mean) - self.n_targets
         return Moments(
-            weight=float(self.triangle[0, 0] ** 2),
+            weight=float(one**2),
             n_samples=self.n_samples,
             n_targets=self.n_targets,
             exponent=self.exponent,
