@@ -15,6 +15,7 @@ from ._parameters import MatrixLike
 from ._rows import Rows
 from ._running_moments import RunningMoments
 from ._validation import validate_part
+from ._warnings import warn_where_called
 
 SEEN = ("n_features_in_", "feature_names_in_")
 """The learned attributes that stay when rows are added."""
@@ -71,8 +72,13 @@ class PartlyFitted(DescendedModel):
         Raises
         ------
         ValueError, TypeError
-            If a parameter or the rows cannot be used, or if the model comes from `fit` or `fit_moments`, whose rows are
-            gone. What was added before stays as it was.
+            If a parameter or the rows cannot be used. What was added before stays as it was.
+
+        Warns
+        -----
+        UserWarning
+            Where the model came from `fit` or `fit_moments`: their rows are gone, and the rows of this call are the
+            first.
 
         References
         ----------
@@ -94,11 +100,7 @@ class PartlyFitted(DescendedModel):
             self._check()
             self._refuse_early_stopping("partial_fit")
             stream: Stream | None = vars(self).get("_stream")
-            if stream is None and "coef_" in vars(self):
-                raise ValueError(
-                    "partial_fit adds to rows that partial_fit has added, and this model comes from fit, whose rows "
-                    "are gone: take a new estimator, sklearn.base.clone(model), and add all rows by partial_fit."
-                )
+            anew = stream is None and "coef_" in vars(self)
             matrix, target, weight = validate_part(self, X, y, sample_weight, first=stream is None)
             if stream is not None:
                 stream.refuse_other_targets(target)
@@ -107,6 +109,12 @@ class PartlyFitted(DescendedModel):
                 stream = Stream.of(rows, data) if stream is None else stream.with_rows(rows, data)
                 self._forget()
                 self._stream = stream
+        if anew:
+            warn_where_called(
+                "partial_fit begins anew: it adds to rows that partial_fit has added, and those of the earlier fit are "
+                "gone. Add all rows by partial_fit, and take a new estimator, sklearn.base.clone(model), for others.",
+                UserWarning,
+            )
         return self
 
     def _forget(self) -> None:

@@ -117,7 +117,9 @@ def test_columns_whose_squares_float64_does_not_hold(size):
         model.partial_fit(zero, [0.0], [1e-9])
         for part in np.array_split(parts_of, 5):
             model.partial_fit(Z[part], target[part])
-        whole = GradientDescentRegressor().fit(np.vstack([zero, Z]), np.append(0.0, target), np.append(1e-9, np.ones(442)))
+        whole = GradientDescentRegressor().fit(
+            np.vstack([zero, Z]), np.append(0.0, target), np.append(1e-9, np.ones(442))
+        )
         assert_allclose(model.coef_, whole.coef_, rtol=1e-9)
 
 
@@ -197,9 +199,14 @@ def test_an_interrupted_call_leaves_all_as_it_was(monkeypatch):
     from gdlearn import _running_moments
 
     model = GradientDescentRegressor().partial_fit(X[:100], y[:100])
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(_running_moments.RunningMoments, "_about_its_middle", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
-        model.partial_fit(X[100:], y[100:])
+
+    def interrupted(self):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_running_moments.RunningMoments, "_about_its_middle", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            model.partial_fit(X[100:], y[100:])
     same(model.partial_fit(X[100:], y[100:]), GradientDescentRegressor().fit(X, y))
 
 
@@ -220,19 +227,21 @@ def test_rows_without_weight_add_nothing():
     same(model, GradientDescentRegressor().fit(X, y))
 
 
-def test_fit_forgets_the_parts_and_partial_fit_does_not_add_to_a_fit():
+def test_fit_forgets_the_parts_and_partial_fit_begins_anew_after_a_fit():
     model = GradientDescentRegressor().partial_fit(X, -y).fit(X, y)
     same(model, GradientDescentRegressor().fit(X, y))
-    with pytest.raises(ValueError, match="comes from fit, whose rows are gone"):
-        model.partial_fit(X, y)
-    same(model, GradientDescentRegressor().fit(X, y))
+    with pytest.warns(UserWarning, match="begins anew: .* those of the earlier fit are gone"):
+        model.partial_fit(X[:200], y[:200])
+    same(model, GradientDescentRegressor().fit(X[:200], y[:200]))
 
 
 def test_what_a_descent_raises_comes_where_the_model_is_asked_for():
     model = GradientDescentRegressor(5.0).partial_fit(X, y)
     with pytest.raises(DivergenceError, match="the largest stable rate"):
         model.predict(X)
-    assert_allclose(model.set_params(learning_rate="auto").coef_, GradientDescentRegressor().fit(X, y).coef_, rtol=1e-10)
+    assert_allclose(
+        model.set_params(learning_rate="auto").coef_, GradientDescentRegressor().fit(X, y).coef_, rtol=1e-10
+    )
     late = GradientDescentRegressor(5.0, max_iter=3).partial_fit(X, y)
     with pytest.warns(ConvergenceWarning, match="does not converge"):
         late.predict(X)
