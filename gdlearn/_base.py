@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -70,6 +70,9 @@ class Data:
 class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):
     """A linear model in original units, set by a descent."""
 
+    _rules: ClassVar[dict[str, Rule]]
+    """The rules of the parameters that not all estimators here have."""
+
     # Where the HTML representation links to: the README.
     _doc_link_module = "gdlearn"
     _doc_link_template = "https://pypi.org/project/gdlearn/"
@@ -132,10 +135,10 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         """Whether the descent is to stop before its limit, so that its start should not cost the model anything."""
         return bool(self.early_stopping)
 
-    def _check(self, rules: dict[str, Rule]) -> None:
+    def _check(self) -> None:
         """Every parameter by its rule, those that all estimators here share among them."""
         owner = type(self).__name__
-        for name, rule in (SHARED | rules).items():
+        for name, rule in (SHARED | self._rules).items():
             rule.check(owner, name, getattr(self, name))
         check_nesterov(owner, self.nesterov, self.momentum)
 

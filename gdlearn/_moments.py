@@ -7,7 +7,7 @@ chunks, a cross-validation fold and a cluster.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._arrays import Array, Exponents, beyond_float64, in_units, squares_are_safe, triangle
+from ._batches import Roles, counted, named, parts_of
 from ._extended import two_sum
 from ._parameters import MatrixLike
 from ._rows import Block, Rows
@@ -135,6 +136,61 @@ class Moments:
         rows = Rows.of(*validate_rows(X, y, sample_weight))
         moments = moments_of(rows, extremes=extremes)
         return with_root(moments, rows) if root else moments
+
+    @classmethod
+    def from_batches(
+        cls,
+        batches: Iterable[Any],
+        *,
+        target: str | list[str] | None = None,
+        sample_weight: str | None = None,
+        root: bool = False,
+        verbose: int = 0,
+    ) -> Moments:
+        """Compute the moments of rows that come in batches, of which one at a time is in memory.
+
+        Parameters
+        ----------
+        batches : iterable
+            Of (X, y) or (X, y, sample_weight), or, with `target`, of tables of pandas, polars or pyarrow, such as
+            ``pyarrow.parquet.ParquetFile(path, pre_buffer=False).iter_batches()``, ``pandas.read_csv(path,
+            chunksize=10_000)`` or ``duckdb.sql(query).fetch_record_batch()``.
+        target : str or list of str, default=None
+            The column of y in each table, or the columns of several targets. The others are features.
+        sample_weight : str, default=None
+            The column of the weights in each table.
+        root : bool, default=False
+            Factorise the rows (QR), too, as in `from_data`.
+        verbose : int, default=0
+            1 shows how many batches have come (extra ``progress``).
+
+        Returns
+        -------
+        Moments
+            With the extremes of the features, too.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a batch cannot be used: the message says which.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gdlearn import Moments
+        >>> X, y = np.array([[1.0], [2.0], [3.0], [6.0]]), np.array([2.0, 4.0, 6.0, 12.0])
+        >>> Moments.from_batches((X[k : k + 2], y[k : k + 2]) for k in (0, 2)).mean
+        array([3., 6.])
+        """
+        total: Moments | None = None
+        with counted(batches, wanted=bool(verbose)) as watched:
+            for number, X, y, weight in parts_of(watched, Roles(target, sample_weight)):
+                with named(number):
+                    some = cls.from_data(X, y, weight, root=root)
+                    total = some if total is None else total + some
+        if total is None:
+            raise ValueError("There are no batches: an iterator that has been read once is empty.")
+        return total
 
     def __add__(self, other: Moments) -> Moments:
         """Merge with the moments of other rows of the same columns."""

@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 
 from ._advice import warn_if_unresolved
 from ._arrays import Array
-from ._base import Data, DescendedModel
+from ._base import Data
 from ._coordinates import Model, ScalingName
 from ._gradient_check import GradientCheck, GradientCheckError, check_gradient
 from ._moments import Moments
@@ -33,12 +33,13 @@ from ._parameters import (
     Rule,
     Solver,
 )
+from ._partial_fit import PartlyFitted
 from ._plan import Plan, Settings
 from ._problem import Problem, starting_point
 from ._quadratic import Quadratic
 from ._row_objective import RowObjective, row_objective
 from ._rows import Rows
-from ._solve import pose
+from ._solve import pose, solve
 from ._threads import blas_for
 from ._validation import validate_fit
 
@@ -54,7 +55,7 @@ RULES: dict[str, Rule] = {
 }
 
 
-class GradientDescentRegressor(DescendedModel):
+class GradientDescentRegressor(PartlyFitted):
     r"""Linear regression trained by gradient descent on the mean squared error.
 
     .. math::
@@ -199,6 +200,8 @@ class GradientDescentRegressor(DescendedModel):
     3 [1.696593]
     """
 
+    _rules = RULES
+
     def __init__(
         self,
         learning_rate: LearningRate = "auto",
@@ -278,13 +281,14 @@ class GradientDescentRegressor(DescendedModel):
             what would help; whatever it offers has been computed. In a search it is one line, the same for every fold.
         """
         with self._unchanged_on_error():
-            self._check(RULES)
+            self._check()
             matrix, target, weight, later = validate_fit(self, X, y, sample_weight)
             rows = Rows.of(matrix, target, weight, unchecked=type(self).__name__ if later else None)
             rows, held_out = self._hold_out(rows, X_val, y_val, sample_weight_val)
             with blas_for(*rows.X.shape):
                 problem = pose(rows, self.scaling, self.fit_intercept, self._settings)
                 self._descend(problem, rows, held_out, Data.of(matrix, target, weight))
+            self.__dict__.pop("_stream", None)
         return self
 
     @with_callbacks
@@ -328,15 +332,23 @@ class GradientDescentRegressor(DescendedModel):
                 f"moments must be a gdlearn.Moments, got {type(moments).__name__}: use Moments.from_data(X, y)."
             )
         with self._unchanged_on_error():
-            self._check(RULES)
-            if self.early_stopping:
-                raise ValueError("early_stopping=True holds rows out, and moments have no rows: use fit(X, y).")
+            self._check()
+            self._refuse_early_stopping("fit_moments")
             problem = Problem.of_moments(moments, None, self.scaling, self.fit_intercept)
             warn_if_unresolved(problem)
             self.__dict__.pop("feature_names_in_", None)
             self.n_features_in_ = moments.n_features
             self._descend(problem, None, None, Data(None, None, None, moments.n_targets == 1, np.dtype(np.float64)))
+            self.__dict__.pop("_stream", None)
         return self
+
+    def _fit_stream(self, moments: Moments, data: Data) -> None:
+        problem = Problem.of_moments(moments, None, self.scaling, self.fit_intercept)
+        start = starting_point(problem, self._first_point(moments.n_features, moments.n_targets))
+        check = self._verified(problem, None, start) if self.check_gradient else None
+        self._set_model(solve(problem, self._settings, start, self._feature_name, None), data)
+        if check is not None:
+            self.gradient_check_ = check
 
     @property
     def _settings(self) -> Settings:

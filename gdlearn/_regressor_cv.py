@@ -156,6 +156,8 @@ class GradientDescentRegressorCV(DescendedModel):
     ((20, 10, 5), 15243, 0.52)
     """
 
+    _rules = RULES
+
     def __init__(
         self,
         learning_rates: int | Sequence[float] | NDArray[Any] = 20,
@@ -222,7 +224,7 @@ class GradientDescentRegressorCV(DescendedModel):
             on some fold. An earlier fit stays as it was.
         """
         with self._unchanged_on_error():
-            self._check(RULES)
+            self._check()
             cv = check_cv(self.cv)
             split_params = self._split_params(params)
             matrix, target, weight, later = validate_fit(self, X, y, sample_weight)

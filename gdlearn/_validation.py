@@ -128,8 +128,13 @@ def _check_target(given: Any, name: str = "y") -> NDArray[Any]:
     return y
 
 
-def check_weights(sample_weight: Any, n_samples: int, name: str = "sample_weight") -> NDArray[np.float64] | None:
-    """Weights as float64 of shape (n_samples,), finite, nonnegative and not all zero; None stays None."""
+def check_weights(
+    sample_weight: Any, n_samples: int, name: str = "sample_weight", *, all_zero: bool = False
+) -> NDArray[np.float64] | None:
+    """Weights as float64 of shape (n_samples,), finite and nonnegative; None stays None.
+
+    They may be `all_zero` only where these rows are some of many.
+    """
     if sample_weight is None:
         return None
     if isinstance(sample_weight, str | bytes):
@@ -164,12 +169,14 @@ def check_weights(sample_weight: Any, n_samples: int, name: str = "sample_weight
             f"Negative values in {name}: the smallest is {weight.min()}. A weight is how often a row counts; 0 "
             "leaves it out."
         )
-    if not weight.any():
+    if not (all_zero or weight.any()):
         raise ValueError(f"{name} is zero for every row: all weights are zero, so there is nothing to fit.")
     return weight
 
 
-def _check_target_and_weights(X: Any, y: Any, sample_weight: Any) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+def _check_target_and_weights(
+    X: Any, y: Any, sample_weight: Any, *, all_zero: bool = False
+) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
     """y and sample_weight beside an X that has been checked."""
     y = _check_target(y)
     check_consistent_length(X, y)
@@ -179,7 +186,7 @@ def _check_target_and_weights(X: Any, y: Any, sample_weight: Any) -> tuple[NDArr
             "If they are the samples of one feature, pass X.reshape(-1, 1) and y.reshape(-1).",
             UserWarning,
         )
-    return y, check_weights(sample_weight, X.shape[0])
+    return y, check_weights(sample_weight, X.shape[0], all_zero=all_zero)
 
 
 def validate_rows(X: Any, y: Any, sample_weight: Any) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None]:
@@ -205,6 +212,17 @@ def validate_fit(
         Columns.of(X, "X").refuse_nonfinite(X, type(estimator).__name__)
         later = False
     return X, y, weight, later
+
+
+def validate_part(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, *, first: bool
+) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None]:
+    """Check X, y and sample_weight of `partial_fit`: of the first rows as of `fit`, of later ones against these."""
+    if _is_plain(X) and np.isfinite(X).all():
+        X = validate_data(estimator, X, reset=first, skip_check_array=True)
+    else:
+        X = _check_features(X, "X", estimator, reset=first)
+    return X, *_check_target_and_weights(X, y, sample_weight, all_zero=True)
 
 
 def _is_plain(X: Any, *dimensions: int) -> bool:

@@ -26,7 +26,9 @@ ORDER = [
     "_rows",
     "_extended",
     "_statistics",
+    "_batches",
     "_moments",
+    "_running_moments",
     "_coordinates",
     "_design",
     "_objective",
@@ -60,6 +62,7 @@ ORDER = [
     "_observers",
     "callbacks",
     "_base",
+    "_partial_fit",
     "_regressor",
     "_cross_validation",
     "_regressor_cv",
@@ -100,7 +103,7 @@ SYMBOLIC_ORDER = [
 
 
 CORE = {"numpy", "scipy", "sklearn", "threadpoolctl"}  # the last comes with scikit-learn
-OPTIONAL = {"inspection": {"matplotlib", "pandas"}, "_observers.py": {"rich"}}
+OPTIONAL = {"_batches.py": {"rich"}, "inspection": {"matplotlib", "pandas"}, "_observers.py": {"rich"}}
 SUBMODULES = {"callbacks", "inspection", "symbolic"}  # to be imported from; all else is in `gdlearn` itself
 TYPING = {"TYPE_CHECKING", "Any", "import_module"}  # what a package imports that loads names when they are asked for
 WINGS = {"symbolic": {"sympy", "mpmath"}}  # packages imported only when met, and what they need: SymPy brings mpmath

@@ -28,6 +28,10 @@ def test_the_default_fit_is_the_least_squares_fit(name):
     record, sigma = CORPUS[name], y.std()
     model = GradientDescentRegressor().fit(X, y)
     fitted = model.predict(X)
+    parted = GradientDescentRegressor()
+    for part in np.array_split(np.random.default_rng(0).permutation(len(y)), 7):
+        parted.partial_fit(X[part], y[part])
+    assert np.abs(parted.predict(X) - fitted).max() < 1e-8 * sigma
     if name in REFERENCE:  # full rank: fitted values of 80-bit coefficients
         coef = np.array([np.longdouble(text) for text in REFERENCE[name]["coef"]])
         truth = (X.astype(np.longdouble) @ coef + np.longdouble(REFERENCE[name]["intercept"])).astype(float)

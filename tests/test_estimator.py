@@ -49,6 +49,7 @@ BAD = {
 @pytest.mark.whole
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # on purpose tiny sets, far from settled
+@pytest.mark.filterwarnings("ignore:partial_fit begins anew")  # one check calls all methods of a fitted model
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
 
