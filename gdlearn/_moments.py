@@ -154,7 +154,7 @@ class Moments:
         batches : iterable
             Of (X, y) or (X, y, sample_weight), or, with `target`, of tables of pandas, polars or pyarrow, such as
             ``pyarrow.parquet.ParquetFile(path, pre_buffer=False).iter_batches()``, ``pandas.read_csv(path,
-            chunksize=10_000)`` or ``duckdb.sql(query).fetch_record_batch()``.
+            chunksize=10_000)`` or ``duckdb.sql(query).to_arrow_reader(10_000)``.
         target : str or list of str, default=None
             The column of y in each table, or the columns of several targets. The others are features.
         sample_weight : str, default=None
