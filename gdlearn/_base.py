@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._arrays import Array, beyond_float64
+from ._dask import are_collections, is_collection, predicted, score_of_collections
 from ._early_stopping import held_out_rows
 from ._objective import Iterate
 from ._observers import CallbackSupportMixin, callback_tasks, progress_bar, together
@@ -91,8 +92,12 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Of dask, and not computed, where X is a collection of dask.
         """
         check_is_fitted(self)
+        if is_collection(X):
+            n_targets = None if self.coef_.ndim == 1 else len(self.coef_)
+            return cast("NDArray[np.floating[Any]]", predicted(self, X, n_targets))
         matrix = validate_predict(self, X)
         coef = self.coef_.T.astype(np.float64)
         with beyond_float64():  # also beyond float32
@@ -102,6 +107,25 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
             for rows in slices(*matrix.shape):  # in float64 inside, and never a float64 copy of X
                 prediction[rows] = matrix[rows].astype(np.float64) @ coef + self.intercept_
         return prediction
+
+    def score(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """R² = 1 − Σ w(y − ŷ)²/Σ w(y − ȳ)², averaged over targets.
+
+        Parameters
+        ----------
+        X : array-like or CSR/CSC matrix of shape (n_samples, n_features)
+            Of dask as in `fit`: then each piece is scored where it lies.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+        """
+        if are_collections(X, y, sample_weight):
+            check_is_fitted(self)
+            return score_of_collections(self, X, y, sample_weight)
+        return float(super().score(X, y, sample_weight))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

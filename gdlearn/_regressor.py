@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +13,7 @@ from ._advice import warn_if_unresolved
 from ._arrays import Array
 from ._base import Data
 from ._coordinates import Model, ScalingName
+from ._dask import are_collections, dtype_of, learn_features, moments_of_collections
 from ._gradient_check import GradientCheck, GradientCheckError, check_gradient
 from ._moments import Moments
 from ._objective import QuadraticObjective
@@ -39,9 +41,12 @@ from ._problem import Problem, starting_point
 from ._quadratic import Quadratic
 from ._row_objective import RowObjective, row_objective
 from ._rows import Rows
-from ._solve import pose, solve
+from ._solve import LARGEST_MATRIX, SMALL_MATRIX, pose, solve
 from ._threads import blas_for
 from ._validation import validate_fit
+
+RESOLVED = 1e-5
+"""λ_min/λ_max from which second moments hold the coefficients to ten digits."""
 
 RULES: dict[str, Rule] = {
     "learning_rate": LEARNING_RATE,
@@ -255,7 +260,9 @@ class GradientDescentRegressor(PartlyFitted):
         Parameters
         ----------
         X : array-like or CSR/CSC matrix of shape (n_samples, n_features)
-            Read block by block, never copied or densified as a whole.
+            Read block by block, never copied or densified as a whole. Where X, y and the weights are arrays or
+            DataFrames of dask, each piece becomes moments where it lies, and only these are sent and added: no row is
+            collected, unless ``early_stopping=True`` or there are fewer rows than features.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
         sample_weight : array-like of shape (n_samples,), default=None
             Nonnegative. A row of weight k counts as k equal rows, one of weight 0 as none, in the scaling too.
@@ -282,6 +289,8 @@ class GradientDescentRegressor(PartlyFitted):
         """
         with self._unchanged_on_error():
             self._check()
+            if X_val is None and self._fit_pieces(X, y, sample_weight):
+                return self
             matrix, target, weight, later = validate_fit(self, X, y, sample_weight)
             rows = Rows.of(matrix, target, weight, unchecked=type(self).__name__ if later else None)
             rows, held_out = self._hold_out(rows, X_val, y_val, sample_weight_val)
@@ -341,6 +350,22 @@ class GradientDescentRegressor(PartlyFitted):
             self._descend(problem, None, None, Data(None, None, None, moments.n_targets == 1, np.dtype(np.float64)))
             self.__dict__.pop("_stream", None)
         return self
+
+    def _fit_pieces(self, X: Any, y: Any, sample_weight: Any) -> bool:
+        """Fit collections of dask by the moments of their pieces; False where that takes the rows themselves."""
+        if self.early_stopping or not are_collections(X, y, sample_weight) or X.shape[1] >= LARGEST_MATRIX:
+            return False
+        learn_features(self, X, reset=True)
+        moments = moments_of_collections(X, y, sample_weight)
+        if moments.n_features > max(SMALL_MATRIX, moments.n_samples):
+            return False
+        problem = Problem.of_moments(moments, None, self.scaling, self.fit_intercept)
+        if problem.modes.smallest < RESOLVED:  # read once more, for the digits that squares have lost
+            moments = moments_of_collections(X, y, sample_weight, root=True)
+            problem = Problem.of_moments(moments, None, self.scaling, self.fit_intercept)
+        self._descend(problem, None, None, Data(None, None, None, y.ndim == 1, dtype_of(X)))
+        self.__dict__.pop("_stream", None)
+        return True
 
     def _fit_stream(self, moments: Moments, data: Data) -> None:
         problem = Problem.of_moments(moments, None, self.scaling, self.fit_intercept)

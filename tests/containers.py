@@ -137,7 +137,9 @@ ARGUMENTS = {
     "y_val": lambda box, values: GradientDescentRegressor(early_stopping=True).fit(
         STEADY[:, None], Y, X_val=STEADY[:, None], y_val=box.series(values)
     ),
-    "predict": lambda box, values: GradientDescentRegressor().fit(box.frame(BITS), Y).predict(box.frame(values)),
+    "predict": lambda box, values: np.asarray(
+        GradientDescentRegressor().fit(box.frame(BITS), Y).predict(box.frame(values))
+    ),
     "X of a path": lambda box, values: gradient_descent_path(box.frame(values), Y),
     "y of moments": lambda box, values: Moments.from_data(STEADY[:, None], box.series(values)),
     "X of an objective": lambda box, values: MeanSquaredError(box.frame(values), Y),

@@ -29,6 +29,7 @@ ORDER = [
     "_batches",
     "_moments",
     "_running_moments",
+    "_dask",
     "_coordinates",
     "_design",
     "_objective",
@@ -103,7 +104,12 @@ SYMBOLIC_ORDER = [
 
 
 CORE = {"numpy", "scipy", "sklearn", "threadpoolctl"}  # the last comes with scikit-learn
-OPTIONAL = {"_batches.py": {"rich"}, "inspection": {"matplotlib", "pandas"}, "_observers.py": {"rich"}}
+OPTIONAL = {
+    "_batches.py": {"rich"},
+    "_dask.py": {"dask", "pandas"},
+    "_observers.py": {"rich"},
+    "inspection": {"matplotlib", "pandas"},
+}
 SUBMODULES = {"callbacks", "inspection", "symbolic"}  # to be imported from; all else is in `gdlearn` itself
 TYPING = {"TYPE_CHECKING", "Any", "import_module"}  # what a package imports that loads names when they are asked for
 WINGS = {"symbolic": {"sympy", "mpmath"}}  # packages imported only when met, and what they need: SymPy brings mpmath

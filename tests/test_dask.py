@@ -1,0 +1,205 @@
+"""Collections of dask: fitted by the moments of their pieces, each computed once; predictions stay lazy."""
+
+import threading
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.datasets import load_diabetes
+from sklearn.exceptions import ConvergenceWarning
+
+from gdlearn import DivergenceError, GradientDescentRegressor
+
+da = pytest.importorskip("dask.array")
+dd = pytest.importorskip("dask.dataframe")
+pd = pytest.importorskip("pandas")
+dask = pytest.importorskip("dask")
+
+pytestmark = pytest.mark.tables
+
+X, y = load_diabetes(return_X_y=True, scaled=False)
+WEIGHT = np.random.default_rng(0).integers(0, 4, len(y)).astype(float)
+NAMES = [f"x{j}" for j in range(10)]
+FRAME = pd.DataFrame(X, columns=NAMES).assign(y=y, w=WEIGHT, row=np.arange(len(y)))
+LEARNED = ["coef_", "intercept_", "loss_", "feature_shift_", "feature_scale_", "max_stable_learning_rate_", "rank_"]
+
+
+def same(a, b, tolerance=1e-10):
+    for name in LEARNED:
+        assert_allclose(getattr(a, name), getattr(b, name), rtol=tolerance, err_msg=name)
+
+
+def frame(n=7):
+    return dd.from_pandas(FRAME, npartitions=n)
+
+
+@pytest.mark.parametrize("scaling", [None, "standard", "minmax", "maxabs"])
+@pytest.mark.parametrize("options", [{}, {"learning_rate": 1e-6, "max_iter": 9}, {"fit_intercept": False}])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_arrays_and_frames_are_fitted_as_in_memory(weighted, options, scaling):
+    model = GradientDescentRegressor(scaling=scaling, **options)
+    weight = WEIGHT if weighted else None
+    whole = GradientDescentRegressor(scaling=scaling, **options).fit(X, y, weight)
+    arrays = [da.from_array(X, chunks=(60, 4)), da.from_array(y, chunks=100)]
+    same(model.fit(*arrays, da.from_array(WEIGHT, chunks=442) if weighted else None), whole)
+    table = frame()
+    same(model.fit(table[NAMES], table["y"], table["w"] if weighted else None), whole)
+    assert list(model.feature_names_in_) == NAMES
+
+
+def test_unknown_lengths_and_empty_pieces():
+    table = frame()
+    some = table[table["x0"] > 60]
+    few = FRAME[FRAME["x0"] > 60]
+    whole = GradientDescentRegressor().fit(few[NAMES], few["y"])
+    same(GradientDescentRegressor().fit(some[NAMES], some["y"]), whole)
+    arrays = some[NAMES].to_dask_array(), some["y"].to_dask_array()
+    assert np.isnan(arrays[0].chunks[0]).all()
+    same(GradientDescentRegressor().fit(*arrays), whole)
+    late = table[table["row"] > 400]  # most partitions are empty
+    same(GradientDescentRegressor().fit(late[NAMES], late["y"]), GradientDescentRegressor().fit(X[401:], y[401:]))
+    with pytest.raises(ValueError, match="X has no rows"):
+        GradientDescentRegressor().fit(table[table["x0"] < 0][NAMES], table[table["x0"] < 0]["y"])
+
+
+def test_each_piece_is_computed_once_also_where_x_and_y_share_it():
+    calls = []
+
+    def piece(rows):
+        calls.append(len(rows))
+        return rows
+
+    table = frame().map_partitions(piece, meta=FRAME.iloc[:0])
+    calls.clear()
+    GradientDescentRegressor().fit(table[NAMES], table["y"], table["w"])
+    assert len(calls) == 7
+    rows = da.from_array(FRAME.to_numpy(), chunks=(100, 13)).map_blocks(piece, dtype=float, meta=np.empty((0, 0)))
+    calls.clear()
+    GradientDescentRegressor().fit(rows[:, :10], rows[:, 10], rows[:, 11])
+    assert len(calls) == 5
+
+
+def test_predictions_are_lazy_and_those_of_the_rows():
+    model = GradientDescentRegressor().fit(X, y)
+    rows = da.from_array(X, chunks=(100, 3))
+    lazy = model.predict(rows)
+    assert isinstance(lazy, da.Array)
+    assert lazy.shape == (442,)
+    assert_allclose(lazy.compute(), model.predict(X), rtol=1e-14)
+    named = GradientDescentRegressor().fit(FRAME[NAMES], y)
+    lazy = named.predict(frame()[NAMES])
+    assert isinstance(lazy, da.Array)
+    assert_allclose(lazy.compute(), model.predict(X), rtol=1e-14)
+    several = GradientDescentRegressor().fit(FRAME[NAMES], np.column_stack([y, -y, y**2]))
+    for given in (rows, frame()[NAMES]):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # arrays have no names
+            lazy = several.predict(given)
+            assert lazy.shape[1] == 3
+            assert_allclose(lazy.compute(), several.predict(FRAME[NAMES]), rtol=1e-13)
+
+
+def test_names_and_widths_are_looked_at_before_anything_is_computed():
+    model = GradientDescentRegressor().fit(frame()[NAMES], frame()["y"])
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(frame()[NAMES].rename(columns={"x0": "age"}))
+    with pytest.raises(ValueError, match="3 features"):
+        GradientDescentRegressor().fit(X, y).predict(da.from_array(X[:, :3], chunks=(100, 3)))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_score(weighted):
+    model, weight = GradientDescentRegressor().fit(FRAME[NAMES], y), WEIGHT if weighted else None
+    table = frame()
+    expected = model.score(FRAME[NAMES], y, weight)
+    assert model.score(table[NAMES], table["y"], table["w"] if weighted else None) == pytest.approx(expected, rel=1e-12)
+    target = np.column_stack([y, 1e100 * y**2])
+    several = GradientDescentRegressor().fit(X, target)
+    lazy = several.score(da.from_array(X, chunks=60), da.from_array(target, chunks=(60, 1)))
+    assert lazy == pytest.approx(several.score(X, target), rel=1e-12)
+
+
+def test_float32_stays_float32():
+    rows, target = X.astype(np.float32), y.astype(np.float32)
+    model = GradientDescentRegressor().fit(da.from_array(rows, chunks=(100, 10)), da.from_array(target, chunks=100))
+    whole = GradientDescentRegressor().fit(rows, target)
+    assert model.coef_.dtype == np.float32
+    assert_allclose(model.coef_, whole.coef_, rtol=1e-6)
+    assert model.predict(da.from_array(rows, chunks=(100, 10))).dtype == np.float32
+
+
+def test_nearly_collinear_columns_are_read_twice_and_keep_their_digits():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((400, 3))
+    rows = np.column_stack([x[:, 0], x[:, 0] + 1e-7 * x[:, 1], x[:, 2] + 1e6])
+    target = rows @ [1.0, 2.0, 3.0] + 0.1 * rng.standard_normal(400)
+    reads = []
+
+    def piece(block):
+        reads.append(1)
+        return block
+
+    blocks = da.from_array(rows, chunks=(100, 3)).map_blocks(piece, dtype=float, meta=np.empty((0, 0)))
+    reads.clear()
+    model = GradientDescentRegressor().fit(blocks, da.from_array(target, chunks=100))
+    assert len(reads) == 8
+    whole = GradientDescentRegressor().fit(rows, target)
+    assert_allclose(model.predict(rows), whole.predict(rows), atol=1e-8 * target.std())
+    assert model.rank_ == whole.rank_ == 3
+
+
+WRONG = {
+    "NaN": (lambda: (da.from_array(np.where(X > 300, np.nan, X), chunks=60), da.from_array(y, chunks=60)), "NaN"),
+    "lengths": (lambda: (da.from_array(X, chunks=60), da.from_array(y[:400], chunks=60)), "inconsistent|chunk"),
+    "partitions": (lambda: (frame(7)[NAMES], frame(3)["y"]), "X has 7 partitions and y has 3"),
+    "blocks": (
+        lambda: (frame(7)[NAMES].to_dask_array(), frame(3)["y"].to_dask_array()),
+        "X has 7 blocks of rows and y has 3",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_what_cannot_be_fitted_is_refused_and_the_earlier_fit_kept(kind):
+    given, message = WRONG[kind]
+    model = GradientDescentRegressor().fit(FRAME[NAMES], y)
+    coef = model.coef_
+    with pytest.raises(ValueError, match=message):
+        model.fit(*given())
+    assert model.coef_ is coef
+    assert list(model.feature_names_in_) == NAMES
+
+
+def test_messages_are_those_of_a_fit():
+    rows, target = da.from_array(X, chunks=60), da.from_array(y, chunks=60)
+    with pytest.raises(DivergenceError, match="the largest stable rate"):
+        GradientDescentRegressor(5.0).fit(rows, target)
+    with pytest.warns(ConvergenceWarning, match="did not reach"):
+        GradientDescentRegressor(0.01, tol=1e-9, max_iter=5).fit(rows, target)
+
+
+def test_early_stopping_and_few_rows_take_the_rows_themselves():
+    options = {"early_stopping": True, "random_state": 0, "learning_rate": 0.1}
+    rows, target = da.from_array(X, chunks=60), da.from_array(y, chunks=60)
+    same(GradientDescentRegressor(**options).fit(rows, target), GradientDescentRegressor(**options).fit(X, y))
+    wide = np.random.default_rng(0).standard_normal((20, 90))
+    model = GradientDescentRegressor().fit(da.from_array(wide, chunks=10), da.from_array(wide[:, 0], chunks=10))
+    assert_allclose(model.coef_, GradientDescentRegressor().fit(wide, wide[:, 0]).coef_, atol=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of the cluster's own
+def test_a_worker_that_is_killed_changes_nothing():
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        with distributed.Client(cluster):
+            rows = da.random.default_rng(0).standard_normal((400_000, 8), chunks=(20_000, 8))
+            target = rows @ np.arange(8.0) + 1.0
+            victim = next(iter(cluster.workers.values()))
+            killer = threading.Timer(0.2, victim.process.process.kill)
+            killer.start()
+            model = GradientDescentRegressor().fit(rows, target)
+            killer.join()
+            assert_allclose(model.coef_, np.arange(8.0), atol=1e-12)
+            assert_allclose(model.intercept_, 1.0)
