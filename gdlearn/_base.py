@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._arrays import Array, beyond_float64
+from ._coordinates import Coordinates, Model
 from ._dask import are_collections, is_collection, predicted, score_of_collections
 from ._early_stopping import held_out_rows
 from ._objective import Iterate
@@ -212,10 +213,24 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
             )
 
     def _set_model(self, solution: Solution, data: Data) -> None:
-        problem, descent, dtype = solution.problem, solution.descent, data.dtype
-        coordinates = problem.coordinates
-        coef, intercept = coordinates.in_original_units(solution.model)
-        lost = ~coef.any(axis=0) & solution.model.coef.any(axis=0)
+        coordinates, descent = solution.problem.coordinates, solution.descent
+        self._set_coefficients(coordinates, solution.model, descent.last.value, data)
+        self.__dict__.update(course_of(solution))
+        self.rank_ = -1
+        if solution.problem.spectrum is not None:
+            self.rank_ = len(solution.problem.modes.eigenvalues) - coordinates.first
+        self.solver_ = solution.solver
+        self.__dict__.pop("validation_loss_curve_", None)
+        if descent.held_out_values is not None:
+            self.validation_loss_curve_ = coordinates.loss(descent.held_out_values).tolist()
+
+    def _set_coefficients(self, coordinates: Coordinates, model: Model, value: float, data: Data) -> None:
+        """The model in original units, its J, and the scaling that was learned."""
+        dtype = data.dtype
+        for name in ("_course", *COURSE):
+            self.__dict__.pop(name, None)
+        coef, intercept = coordinates.in_original_units(model)
+        lost = ~coef.any(axis=0) & model.coef.any(axis=0)
         if lost.any() or not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
             raise ValueError(
                 "The coefficients exceed what float64 holds, or vanish in it: the sizes of X and y are too far apart. "
@@ -227,21 +242,35 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
                 # The intercept takes up what rounding the slopes does at the middle of the data.
                 intercept = intercept + coordinates.feature_shift @ (coef - rounded.astype(np.float64))
                 coef = rounded
-            self.loss_ = float(coordinates.loss(descent.last.value))
-            self.loss_curve_ = coordinates.loss(descent.values).tolist() if coordinates.unit else list(descent.values)
+            self.loss_ = float(coordinates.loss(value))
             self.feature_shift_ = coordinates.feature_shift
             self.feature_scale_ = coordinates.feature_scale
-            self.gradient_norm_ = coordinates.gradient_norm(descent.last.gradient)
         self.coef_, self.intercept_ = data.shaped(coef, intercept, self.fit_intercept)
-        self.n_iter_ = descent.last.n_steps
-        self.loss_curve_iterations_ = descent.steps
-        self.learning_rate_ = descent.rate
-        self.max_stable_learning_rate_ = solution.max_stable_rate
-        self.condition_number_, self.rank_ = np.nan, -1
-        if problem.spectrum is not None:
-            self.condition_number_ = problem.modes.condition_number
-            self.rank_ = len(problem.modes.eigenvalues) - coordinates.first
-        self.solver_ = solution.solver
-        self.__dict__.pop("validation_loss_curve_", None)
-        if descent.held_out_values is not None:
-            self.validation_loss_curve_ = coordinates.loss(descent.held_out_values).tolist()
+
+
+COURSE = (
+    "n_iter_",
+    "loss_curve_",
+    "loss_curve_iterations_",
+    "gradient_norm_",
+    "learning_rate_",
+    "max_stable_learning_rate_",
+    "condition_number_",
+)
+"""The attributes that tell of the descent, for which its modes or its steps are needed."""
+
+
+def course_of(solution: Solution) -> dict[str, Any]:
+    """The values of `COURSE`."""
+    problem, descent, coordinates = solution.problem, solution.descent, solution.problem.coordinates
+    with np.errstate(over="ignore", under="ignore"):
+        values = (
+            descent.last.n_steps,
+            coordinates.loss(descent.values).tolist() if coordinates.unit else list(descent.values),
+            descent.steps,
+            coordinates.gradient_norm(descent.last.gradient),
+            descent.rate,
+            solution.max_stable_rate,
+            np.nan if problem.spectrum is None else problem.modes.condition_number,
+        )
+    return dict(zip(COURSE, values, strict=True))

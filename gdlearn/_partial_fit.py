@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._base import Data, DescendedModel
+from ._arrays import Array
+from ._base import COURSE, Data, DescendedModel, course_of
+from ._cholesky import limit_by_cholesky
+from ._coordinates import ScalingName
 from ._moments import Moments
 from ._parameters import MatrixLike
+from ._plan import Settings
+from ._problem import Problem
 from ._rows import Rows
 from ._running_moments import RunningMoments
+from ._solve import solve
 from ._validation import validate_part
 from ._warnings import warn_where_called
 
@@ -46,8 +53,32 @@ class Stream:
             raise ValueError(f"y has shape {y.shape}, and that of the first call of partial_fit was {shape}.")
 
 
+@dataclass(frozen=True, eq=False)
+class Course:
+    """A descent whose limit is known, and all that is needed to tell how it got there."""
+
+    moments: Moments
+    scaling: ScalingName
+    settings: Settings
+    start: Array
+
+    def found(self, feature_name: Callable[[int], str]) -> dict[str, Any]:
+        """The attributes that tell of the descent."""
+        problem = Problem.of_moments(self.moments, None, self.scaling, True)
+        return course_of(solve(problem, self.settings, self.start, feature_name, None))
+
+
 class PartlyFitted(DescendedModel):
-    """A model to which rows may be added."""
+    """A model to which rows may be added, and of which some attributes are found when they are asked for."""
+
+    @property
+    @abstractmethod
+    def _settings(self) -> Settings:
+        """The parameters of the descent."""
+
+    @abstractmethod
+    def _start(self, problem: Problem) -> Array:
+        """Where the descent begins."""
 
     def partial_fit(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Add rows: the model is then that of a `fit` on all rows so far, in whatever parts and order they came.
@@ -122,19 +153,40 @@ class PartlyFitted(DescendedModel):
         self.__dict__ = {name: value for name, value in vars(self).items() if name in SEEN or not name.endswith("_")}
 
     def __getattr__(self, name: str) -> Any:
-        """What `partial_fit` has left to be found when it is asked for."""
+        """What a fit has left to be found when it is asked for."""
         stream: Stream | None = vars(self).get("_stream")
+        course: Course | None = vars(self).get("_course")
         learned = name.endswith("_") and not name.startswith("_") and name not in SEEN
-        if stream is None or not learned or "coef_" in vars(self):
+        if stream is not None and learned and "coef_" not in vars(self):
+            with self._unchanged_on_error():
+                self._check()
+                self._fit_stream(stream.running.moments(), stream.data)
+        elif course is not None and name in COURSE:
+            self.__dict__.update(course.found(self._feature_name))
+            self.__dict__.pop("_course")
+        else:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        with self._unchanged_on_error():
-            self._check()
-            self._fit_stream(stream.running.moments(), stream.data)
         return getattr(self, name)
 
     @abstractmethod
     def _fit_stream(self, moments: Moments, data: Data) -> None:
         """Descend on the rows so far."""
+
+    def _found_directly(self, moments: Moments, data: Data) -> bool:
+        """Set the limit by a Cholesky factor, where modes would cost much more; False where it does not have it."""
+        problem = Problem.before_modes(moments, None, self.scaling, True)
+        found = limit_by_cholesky(moments, problem.statistics)
+        if found is None:
+            return False
+        start = self._start(problem)
+        model, minimum = found
+        coordinates = problem.coordinates
+        self._set_coefficients(coordinates, model, float(coordinates.target_share @ minimum), data)
+        self.rank_, self.solver_ = moments.n_features, "spectral"
+        self.__dict__.pop("validation_loss_curve_", None)
+        self.__dict__.pop("gradient_check_", None)
+        self._course = Course(moments, self.scaling, self._settings, start)
+        return True
 
     def _refuse_early_stopping(self, method: str) -> None:
         if self.early_stopping:

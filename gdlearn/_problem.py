@@ -67,10 +67,14 @@ class Problem:
     @classmethod
     def of_moments(cls, moments: Moments, rows: Rows | None, name: ScalingName, fit_intercept: bool) -> Problem:
         """By the moments; `rows`, where they are at hand, serve to sharpen what the moments cannot resolve."""
+        return cls.before_modes(moments, rows, name, fit_intercept)._checked()
+
+    @classmethod
+    def before_modes(cls, moments: Moments, rows: Rows | None, name: ScalingName, fit_intercept: bool) -> Problem:
+        """The same before its modes are looked at, which cost more than the moments where features are many."""
         statistics = statistics_of_moments(moments)
         coordinates = Coordinates.learned(name, statistics, fit_intercept)
-        spectrum = MomentSpectrum(moments, statistics, coordinates, rows)
-        return cls(coordinates, statistics, rows, spectrum)._checked()
+        return cls(coordinates, statistics, rows, MomentSpectrum(moments, statistics, coordinates, rows))
 
     @classmethod
     def of_columns(cls, rows: Rows, name: ScalingName, fit_intercept: bool) -> Problem:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import sparse
 from sklearn.utils import check_random_state
 
 from ._advice import warn_if_unresolved
@@ -15,7 +16,7 @@ from ._base import Data
 from ._coordinates import Model, ScalingName
 from ._dask import are_collections, dtype_of, learn_features, moments_of_collections
 from ._gradient_check import GradientCheck, GradientCheckError, check_gradient
-from ._moments import Moments
+from ._moments import Moments, moments_of
 from ._objective import QuadraticObjective
 from ._observers import with_callbacks
 from ._parameters import (
@@ -42,11 +43,15 @@ from ._quadratic import Quadratic
 from ._row_objective import RowObjective, row_objective
 from ._rows import Rows
 from ._solve import LARGEST_MATRIX, SMALL_MATRIX, pose, solve
+from ._step_size import Auto
 from ._threads import blas_for
 from ._validation import validate_fit
 
 RESOLVED = 1e-5
 """λ_min/λ_max from which second moments hold the coefficients to ten digits."""
+
+MANY_FEATURES = 128
+"""Features from which the modes cost so much more than a Cholesky factor that they wait until they are asked for."""
 
 RULES: dict[str, Rule] = {
     "learning_rate": LEARNING_RATE,
@@ -294,9 +299,14 @@ class GradientDescentRegressor(PartlyFitted):
             matrix, target, weight, later = validate_fit(self, X, y, sample_weight)
             rows = Rows.of(matrix, target, weight, unchecked=type(self).__name__ if later else None)
             rows, held_out = self._hold_out(rows, X_val, y_val, sample_weight_val)
+            data = Data.of(matrix, target, weight)
             with blas_for(*rows.X.shape):
-                problem = pose(rows, self.scaling, self.fit_intercept, self._settings)
-                self._descend(problem, rows, held_out, Data.of(matrix, target, weight))
+                moments = None
+                if self._may_skip_modes(*rows.X.shape) and not sparse.issparse(rows.X):
+                    moments = moments_of(rows, extremes=self.scaling in ("minmax", "maxabs"))
+                if moments is None or not self._found_directly(moments, data):
+                    problem = pose(rows, self.scaling, self.fit_intercept, self._settings, moments)
+                    self._descend(problem, rows, held_out, data)
             self.__dict__.pop("_stream", None)
         return self
 
@@ -343,11 +353,15 @@ class GradientDescentRegressor(PartlyFitted):
         with self._unchanged_on_error():
             self._check()
             self._refuse_early_stopping("fit_moments")
-            problem = Problem.of_moments(moments, None, self.scaling, self.fit_intercept)
-            warn_if_unresolved(problem)
+            data = Data(None, None, None, moments.n_targets == 1, np.dtype(np.float64))
             self.__dict__.pop("feature_names_in_", None)
             self.n_features_in_ = moments.n_features
-            self._descend(problem, None, None, Data(None, None, None, moments.n_targets == 1, np.dtype(np.float64)))
+            if not (
+                self._may_skip_modes(moments.n_samples, moments.n_features) and self._found_directly(moments, data)
+            ):
+                problem = Problem.of_moments(moments, None, self.scaling, self.fit_intercept)
+                warn_if_unresolved(problem)
+                self._descend(problem, None, None, data)
             self.__dict__.pop("_stream", None)
         return self
 
@@ -367,7 +381,21 @@ class GradientDescentRegressor(PartlyFitted):
         self.__dict__.pop("_stream", None)
         return True
 
+    def _may_skip_modes(self, n_samples: int, n_features: int) -> bool:
+        """Whether the descent goes to its limit, nobody looks on, and the features are so many that modes are dear."""
+        settings = self._settings
+        watched = self.verbose or self.check_gradient or self.early_stopping or hasattr(self, "_skl_callbacks")
+        goes_to_limit = settings.to_limit and isinstance(settings.rate, Auto) and not settings.wants_loop
+        return (
+            MANY_FEATURES <= n_features < min(n_samples, LARGEST_MATRIX)
+            and goes_to_limit
+            and self.fit_intercept
+            and not watched
+        )
+
     def _fit_stream(self, moments: Moments, data: Data) -> None:
+        if self._may_skip_modes(moments.n_samples, moments.n_features) and self._found_directly(moments, data):
+            return
         problem = Problem.of_moments(moments, None, self.scaling, self.fit_intercept)
         start = starting_point(problem, self._first_point(moments.n_features, moments.n_targets))
         check = self._verified(problem, None, start) if self.check_gradient else None

@@ -31,7 +31,7 @@ from ._coordinates import Model, ScalingName
 from ._descent import Descent, Observer, Status, descend, iterates, usual_ends
 from ._early_stopping import HeldOut, Patience
 from ._limit import loss_of
-from ._moments import moments_of
+from ._moments import Moments, moments_of
 from ._objective import Iterate
 from ._plan import LOOP_MAX_ITER, LOOP_TOL, Plan, Settings, threshold
 from ._problem import STEPS_FOR_CURVATURE, TOO_LOSSY, TOO_LOSSY_FOR_ERRORS, Problem
@@ -87,14 +87,19 @@ def is_wide(rows: Rows, fit_intercept: bool) -> bool:
     return rows.n_used < p and p > SMALL_MATRIX
 
 
-def pose(rows: Rows, scaling: ScalingName, fit_intercept: bool, settings: Settings) -> Problem:
-    """The problem in the form that is cheapest to descend, before anything is formed; all give the same iterates."""
+def pose(
+    rows: Rows, scaling: ScalingName, fit_intercept: bool, settings: Settings, moments: Moments | None = None
+) -> Problem:
+    """The problem in the form that is cheapest to descend, before anything is formed; all give the same iterates.
+
+    The `moments`, where they are at hand, are not formed again.
+    """
 
     def with_matrix() -> Problem:
         if is_wide(rows, fit_intercept):
             return Problem.of_columns(rows, scaling, fit_intercept)
-        extremes = scaling in ("minmax", "maxabs")
-        return Problem.of_moments(moments_of(rows, extremes=extremes), rows, scaling, fit_intercept)
+        formed = moments or moments_of(rows, extremes=scaling in ("minmax", "maxabs"))
+        return Problem.of_moments(formed, rows, scaling, fit_intercept)
 
     if settings.solver == "spectral":
         return with_matrix()

@@ -48,6 +48,7 @@ ORDER = [
     "_modes",
     "_kernel",
     "_limit",
+    "_cholesky",
     "_recurrence",
     "_first_step",
     "_held_out",
