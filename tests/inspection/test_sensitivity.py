@@ -1,10 +1,12 @@
 """Sensitivity: eigenvalues and shares by hand, planted faults named, predicted steps those of the fit."""
 
 import builtins
+import re
 import warnings
 
 import numpy as np
 import pytest
+from corpus import SPEC, load
 from sklearn import datasets
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
@@ -176,9 +178,13 @@ def test_a_rate_too_large_is_named_with_the_largest_stable_one():
     found = sensitivity(GradientDescentRegressor(learning_rate=0.5), X, y)
     assert found.sentence.startswith("Learning rate 0.5 is too large: 1 of 11 modes explodes, and")
     assert f"{found.max_stable_learning_rate:.3g}" in found.sentence
-    assert "scale" not in found.sentence
+    assert "scal" not in found.sentence
+    # No scaling makes this rate stable, and none is offered for it; one is offered with a rate of its own.
     raw = sensitivity(X, y, learning_rate=0.5)
-    assert 'scaling="standard"' in raw.sentence
+    assert "(stable below" not in raw.sentence
+    assert '; scaling="standard" with learning_rate="auto" needs about 15,000 steps, for `s1`' in raw.sentence
+    slower = sensitivity(X, y, learning_rate=0.2)
+    assert 'or scaling="standard" (stable below 0.248)' in slower.sentence
 
 
 def test_a_rate_too_small():
@@ -192,7 +198,7 @@ def test_a_rate_too_small_for_features_of_unequal_scale():
     X, y = diabetes()
     sentence = sensitivity(X, y, learning_rate=1e-9).sentence
     assert sentence.startswith("Learning rate 1e-9 is small")
-    assert 'with scaling="standard" too about 15,000 steps, because `s1` is 120 times the scale of `sex`' in sentence
+    assert 'with scaling="standard" too about 15,000 steps, for `s1` makes 50 % of the largest eigenvalue' in sentence
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
@@ -214,7 +220,7 @@ def test_keywords():
     assert sensitivity(SQUARE, y=Y4).steps == sensitivity(SQUARE, Y4).steps
     model = GradientDescentRegressor(scaling=None)
     assert sensitivity(model, SQUARE, y=Y4).sentence == sensitivity(SQUARE, Y4).sentence
-    assert repr(sensitivity(SQUARE, Y4)).startswith("<Sensitivity: `feature 0` is")
+    assert repr(sensitivity(SQUARE, Y4)).startswith("<Sensitivity: `feature 0` makes")
 
 
 def test_an_offset():
@@ -222,8 +228,11 @@ def test_an_offset():
     random = np.random.default_rng(0)
     X = pd.DataFrame({"year": np.arange(1990.0, 2020.0), "z": random.standard_normal(30)})
     found = sensitivity(X, X["year"] + X["z"])
-    assert found.sentence.startswith("The mean of `year` is 230 times its spread")
-    assert 'with scaling="standard"' in found.sentence
+    assert found.sentence.startswith(
+        "`year` makes 100 % of the largest eigenvalue, and the intercept 100 % of the smallest"
+    )
+    assert "centring alone divides it by 1.9e9, for the mean of `year` is 230 times its spread" in found.sentence
+    assert 'with scaling="standard" condition number 1.1' in found.sentence
 
 
 def test_constant_and_duplicate_features():
@@ -278,18 +287,20 @@ def test_fewer_rows_than_columns():
 # Ten real data sets, with a fault planted
 
 
+def load_or_skip(name):
+    try:
+        return load(name)
+    except (ModuleNotFoundError, FileNotFoundError) as missing:
+        pytest.skip(f"the package that holds {name} is not installed: {missing}")
+
+
 def frame(name):
     pd = pytest.importorskip("pandas")
     if name == "linnerud":
         bunch = datasets.load_linnerud(as_frame=True)
         return bunch.data, bunch.target["Weight"]
     if "/" in name:
-        from corpus import load
-
-        try:
-            X, y = load(name)
-        except (ModuleNotFoundError, FileNotFoundError) as missing:
-            pytest.skip(f"the package that holds {name} is not installed: {missing}")
+        X, y = load_or_skip(name)
         return pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])]), y
     options = {"scaled": False} if name == "diabetes" else {}
     X, y = getattr(datasets, f"load_{name}")(return_X_y=True, as_frame=True, **options)
@@ -315,13 +326,13 @@ def test_a_feature_of_extreme_scale_is_named(name):
     X, y = frame(name)
     fault = victim(X)
     found = sensitivity(X.assign(**{fault: 1e5 * X[fault]}), y)
-    assert f"`{fault}` is " in found.sentence
+    assert found.sentence.startswith(f"`{fault}` makes 100 % of the largest eigenvalue, and ")
     assert 'scaling="standard"' in found.sentence
     share = dict(zip(found.features["feature"], found.features["share"], strict=True))
     share.pop("(intercept)")  # of features far from zero it is the flattest direction
     assert max(share, key=share.get) == fault
     cured = sensitivity(GradientDescentRegressor(), X.assign(**{fault: 1e5 * X[fault]}), y)
-    assert "times the scale" not in cured.sentence
+    assert "largest eigenvalue" not in cured.sentence
     assert found.n_steps["standard"] == cured.steps
 
 
@@ -350,6 +361,76 @@ def test_predicted_steps_are_those_of_the_fit(name):
         warnings.simplefilter("error")
         taken = {scaling: GradientDescentRegressor(scaling=scaling).fit(X, y).n_iter_ for scaling in SCALINGS}
     assert sensitivity(X, y).n_steps == pytest.approx(taken, rel=0.2)
+
+
+# The two ends of the condition number, against singular values of the rows themselves
+
+
+class Ends:
+    """λ_max and λ_min of ∇²J/2 by NumPy, with columns multiplied."""
+
+    def __init__(self, X, rank, centred=False):
+        design = np.column_stack([np.ones(len(X)), X - X.mean(axis=0) if centred else X])
+        self.root, self.rank = np.linalg.qr(design / np.sqrt(len(X)), mode="r"), rank
+
+    def times(self, factor, feature=None):
+        root = self.root.copy()
+        if feature is not None:
+            root[:, 1 + feature] *= factor
+        singular = np.linalg.svd(root, compute_uv=False)
+        return np.array([singular[0], singular[self.rank - 1]]) ** 2
+
+    @property
+    def digits(self):
+        largest, smallest = self.times(1.0)
+        return np.sqrt(smallest / largest) / np.finfo(float).eps
+
+
+def moves_as_its_parts_say(X, y):
+    """Of the features at the two ends a change of scale moves λ_max, λ_min and so κ by their parts; how many."""
+    found = sensitivity(X, y)
+    ends = Ends(X, len(found.modes["factor"]))
+    parts = np.column_stack([found.features["steepest"], found.features["flattest"]])
+    assert parts.sum(axis=0) == pytest.approx([1, 1])
+    if ends.digits < 1e5:  # NumPy itself does not know λ_min
+        return None
+    blamed = {int(j) for j in [*parts[1:].argmax(axis=0), np.abs(parts[1:, 0] - parts[1:, 1]).argmax()]}
+    for j in blamed:
+        moved = np.log(ends.times(1.001, j) / ends.times(1 / 1.001, j)) / (4 * np.log(1.001))
+        assert moved == pytest.approx(parts[1 + j], abs=2e-3)
+        # Multiplied by ten, a feature with the part P in the steepest mode multiplies λ_max by (1 + 9P)² at least.
+        assert ends.times(10, j)[0] >= ends.times(1, j)[0] * (1 + 9 * parts[1 + j, 0]) ** 2 * (1 - 1e-9)
+    sentence = found.sentence
+    if match := re.search(r"centring alone divides it by ([\d.,e]+)", sentence):
+        before, after = (np.divide(*some.times(1.0)) for some in (ends, Ends(X, ends.rank, centred=True)))
+        assert float(match[1].replace(",", "")) == pytest.approx(before / after, rel=0.06)
+    if "of the largest eigenvalue" in sentence:
+        before, _, after = sentence.partition(" of the largest eigenvalue, and ")
+        for part, text in zip(parts.T, (before, after.partition(" of the smallest")[0]), strict=True):
+            half = np.cumsum(np.sort(part)[::-1])
+            percent = half[np.searchsorted(half, 0.5 - 1e-9)] * 100
+            assert float(re.search(r"(\d+) %$", text)[1]) == pytest.approx(percent, abs=0.51)
+            assert str(np.asarray(found.features["feature"])[part.argmax()]).strip("()") in text
+    return len(blamed)
+
+
+def test_the_parts_of_the_readme():
+    X, y = diabetes()
+    X = X.assign(bmi=1000 * X["bmi"])
+    assert moves_as_its_parts_say(X.to_numpy(), y)
+    ends = Ends(X.to_numpy(), 11)
+    ratio = [np.divide(*ends.times(10.0, X.columns.get_loc(name))) / np.divide(*ends.times(1.0)) for name in X.columns]
+    moved = dict(zip(X.columns, ratio, strict=True))
+    assert moved["bmi"] == pytest.approx(100, rel=1e-3)
+    assert moved["sex"] == pytest.approx(1, rel=1e-3)
+    assert "sex" not in sensitivity(X, y).sentence
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("name", [entry[0] for entry in SPEC])
+def test_a_change_of_scale_moves_the_condition_number_by_the_parts_named(name):
+    X, y = load_or_skip(name)
+    moves_as_its_parts_say(X, y)
 
 
 # Form
