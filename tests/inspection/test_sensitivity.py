@@ -380,20 +380,13 @@ class Ends:
         singular = np.linalg.svd(root, compute_uv=False)
         return np.array([singular[0], singular[self.rank - 1]]) ** 2
 
-    @property
-    def digits(self):
-        largest, smallest = self.times(1.0)
-        return np.sqrt(smallest / largest) / np.finfo(float).eps
-
 
 def moves_as_its_parts_say(X, y):
-    """Of the features at the two ends a change of scale moves λ_max, λ_min and so κ by their parts; how many."""
+    """Of the features at the two ends a change of scale moves λ_max, λ_min and so κ by their parts."""
     found = sensitivity(X, y)
     ends = Ends(X, len(found.modes["factor"]))
     parts = np.column_stack([found.features["steepest"], found.features["flattest"]])
     assert parts.sum(axis=0) == pytest.approx([1, 1])
-    if ends.digits < 1e5:  # NumPy itself does not know λ_min
-        return None
     blamed = {int(j) for j in [*parts[1:].argmax(axis=0), np.abs(parts[1:, 0] - parts[1:, 1]).argmax()]}
     for j in blamed:
         moved = np.log(ends.times(1.001, j) / ends.times(1 / 1.001, j)) / (4 * np.log(1.001))
@@ -411,13 +404,12 @@ def moves_as_its_parts_say(X, y):
             percent = half[np.searchsorted(half, 0.5 - 1e-9)] * 100
             assert float(re.search(r"(\d+) %$", text)[1]) == pytest.approx(percent, abs=0.51)
             assert str(np.asarray(found.features["feature"])[part.argmax()]).strip("()") in text
-    return len(blamed)
 
 
 def test_the_parts_of_the_readme():
     X, y = diabetes()
     X = X.assign(bmi=1000 * X["bmi"])
-    assert moves_as_its_parts_say(X.to_numpy(), y)
+    moves_as_its_parts_say(X.to_numpy(), y)
     ends = Ends(X.to_numpy(), 11)
     ratio = [np.divide(*ends.times(10.0, X.columns.get_loc(name))) / np.divide(*ends.times(1.0)) for name in X.columns]
     moved = dict(zip(X.columns, ratio, strict=True))
