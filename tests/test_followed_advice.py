@@ -37,7 +37,10 @@ def real_problem(name):
 
 PROBLEMS = [
     *(pytest.param(random_problem, seed, id=f"random {seed}") for seed in range(100)),
-    *(pytest.param(real_problem, entry[0], id=entry[0], marks=[pytest.mark.corpus, pytest.mark.slow]) for entry in SPEC),
+    *(
+        pytest.param(real_problem, entry[0], id=entry[0], marks=[pytest.mark.corpus, pytest.mark.slow])
+        for entry in SPEC
+    ),
 ]
 
 
