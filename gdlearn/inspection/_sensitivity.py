@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 
 from .._arrays import beyond_float64
 from .._coordinates import ScalingName
@@ -22,6 +23,7 @@ from .._solve import pose
 from .._validation import validate_fit
 from ._diagnosis import Case, diagnose, short
 from ._sensitivity_tables import as_frame, features_table, modes_table, table_in_html, text_table, with_intercept
+from ._unwrapped import is_search, unwrapped
 
 SCALINGS: tuple[ScalingName, ...] = (None, "standard", "minmax", "maxabs")
 
@@ -126,7 +128,8 @@ def sensitivity(
     Parameters
     ----------
     estimator_or_X : GradientDescentRegressor, or array-like or CSR/CSC matrix of shape (n_samples, n_features)
-        The estimator, fitted or not, gives the settings; it stays as it is.
+        The estimator, fitted or not, gives the settings; it stays as it is. A fitted Pipeline stands for its last step
+        and X as its other steps transform it, a fitted search for its `best_estimator_`.
     X_or_y : array-like
         X after an estimator, y after X.
     y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
@@ -231,6 +234,8 @@ def _arguments(
 ) -> tuple[GradientDescentRegressor, Any, Any]:
     """An estimator that may be changed, X and y."""
     owner = "sensitivity"
+    if is_search(estimator_or_X) or isinstance(estimator_or_X, Pipeline):
+        estimator_or_X, X_or_y = unwrapped(estimator_or_X, X_or_y)
     if isinstance(estimator_or_X, GradientDescentRegressor):
         estimator, X = clone(estimator_or_X), X_or_y
         if X is None or y is None:
@@ -240,8 +245,8 @@ def _arguments(
             )
     elif hasattr(estimator_or_X, "get_params"):
         raise TypeError(
-            "The 'estimator_or_X' parameter of sensitivity must be a GradientDescentRegressor or X. Got "
-            f"{type(estimator_or_X).__name__} instead: of a pipeline, pass its last step and the X that reaches it."
+            "The 'estimator_or_X' parameter of sensitivity must be a GradientDescentRegressor, a fitted pipeline or "
+            f"search that ends in one, or X. Got {type(estimator_or_X).__name__} instead."
         )
     else:
         if X_or_y is not None and y is not None:

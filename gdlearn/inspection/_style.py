@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,22 @@ OUTSIDE = "0.9"
 """The grey of a region where a function has no value."""
 
 
+FIRST_STEPS = 10
+"""So many steps are drawn as dots, which show how a descent begins; all of them would hide the line."""
+
+
 DRAWABLE = 1e200
 """What is beyond it, or on a logarithmic axis below its inverse, leaves the picture: ticks further on may overflow."""
+
+
+NO_FRAME: dict[str, Any] = {"frameon": False, "borderaxespad": 0.1}
+"""Of a legend below the axes, which then stays clear of their labels."""
+
+SHORT_NAME = 12
+"""A longer name of an axis has a line of its own."""
+
+POWERS_FROM, BETWEEN_FROM = 2.0, 0.7
+"""Decades from which ticks are powers of ten alone, and from which they are 1, 2 and 5 times such powers."""
 
 
 def drawable(low: float, high: float) -> tuple[float, float]:
@@ -29,6 +44,37 @@ def drawable_steps(steps: Any) -> Any:
     if steps.dtype.kind in "if":
         return steps
     return np.array([float(min(int(k), 10**300)) for k in steps])
+
+
+def few_ticks(axis: Any, name: str, low: float, high: float) -> None:
+    """The label of a linear axis, and so few ticks that they do not touch; their power of ten is in the label."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    size = max(abs(low), abs(high))
+    power = math.floor(math.log10(size)) if size > 0 else 0
+    power = 0 if -3 <= power <= 4 else power
+    unit = 10.0**power
+    axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+    digits = 2 + max(0, math.ceil(math.log10(size / (high - low)))) if size > 0 else 2
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / unit:.{digits + 1}g}".replace("-", "−")))
+    between = "\n" if len(name) > SHORT_NAME else ", "
+    axis.set_label_text(f"{name}{between}in units of $10^{{{power}}}$" if power else name)
+
+
+def log_ticks(axis: Any, low: float, high: float) -> None:
+    """Ticks of a logarithmic axis that do not touch: powers of ten, or, within two decades, some numbers between."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+
+    decades = math.log10(high) - math.log10(low)
+    if decades >= POWERS_FROM:
+        axis.set_major_locator(LogLocator(numticks=8))
+        axis.set_minor_formatter(NullFormatter())
+        return
+    wide = decades > BETWEEN_FROM
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=8) if wide else MaxNLocator(4))
+    axis.set_minor_locator(NullLocator())
+    digits = 2 if wide else 3 + max(0, math.ceil(-math.log10(max(decades, 1e-12))))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.{digits}g}"))
 
 
 def pyplot(caller: str) -> Any:

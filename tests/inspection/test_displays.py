@@ -406,9 +406,16 @@ def test_estimators_that_cannot_be_drawn():
         lambda model: LearningRateDisplay.from_estimator(model),
         lambda model: DescentPathDisplay.from_estimator(model, PAIR, Y),
     ):
-        for wrong in (LinearRegression(), make_pipeline(GradientDescentRegressor()), None, GradientDescentRegressor):
+        for wrong in (
+            LinearRegression(),
+            make_pipeline(LinearRegression()).fit(PAIR, Y),
+            None,
+            GradientDescentRegressor,
+        ):
             with pytest.raises(TypeError, match=r"'estimators?' parameter of .* must be .*GradientDescent.*Got"):
                 draw(wrong)
+        with pytest.raises(NotFittedError, match="Pipeline instance is not fitted"):
+            draw(make_pipeline(GradientDescentRegressor()))
     for draw, model in (
         (LossCurveDisplay.from_estimator, GradientDescentRegressor()),
         (LearningRateDisplay.from_estimator, GradientDescentRegressorCV()),

@@ -3,13 +3,17 @@
 import builtins
 import re
 import warnings
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 from corpus import SPEC, load
 from sklearn import datasets
 from sklearn.base import clone
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from gdlearn import GradientDescentRegressor
 from gdlearn.inspection import Sensitivity, SensitivityDisplay, sensitivity
@@ -149,6 +153,23 @@ def test_sparse_and_several_targets():
 
 
 # What the sentence says
+
+
+def test_a_pipeline_and_a_search_stand_for_their_last_step():
+    X, y = diabetes()
+    squares = PolynomialFeatures(2, include_bias=False)
+    pipe = make_pipeline(StandardScaler(), squares, GradientDescentRegressor(0.001, scaling=None)).fit(X, y)
+    found = sensitivity(pipe, X, y)
+    Z = squares.fit_transform(StandardScaler().fit_transform(X))
+    alone = sensitivity(pipe[-1], Z, y)
+    assert found.learning_rate == alone.learning_rate == 0.001
+    assert column(found.modes, "eigenvalue") == pytest.approx(column(alone.modes, "eigenvalue"))
+    assert list(found.features["feature"])[1:] == list(pipe[:-1].get_feature_names_out())
+    assert "bmi s5" in list(found.features["feature"])
+    grid = {"gradientdescentregressor__learning_rate": [0.001]}
+    assert sensitivity(GridSearchCV(pipe, grid, cv=2).fit(X, y), X, y).sentence == found.sentence
+    single = make_pipeline(GradientDescentRegressor()).fit(X, y)
+    assert sensitivity(single, X, y).sentence == sensitivity(single[-1], X, y).sentence
 
 
 def test_an_estimator_gives_the_settings_and_stays_as_it_is():
@@ -436,6 +457,17 @@ def test_printed_it_is_the_sentence_above_the_tables():
     assert all(word in text for word in ("standard", "bmi", "(intercept)", "stalls", "share"))
 
 
+def test_in_a_notebook_it_is_the_sentence_above_the_tables():
+    X, y = datasets.load_diabetes(return_X_y=True, scaled=False)
+    found = sensitivity(X, y)
+    root = ET.fromstring(found._repr_html_())
+    rows = [" ".join("".join(cell.itertext()) for cell in row) for row in root.iter("tr")]
+    assert len(rows) == (1 + 4) + (1 + 11) + (1 + 11)  # scalings, features, modes
+    lines = [" ".join(line.split()) for line in str(found).splitlines()]
+    assert [line for line in lines if line in rows] == rows
+    assert root.find("p").text == found.sentence
+
+
 def test_tables_without_pandas(monkeypatch):
     X, y = datasets.load_diabetes(return_X_y=True, scaled=False)
     with_pandas = sensitivity(X, y)
@@ -465,7 +497,10 @@ def test_tables_without_pandas(monkeypatch):
         ((GradientDescentRegressor(), SQUARE), {}, "needs y"),
         ((SQUARE,), {}, r"sensitivity\(X, y\) needs y"),
         ((SQUARE, SQUARE, Y4), {}, "GradientDescentRegressor. Got ndarray"),
-        ((make_pipeline(GradientDescentRegressor()), SQUARE, Y4), {}, "'estimator_or_X'.*Got Pipeline"),
+        ((make_pipeline(GradientDescentRegressor()), SQUARE, Y4), {}, "Pipeline instance is not fitted"),
+        ((make_pipeline(Ridge()).fit(SQUARE, Y4), SQUARE, Y4), {}, "'estimator_or_X'.*fitted pipeline.*Got Ridge"),
+        ((Ridge(), SQUARE, Y4), {}, "'estimator_or_X'.*Got Ridge"),
+        ((GridSearchCV(Ridge(), {}), SQUARE, Y4), {}, "GridSearchCV instance is not fitted"),
         ((SQUARE, Y4), {"max_iter": 3}, "no setting 'max_iter'. Allowed: scaling"),
         ((SQUARE, Y4), {"learning_rate": "exact"}, "'learning_rate'.*\"auto\".*Got 'exact'"),
         ((SQUARE, Y4), {"learning_rate": -1}, "'learning_rate'.*> 0.*Got -1"),
@@ -500,7 +535,11 @@ def test_display(plt, learning_rate):
     display = SensitivityDisplay.from_estimator(GradientDescentRegressor(learning_rate=learning_rate), X, y)
     found = display.sensitivity
     drawn = np.concatenate([points.get_offsets()[:, 1] for points in display.points_.values()])
-    assert sorted(drawn) == pytest.approx(sorted(found.modes["factor"]))
+    steps = column(found.modes, "steps")
+    finite = np.isfinite(steps)
+    assert sorted(drawn)[: finite.sum()] == pytest.approx(sorted(np.maximum(steps[finite], 1)))
+    assert (np.sort(drawn)[finite.sum() :] > steps[finite].max(initial=1e6)).all()  # what explodes is above all others
+    assert display.ax_.get_yscale() == "log"
     assert set(display.points_) == set(found.modes["verdict"])
     assert display.ax_.get_xlabel()
     assert display.ax_.get_ylabel()
