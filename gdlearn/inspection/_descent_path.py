@@ -153,7 +153,8 @@ class DescentPathDisplay:
         own = ax is None
         if own:
             tall = float(np.clip(np.ptp(y) / np.ptp(x), 0.5, 1.5)) if self.aspect == "equal" else 0.8
-            size = (max(3.4 * n, 5.0), 3.4 * tall + 1.6 + 0.2 * (4 / min(n, 2)))
+            below = 0.2 * (4 / min(n, 2) + self.x_name.count("\n"))  # the legend, and the axis' name
+            size = (max(3.4 * n, 5.0), 3.4 * tall + 1.7 + below)
             plt = pyplot("DescentPathDisplay.plot")
             _, ax = plt.subplots(1, n, sharex=True, sharey=True, squeeze=False, figsize=size, layout="constrained")
         self.axes_ = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
@@ -180,6 +181,7 @@ class DescentPathDisplay:
             panel.yaxis.label.set_visible(i == 0 or not own)
             panel.set_anchor("N" if own else panel.get_anchor())  # below it is the legend
         if own:
+            self.figure_.get_layout_engine().set(h_pad=0.08)
             self.figure_.suptitle(self.caption or "", fontsize="medium")
             handles = self.ax_.get_legend_handles_labels()
             self.figure_.legend(*handles, loc="outside lower center", ncols=min(n, 2), **NO_FRAME)

@@ -149,7 +149,7 @@ class SensitivityDisplay:
         verdict = np.asarray(modes["verdict"], dtype=object)
         steps = np.clip(np.asarray(modes["steps"], dtype=float), 1.0, MOST_STEPS)
         place, endless = np.arange(1, len(steps) + 1), verdict == "explodes"
-        reach = 10.0 * max(steps[~endless].max(initial=1.0), STALLS) ** 1.05
+        reach = 10.0 * max(steps[~endless].max(initial=1.0), STALLS) ** 1.2
         never = reach ** (1.15 if endless.any() else 1.0)  # the top of the axis
         steps[endless] = np.sqrt(reach * never)
         ax.autoscale(False)  # matplotlib's own limits may overflow
@@ -184,14 +184,21 @@ class SensitivityDisplay:
         for name in self.points_:
             some = np.flatnonzero(verdict == name)
             which = some[0] if name == "explodes" else some[-1]
-            text = f"{name}: mode of {shortened(leading[which].split(', ')[0])}"
+            text = f"{name}: mode of {shortened(leading[which].split(', ')[0], 16)}"
             if name != "explodes":
-                text += f", {counted(steps[which])}"
-            right = place[which] > (len(place) + 1) / 2 or len(place) == 1
-            options = {"ha": "right" if right else "left", "color": LOOKS[name][2], "fontweight": "bold"}
-            offset = (-8 if right else 8, 0 if name == "explodes" else 5)
+                text += f"\n{counted(steps[which])}"
+            look = {"color": LOOKS[name][2], "fontweight": "bold", "fontsize": 9}
             point = place[which], height[which]
-            ax.annotate(text, point, xytext=offset, textcoords="offset points", va="center", fontsize=9, **options)
+            if name == "explodes":
+                beside = {"xytext": (8, 0), "textcoords": "offset points", "ha": "left", "va": "center"}
+                ax.annotate(text, point, **beside, **look)
+                continue
+            # Flat modes are slow: above on the left and below on the right there are no points.
+            above = (0.02, 0.83 if "explodes" in self.points_ else 0.96)
+            place_of = {"stalls": (above, "left", "top"), "converges": ((0.98, 0.1), "right", "bottom")}
+            xy, ha, va = place_of[name]
+            line = {"arrowstyle": "-", "color": LOOKS[name][0], "linewidth": 0.8}
+            ax.annotate(text, point, xytext=xy, textcoords="axes fraction", ha=ha, va=va, arrowprops=line, **look)
 
     def _draw_features(self, ax: Any) -> Any:
         features = self.sensitivity.features
@@ -210,6 +217,6 @@ class SensitivityDisplay:
         return bars
 
 
-def shortened(name: str) -> str:
+def shortened(name: str, most: int = LONGEST_NAME) -> str:
     """A name that leaves room for the picture."""
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    return name if len(name) <= most else f"{name[: most - 1]}…"
