@@ -30,7 +30,7 @@ QUANTILES = 0.001, 0.005, 0.015, 0.035, 0.07, 0.12, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7
 ARROW = 0.15
 """Length of an arrow, as a part of the picture's shorter side; two start at least one and a half of it apart."""
 
-HIDDEN = 0.02
+HIDDEN = 0.1
 """What the path and the optimum cover of an axis is not seen below this part of what they cover of the other."""
 
 OVERSHOOT = 1.6
