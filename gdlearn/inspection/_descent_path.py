@@ -12,7 +12,7 @@ from .._parameters import InvalidParameterError
 from ._animation import animated
 from ._estimator_surface import estimator_surface
 from ._function_surface import function_surface
-from ._panel import draw_panel
+from ._panel import draw_panel, figure_size
 from ._picture import Aspect
 from ._style import NO_FRAME, few_ticks, pyplot
 
@@ -152,11 +152,8 @@ class DescentPathDisplay:
         x, y = np.asarray(self.x), np.asarray(self.y)
         own = ax is None
         if own:
-            tall = float(np.clip(np.ptp(y) / np.ptp(x), 0.5, 1.5)) if self.aspect == "equal" else 0.8
-            below = 0.2 * (4 / min(n, 2) + self.x_name.count("\n"))  # the legend, and the axis' name
-            size = (max(3.4 * n, 5.0), 3.4 * tall + 1.7 + below)
-            plt = pyplot("DescentPathDisplay.plot")
-            _, ax = plt.subplots(1, n, sharex=True, sharey=True, squeeze=False, figsize=size, layout="constrained")
+            shape = {"sharex": True, "sharey": True, "squeeze": False, "figsize": figure_size(self)}
+            _, ax = pyplot("DescentPathDisplay.plot").subplots(1, n, **shape, layout="constrained")
         self.axes_ = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
         if len(self.axes_) != n:
             raise InvalidParameterError(

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._arrays import Array, beyond_float64
 from ._picture import ARROW, arrows_at, inside, ratio_levels, side_units, until_outside
-from ._style import COLOURS, FIRST_STEPS, OUTSIDE
+from ._style import COLOURS, FIRST_STEPS, OUTSIDE, shared_power
 
 
 class Panel(NamedTuple):
@@ -19,6 +19,17 @@ class Panel(NamedTuple):
     line: Any
     arrows: Any
     feet: list[int]
+
+
+def figure_size(display: Any) -> tuple[float, float]:
+    """Of a new figure, in inches: room for the panels, and for the lines of text above and below them."""
+    n, x, y = len(display.paths), np.asarray(display.x), np.asarray(display.y)
+    width = max(3.4 * n, 5.0)
+    side = (width - 0.9) / n - 0.15
+    tall = side * float(np.ptp(y) / np.ptp(x)) if display.aspect == "equal" else 0.75 * side
+    lines = f"{display.caption or ''}\n{display.x_name}".count("\n") + bool(shared_power(x[0], x[-1]))
+    title_and_ticks, legend = 4, 5 / min(n, 2)
+    return width, min(tall, 4.0) + 0.19 * (lines + title_and_ticks + legend) + 0.5
 
 
 def draw_panel(display: Any, ax: Any, i: int, line_kw: dict[str, Any]) -> Panel:

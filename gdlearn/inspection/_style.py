@@ -46,17 +46,22 @@ def drawable_steps(steps: Any) -> Any:
     return np.array([float(min(int(k), 10**300)) for k in steps])
 
 
+def shared_power(low: float, high: float) -> int:
+    """The power of ten that the label of a linear axis takes from its ticks; 0 where they are short without."""
+    size = max(abs(low), abs(high))
+    power = math.floor(math.log10(size)) if size > 0 else 0
+    return 0 if -3 <= power <= 4 else power
+
+
 def few_ticks(axis: Any, name: str, low: float, high: float) -> None:
     """The label of a linear axis, and so few ticks that they do not touch; their power of ten is in the label."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    size = max(abs(low), abs(high))
-    power = math.floor(math.log10(size)) if size > 0 else 0
-    power = 0 if -3 <= power <= 4 else power
+    size, power = max(abs(low), abs(high)), shared_power(low, high)
     unit = 10.0**power
     axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-    digits = 2 + max(0, math.ceil(math.log10(size / (high - low)))) if size > 0 else 2
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / unit:.{digits + 1}g}".replace("-", "−")))
+    digits = 5 + max(0, math.ceil(math.log10(size / (high - low)))) if size > 0 else 5
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / unit:.{digits}g}".replace("-", "−")))
     between = "\n" if len(name) > SHORT_NAME else ", "
     axis.set_label_text(f"{name}{between}in units of $10^{{{power}}}$" if power else name)
 
@@ -73,7 +78,7 @@ def log_ticks(axis: Any, low: float, high: float) -> None:
     wide = decades > BETWEEN_FROM
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=8) if wide else MaxNLocator(4))
     axis.set_minor_locator(NullLocator())
-    digits = 2 if wide else 3 + max(0, math.ceil(-math.log10(max(decades, 1e-12))))
+    digits = 6 if wide else 6 + max(0, math.ceil(-math.log10(max(decades, 1e-12))))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.{digits}g}"))
 
 
