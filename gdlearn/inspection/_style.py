@@ -59,7 +59,7 @@ def few_ticks(axis: Any, name: str, low: float, high: float) -> None:
 
     size, power = max(abs(low), abs(high)), shared_power(low, high)
     unit = 10.0**power
-    axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+    axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     digits = 5 + max(0, math.ceil(math.log10(size / (high - low)))) if size > 0 else 5
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / unit:.{digits}g}".replace("-", "−")))
     between = "\n" if len(name) > SHORT_NAME else ", "
