@@ -14,7 +14,8 @@ repeats another. :func:`~gdlearn.inspection.sensitivity` says which it is, and w
 #
 # The body mass index makes the largest eigenvalue. The smallest is made by the intercept, not by the smallest feature:
 # the columns have means far from zero, and what one column more of ones adds to them is little. So halving the body
-# mass index divides the condition number by four, centring alone by hundreds, and rescaling `sex` changes nothing.
+# mass index divides the condition number by four, centring alone by hundreds, and multiplying `sex` by ten changes
+# nothing.
 
 import matplotlib.pyplot as plt
 import numpy as np

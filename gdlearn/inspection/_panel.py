@@ -8,7 +8,7 @@ import numpy as np
 
 from .._arrays import Array, beyond_float64
 from ._picture import ARROW, arrows_at, inside, ratio_levels, side_units, until_outside
-from ._style import COLOURS, FIRST_STEPS, OUTSIDE, shared_power
+from ._style import COLOURS, FIRST_STEPS, OUTSIDE, offset_and_power
 
 
 class Panel(NamedTuple):
@@ -27,7 +27,7 @@ def figure_size(display: Any) -> tuple[float, float]:
     width = max(3.4 * n, 5.0)
     side = (width - 0.9) / n - 0.15
     tall = side * float(np.ptp(y) / np.ptp(x)) if display.aspect == "equal" else 0.75 * side
-    lines = f"{display.caption or ''}\n{display.x_name}".count("\n") + bool(shared_power(x[0], x[-1]))
+    lines = f"{display.caption or ''}\n{display.x_name}".count("\n") + bool(offset_and_power(x[0], x[-1])[1])
     title_and_ticks, legend = 4, 5 / min(n, 2)
     return width, min(tall, 4.0) + 0.19 * (lines + title_and_ticks + legend) + 0.5
 
@@ -83,8 +83,8 @@ def _draw_arrows(display: Any, ax: Any, path: Array, gradient: Array, heights: A
     equal = display.aspect == "equal"
     unit = side_units(x, y, equal)
     feet = [k for k in arrows_at(path, gradient, x, y, display.optimum, equal=equal) if heights[k] > 0]
-    with beyond_float64():
-        arrow = -gradient[feet] / np.hypot(*(gradient[feet] / unit).T)[:, np.newaxis] * ARROW
+    downhill = -gradient[feet] / np.abs(gradient[feet]).max(axis=1, keepdims=True)  # whose squares do not overflow
+    arrow = downhill / np.hypot(*(downhill / unit).T)[:, np.newaxis] * ARROW
     where = "at right angles to its level set" if equal else "on unequal axes, which hide its right angles"
     ax.plot([], [], color=COLOURS[1], marker=">", label=f"−∇{display.value_name}, {where}")
     exact = {"angles": "xy", "scale_units": "xy", "scale": 1.0, "color": COLOURS[1], "zorder": 5}

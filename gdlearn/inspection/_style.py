@@ -29,6 +29,9 @@ NO_FRAME: dict[str, Any] = {"frameon": False, "borderaxespad": 0.1}
 SHORT_NAME = 12
 """A longer name of an axis has a line of its own."""
 
+FAR_OFF = 1e3
+"""An axis further from zero than so many times its length has ticks that count from a number on it."""
+
 POWERS_FROM, BETWEEN_FROM = 2.0, 0.7
 """Decades from which ticks are powers of ten alone, and from which they are 1, 2 and 5 times such powers."""
 
@@ -46,24 +49,36 @@ def drawable_steps(steps: Any) -> Any:
     return np.array([float(min(int(k), 10**300)) for k in steps])
 
 
-def shared_power(low: float, high: float) -> int:
-    """The power of ten that the label of a linear axis takes from its ticks; 0 where they are short without."""
-    size = max(abs(low), abs(high))
+def offset_and_power(low: float, high: float) -> tuple[float, int]:
+    """What the label of a linear axis takes from its ticks so that they are short: a number, and a power of ten."""
+    size, span = max(abs(low), abs(high)), high - low
+    offset = 0.0
+    if size > FAR_OFF * span > 0:
+        digits = math.floor(math.log10(size / span))
+        offset = float(f"{(low + high) / 2:.{digits}g}")
+        size = max(abs(low - offset), abs(high - offset))
     power = math.floor(math.log10(size)) if size > 0 else 0
-    return 0 if -3 <= power <= 4 else power
+    return offset, 0 if -3 <= power <= 4 else max(power, -300)  # below which a unit is no longer a number
 
 
 def few_ticks(axis: Any, name: str, low: float, high: float) -> None:
-    """The label of a linear axis, and so few ticks that they do not touch; their power of ten is in the label."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+    """The label of a linear axis, and so few short ticks that they do not touch."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-    size, power = max(abs(low), abs(high)), shared_power(low, high)
-    unit = 10.0**power
-    axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-    digits = 5 + max(0, math.ceil(math.log10(size / (high - low)))) if size > 0 else 5
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / unit:.{digits}g}".replace("-", "−")))
+    offset, power = offset_and_power(low, high)
+    unit, locator = 10.0**power, MaxNLocator(5, steps=[1, 2, 2.5, 5, 10])
+    if offset:
+        axis.set_major_locator(FixedLocator(offset + locator.tick_values(low - offset, high - offset)))
+        name = f"{name} − {_number(offset, 16)}" if offset > 0 else f"{name} + {_number(-offset, 16)}"
+    else:
+        axis.set_major_locator(locator)
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _number((value - offset) / unit, 5)))
     between = "\n" if len(name) > SHORT_NAME else ", "
     axis.set_label_text(f"{name}{between}in units of $10^{{{power}}}$" if power else name)
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}g}".replace("-", "−")
 
 
 def log_ticks(axis: Any, low: float, high: float) -> None:
