@@ -68,7 +68,7 @@ def few_ticks(axis: Any, name: str, low: float, high: float) -> None:
     offset, power = offset_and_power(low, high)
     unit, locator = 10.0**power, MaxNLocator(5, steps=[1, 2, 2.5, 5, 10])
     if offset:
-        axis.set_major_locator(FixedLocator(offset + locator.tick_values(low - offset, high - offset)))
+        axis.set_major_locator(FixedLocator(np.add(offset, locator.tick_values(low - offset, high - offset)).tolist()))
         name = f"{name} − {_number(offset, 16)}" if offset > 0 else f"{name} + {_number(-offset, 16)}"
     else:
         axis.set_major_locator(locator)

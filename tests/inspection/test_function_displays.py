@@ -221,7 +221,7 @@ def test_ticks_are_short_and_the_label_says_what_they_count(text, start, rate, x
         low, high = axis.get_view_interval()
         shown = [(t.get_loc(), t.label1.get_text()) for t in axis.get_major_ticks() if low <= t.get_loc() <= high]
         assert 2 <= len(shown) <= 7
-        assert max(len(label) for _, label in shown) <= 6
+        assert max(len(label) for _, label in shown) <= 8
         offset = re.search(r" ([−+]) ([\d.e+]+)", axis.label.get_text())
         base = 0.0 if offset is None else float(offset[2]) * (1 if offset[1] == "−" else -1)
         power = re.search(r"10\^\{(-?\d+)\}", axis.label.get_text())
