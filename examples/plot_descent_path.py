@@ -53,13 +53,32 @@ for ax, scaling in zip(axes, (None, "standard"), strict=True):
     left = bowl.path_values[0][-1] - bowl.minimum
     print(f"{scaling!s:<12}{one.condition_number_:>18.3g}{left:>27.3g}")
 axes[0].set_ylabel("coefficient of bmi\n(units of y per 10 kg/m²)")
-figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+
+# %%
+# Axes of their own
+# -----------------
+# In the units of the data the coefficient covers a hundredth of what the intercept covers, and on equal axes it is not
+# seen. ``aspect="auto"`` gives each axis a scale of its own. The picture is readable, and right angles are lost.
+
+raw = GradientDescentRegressor(scaling=None)
+DescentPathDisplay.from_estimator(raw, X[["bmi"]], y, features=("intercept", "bmi"), aspect="auto")
 
 # %%
 # More parameters than two
 # ------------------------
-# All ten features: over two of them J is drawn with the others at their best for these two. The path is then a shadow
-# of one in eleven dimensions, and need not go along the arrows of the surface that is drawn.
+# All ten features: over two of them J is drawn with the others at their best for these two. The path is then the
+# projection of one in eleven dimensions, and need not go along the arrows of the surface that is drawn.
 
 DescentPathDisplay.from_estimator(GradientDescentRegressor(), X, y, features=("s1", "s2"), iterations=300)
 plt.show()
+
+# %%
+# Step after step
+# ---------------
+# The first picture as an animation: ``animation.save("descent.gif", writer="pillow")`` makes a file of it, `to_jshtml`
+# a page with buttons, which ``IPython.display.HTML(page)`` shows in a notebook.
+
+animation = display.animate()
+page = animation.to_jshtml(fps=4)
+print(f"\nthe animation as a page: {len(page) / 1e6:.1f} MB")

@@ -12,8 +12,10 @@ repeats another. :func:`~gdlearn.inspection.sensitivity` says which it is, and w
 # The diabetes data, with the body mass index in mg/m² rather than kg/m²: a million times the number, 10¹² times the
 # curvature. The learning rate must suit the steepest direction, and every other one then waits.
 #
-# The share of a feature is its part in the logarithm of the condition number. At the flat end stands the intercept: the
-# other columns have means far from zero, and what one column more of ones adds to them is little.
+# The body mass index makes the largest eigenvalue. The smallest is made by the intercept, not by the smallest feature:
+# the columns have means far from zero, and what one column more of ones adds to them is little. So halving the body
+# mass index divides the condition number by four, centring alone by hundreds, and multiplying `sex` by ten changes
+# nothing.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -51,8 +53,8 @@ print(f"\n{sensitivity(model, twins, y).sentence}")
 # %%
 # A learning rate too large
 # -------------------------
-# Each step multiplies the error of a mode by 1 − 2ηλ. Where that is outside the band from −1 to 1, the mode explodes;
-# where it is next to 1, the mode stalls.
+# Each step multiplies the error of a mode by 1 − 2ηλ. Where that is −1 or less, the mode explodes; where it is next to
+# 1, the mode stalls. The picture has the steps that each mode needs, on a logarithmic axis.
 
 print(f"\n{sensitivity(milligrams, y, learning_rate=1e-13).sentence}")
 figure, axes = plt.subplots(2, 2, figsize=(13, 8), layout="constrained")

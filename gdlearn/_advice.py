@@ -104,14 +104,14 @@ def _divergence_details(problem: Problem, plan: Plan, feature_name: Callable[[in
     if isinstance(plan.learning_rate, Exact):
         remedies = ['learning_rate="exact" without momentum', *remedies]
     if plan.learning_rate.is_constant:
-        remedies += _steadier_scaling(problem, plan)
+        remedies += steadier_scaling(problem, plan)
     return (
         f"the largest stable rate is {stable}. The feature of largest scale is {feature_name(largest)} (root mean "
         f"square {np.sqrt(square[largest]):.3g}{beside}). Use {listed(remedies, ', ')}."
     )
 
 
-def _steadier_scaling(problem: Problem, plan: Plan) -> list[str]:
+def steadier_scaling(problem: Problem, plan: Plan) -> list[str]:
     """The first scaling under which the given rate is stable, if there is one."""
     for name in SCALINGS:
         there = _under(problem, name)

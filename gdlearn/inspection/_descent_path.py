@@ -8,19 +8,21 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._arrays import beyond_float64
 from .._parameters import InvalidParameterError
+from ._animation import animated
 from ._estimator_surface import estimator_surface
 from ._function_surface import function_surface
-from ._picture import ARROW, arrows_at, inside, ratio_levels, until_outside
-from ._style import COLOURS, OUTSIDE, pyplot
+from ._panel import draw_panel, figure_size
+from ._picture import Aspect
+from ._style import NO_FRAME, few_ticks, pyplot
 
 
 class DescentPathDisplay:
     r"""Level sets of J over two parameters, the path of a descent, and its arrows −∇J.
 
     J falls fastest along −∇J, which meets the level set through its point at a right angle. The picture has one scale
-    for both axes, so that the angle is a right one on paper too.
+    for both axes, so that the angle is a right one on paper too; ``aspect="auto"`` gives that up. The first ten steps
+    are dots.
 
     `from_estimator` draws the mean squared error of a linear model, `from_function` any function of two variables with
     its descents. The constructor stores values on a grid, one path or several, and the gradients along them.
@@ -47,6 +49,13 @@ class DescentPathDisplay:
         Titles, one for each path.
     levels : array-like of shape (n_levels,), default=None
         Values, increasing, whose level sets are drawn; None takes a constant ratio of J − J_min.
+    aspect : "equal" or "auto", default="equal"
+        One scale for both axes, so that right angles are right ones on the picture; or "auto", each axis with a scale
+        of its own, for parameters of very different sizes, where right angles are not seen.
+    n_parameters : int, default=None
+        Of how many parameters the two are, if they are not all.
+    caption : str, default=None
+        What is seen, above a new figure.
 
     Attributes
     ----------
@@ -61,6 +70,8 @@ class DescentPathDisplay:
         The paths.
     arrows_ : list of matplotlib Quiver
         −∇J, all of one length.
+    feet_ : list of list of int
+        At which steps the arrows start.
 
     Examples
     --------
@@ -95,6 +106,9 @@ class DescentPathDisplay:
         value_name: str = "J",
         names: Sequence[str] | None = None,
         levels: ArrayLike | None = None,
+        aspect: Aspect = "equal",
+        n_parameters: int | None = None,
+        caption: str | None = None,
     ) -> None:
         self.x = x
         self.y = y
@@ -109,6 +123,9 @@ class DescentPathDisplay:
         self.value_name = value_name
         self.names = names
         self.levels = levels
+        self.aspect = aspect
+        self.n_parameters = n_parameters
+        self.caption = caption
 
     def plot(self, ax: Any = None, **line_kw: Any) -> DescentPathDisplay:
         """Draw level sets, paths and arrows.
@@ -135,11 +152,8 @@ class DescentPathDisplay:
         x, y = np.asarray(self.x), np.asarray(self.y)
         own = ax is None
         if own:
-            columns = min(n, 4) if n != 3 else 2  # of the legend, which has four entries
-            height = 3.4 * float(np.clip(np.ptp(y) / np.ptp(x), 0.5, 1.5)) + 0.9 + 0.2 * (4 / columns)
-            size = (max(3.4 * n, 5.0), height)
-            plt = pyplot("DescentPathDisplay.plot")
-            _, ax = plt.subplots(1, n, sharex=True, sharey=True, squeeze=False, figsize=size, layout="constrained")
+            shape = {"sharex": True, "sharey": True, "squeeze": False, "figsize": figure_size(self)}
+            _, ax = pyplot("DescentPathDisplay.plot").subplots(1, n, **shape, layout="constrained")
         self.axes_ = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
         if len(self.axes_) != n:
             raise InvalidParameterError(
@@ -147,63 +161,56 @@ class DescentPathDisplay:
                 f"{len(self.axes_)} instead."
             )
         self.ax_, self.figure_ = self.axes_[0], self.axes_[0].figure
-        self.contours_: list[Any] = []
-        self.arrow_contours_: list[Any] = []
-        self.lines_: list[Any] = []
-        self.arrows_: list[Any] = []
+        panels = [draw_panel(self, panel, i, line_kw) for i, panel in enumerate(self.axes_)]
+        self.contours_ = [panel.contours for panel in panels]
+        self.arrow_contours_ = [panel.arrow_contours for panel in panels]
+        self.lines_ = [panel.line for panel in panels]
+        self.arrows_ = [panel.arrows for panel in panels]
+        self.feet_ = [panel.feet for panel in panels]
         for i, panel in enumerate(self.axes_):
-            self._draw(panel, i, line_kw)
             panel.set_xlim(x[0], x[-1])
             panel.set_ylim(y[0], y[-1])
-            panel.set_aspect("equal", adjustable="box")
+            panel.set_aspect(self.aspect, adjustable="box")
             if self.names is not None:
                 panel.set_title(self.names[i])
-            panel.set_xlabel(self.x_name)
-            if i == 0 or not own:
-                panel.set_ylabel(self.y_name)
+            few_ticks(panel.xaxis, self.x_name, x[0], x[-1])
+            few_ticks(panel.yaxis, self.y_name, y[0], y[-1])
+            panel.yaxis.label.set_visible(i == 0 or not own)
+            panel.set_anchor("N" if own else panel.get_anchor())  # below it is the legend
         if own:
-            self.figure_.legend(
-                *self.ax_.get_legend_handles_labels(), loc="outside lower center", ncols=columns, frameon=False
-            )
+            self.figure_.get_layout_engine().set(h_pad=0.08)
+            self.figure_.suptitle(self.caption or "", fontsize="medium")
+            handles = self.ax_.get_legend_handles_labels()
+            self.figure_.legend(*handles, loc="outside lower center", ncols=min(n, 2), **NO_FRAME)
         return self
 
-    def _draw(self, ax: Any, i: int, line_kw: dict[str, Any]) -> None:
-        x, y, values = np.asarray(self.x), np.asarray(self.y), np.asarray(self.values, dtype=np.float64)
-        path, gradient = np.asarray(self.paths[i], dtype=np.float64), np.asarray(self.gradients[i])
-        low = float(np.nanmin(values)) if self.minimum is None else self.minimum
-        with beyond_float64():
-            root = np.ma.masked_invalid(np.sqrt(np.maximum(values - low, 0.0)))
-            heights = np.asarray(self.path_values[i], dtype=np.float64) - low
+    def animate(self, ax: Any = None, *, interval: int = 200, repeat: bool = True, **line_kw: Any) -> Any:
+        """Draw the picture and let the descent run in it, step after step.
 
-        if self.levels is None:
-            levels, ratio = ratio_levels(float(root.max()) ** 2, heights[0])
-            what = f"level sets: {self.value_name} − min {self.value_name} ×{ratio:,} from one to the next"
-        else:
-            levels, what = np.maximum(np.asarray(self.levels) - low, 0.0), f"level sets of {self.value_name}"
-        grey = {"colors": "0.72", "linewidths": 0.9, "zorder": 1}
-        self.contours_.append(ax.contour(x, y, root, levels=np.sqrt(levels), **grey))
-        ax.plot([], [], color=grey["colors"], linewidth=1, label=what)
+        The first ten steps are shown one by one; a path of more than a hundred steps then goes on in growing leaps.
 
-        size = np.array([np.ptp(x), np.ptp(y)])
-        line = {"color": COLOURS[0], "linewidth": 1.6, "marker": "o", "markersize": 4, "label": "steps", "zorder": 3}
-        self.lines_ += ax.plot(
-            *until_outside(path, inside(path, x, y), float(np.linalg.norm(size))).T, **(line | line_kw)
-        )
-        if self.optimum is not None:
-            star = {"color": "black", "marker": "*", "markersize": 12, "linestyle": "none", "zorder": 4}
-            ax.plot(*self.optimum, **star, label="minimum")
+        Parameters
+        ----------
+        ax : matplotlib Axes or array-like of them, default=None
+            One for each path.
+        interval : int, default=200
+            Milliseconds from one step to the next.
+        repeat : bool, default=True
+        **line_kw
+            For `Axes.plot` of the paths.
 
-        length = ARROW * float(size.min())
-        feet = [k for k in arrows_at(path, gradient, x, y, self.optimum) if heights[k] > 0]
-        arrow = -gradient[feet] / np.hypot(*gradient[feet].T)[:, np.newaxis] * length
-        ax.plot([], [], color=COLOURS[1], marker=">", label=f"−∇{self.value_name}, at right angles to its level set")
-        exact = {"angles": "xy", "scale_units": "xy", "scale": 1.0, "color": COLOURS[1], "zorder": 5}
-        self.arrows_.append(ax.quiver(*path[feet].T, *arrow.T, **exact, width=0.009))
-        through = np.unique(np.sqrt(heights[feet]))
-        self.arrow_contours_.append(ax.contour(x, y, root, levels=through, colors="0.35", linewidths=1, zorder=2))
-        if np.isnan(values).any():
-            ax.contourf(x, y, np.isnan(values), levels=[0.5, 1.5], colors=OUTSIDE, zorder=0)
-            ax.fill_between([], [], color=OUTSIDE, label=f"outside the domain of {self.value_name}")
+        Returns
+        -------
+        matplotlib.animation.FuncAnimation
+            Keep it in a variable, or nothing moves. ``animation.save("descent.gif", writer="pillow")`` makes a file,
+            ``animation.to_jshtml()`` a page with buttons.
+
+        Raises
+        ------
+        ValueError, ImportError
+            As `plot`.
+        """
+        return animated(self.plot(ax, **line_kw), interval, repeat)
 
     @classmethod
     def from_function(
@@ -214,6 +221,7 @@ class DescentPathDisplay:
         xlim: tuple[float, float] | None = None,
         ylim: tuple[float, float] | None = None,
         names: Sequence[str] | None = None,
+        aspect: Aspect = "equal",
         ax: Any = None,
         **line_kw: Any,
     ) -> DescentPathDisplay:
@@ -232,6 +240,8 @@ class DescentPathDisplay:
             The picture's sides; None shows the paths, and of one that rises or has no bound its beginning.
         names : list of str, default=None
             Titles, one for each path; None is the learning rates, and how they ended where that was early.
+        aspect : "equal" or "auto", default="equal"
+            As for the constructor.
         ax : matplotlib Axes or array-like of them, default=None
             One for each path.
         **line_kw
@@ -259,7 +269,7 @@ class DescentPathDisplay:
         >>> display.x_name, display.y_name, display.names
         ('x', 'y', ['η = 0.1'])
         """
-        return cls(**function_surface(function, paths, xlim, ylim, names)).plot(ax, **line_kw)
+        return cls(**function_surface(function, paths, xlim, ylim, names, aspect)).plot(ax, **line_kw)
 
     @classmethod
     def from_estimator(
@@ -274,6 +284,7 @@ class DescentPathDisplay:
         others: Literal["optimum", "fixed"] = "optimum",
         sample_weight: ArrayLike | None = None,
         names: Sequence[str] | None = None,
+        aspect: Aspect = "equal",
         ax: Any = None,
         **line_kw: Any,
     ) -> DescentPathDisplay:
@@ -294,8 +305,10 @@ class DescentPathDisplay:
 
         Parameters
         ----------
-        estimator : GradientDescentRegressor
-            Fitted or not; `learning_rate`, `momentum`, `nesterov`, `scaling`, `fit_intercept` and `solver` are used.
+        estimator : GradientDescentRegressor, fitted Pipeline or search
+            Fitted or not: `learning_rate`, `momentum`, `nesterov`, `scaling`, `fit_intercept` and `solver` are used.
+            Of a fitted Pipeline the last step, on X as its other steps transform it; of a fitted search its
+            `best_estimator_`.
         X : array-like or CSR/CSC matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
         features : pair of int or str, default=(0, 1)
@@ -309,6 +322,9 @@ class DescentPathDisplay:
         sample_weight : array-like of shape (n_samples,), default=None
         names : list of str, default=None
             Titles; None is the learning rates and whether they diverge.
+        aspect : "equal" or "auto", default="equal"
+            With "auto" each axis has a scale of its own: readable where scaling is None and sizes differ, but without
+            right angles.
         ax : matplotlib Axes or array-like of them, default=None
             One for each learning rate.
         **line_kw
@@ -328,6 +344,5 @@ class DescentPathDisplay:
             If matplotlib is not installed.
         """
         options: dict[str, Any] = {"features": features, "learning_rates": learning_rates, "iterations": iterations}
-        return cls(
-            **estimator_surface(estimator, X, y, others=others, names=names, sample_weight=sample_weight, **options)
-        ).plot(ax, **line_kw)
+        options |= {"others": others, "names": names, "sample_weight": sample_weight, "aspect": aspect}
+        return cls(**estimator_surface(estimator, X, y, **options)).plot(ax, **line_kw)

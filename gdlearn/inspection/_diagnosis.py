@@ -1,9 +1,9 @@
 r"""Diagnosis: one sentence that says what slows or breaks a descent, which feature is at fault, and what to do.
 
-The number of steps grows with the condition number κ of ∇²J, and κ has three causes. Unequal scales are what is gone
-when every feature is divided by its root mean square; offsets what is gone when every feature is centred; near
-collinearity is what neither removes. The two remedies overlap, so each is credited with the mean, over both orders, of
-what it takes off log κ (Shapley's value).
+The number of steps grows with the condition number κ = λ_max/λ_min of ∇²J. The sentence names the parameters that make
+its two ends, by their parts in these modes, and says what is worth a change: centring alone, if that divides κ by
+ten; a scaling, if κ is smaller by as much under it; neither, if features are nearly collinear, which no scaling
+removes. Whatever it offers has been computed.
 
 References
 ----------
@@ -12,12 +12,14 @@ Belsley, Kuh, Welsch (1980), *Regression Diagnostics*, chapter 3. https://doi.or
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from decimal import ROUND_FLOOR
 from typing import Any
 
 import numpy as np
 
+from .._advice import rounded, steadier_scaling
 from .._arrays import Array
 from .._coordinates import ScalingName
 from .._modes import Modes
@@ -112,69 +114,75 @@ def diagnose(case: Case) -> str:
 
 
 def _curable(case: Case) -> str:
-    best = case.remedy
+    best, ends = case.remedy, _ends(case)
     needs = "beyond what float64 resolves" if case.unresolved else f"{_descent(case)} needs {_steps(case.steps)}"
     text = (
-        f"{_cause(case)}: condition number {short(case.condition_number)}, {needs}; "
-        f'with scaling="{best}" {short(case.condition_numbers[best])} and {_steps(case.n_steps[best])}'
+        f"{ends[0].upper()}{ends[1:]}: condition number {short(case.condition_number)}, {needs}; {_centring(case)}"
+        f'with scaling="{best}" condition number {short(case.condition_numbers[best])}, {_steps(case.n_steps[best])}'
     )
     if case.condition_numbers[best] >= ILL_CONDITIONED:
         text += f", because {_collinear(case)}"
     return text
 
 
-def _cause(case: Case) -> str:
-    scale, offset = causes(case)
-    return _offset(case) if offset > scale else _unequal(case)
+def _ends(case: Case) -> str:
+    """Who makes the largest and the smallest eigenvalue, by their parts in these modes."""
+    (largest, make, most), (smallest, _, least) = (_who(case, parts) for parts in extreme_parts(case).T)
+    return f"{largest} {make} {most} of the largest eigenvalue, and {smallest} {least} of the smallest"
 
 
-def causes(case: Case) -> tuple[float, float]:
-    """How much of log κ unequal scales and offsets account for; without an intercept nothing is centred."""
+def extreme_parts(case: Case) -> Array:
+    r"""The part of each parameter in the steepest and in the flattest mode, of shape (p, 2).
+
+    It is the square of its entry in the eigenvector v, so that the parts sum to 1. A feature that is multiplied by
+    1 + ε multiplies λ by :math:`1 + 2\varepsilon v_j^2`, to first order: its part says by how much it moves the
+    eigenvalue. Where float64 loses the flattest mode, it is taken for the parameter of least mean square.
+    """
+    modes = case.problem.modes
+    unit = np.zeros((len(modes.eigenvalues), 2))
+    if len(unit):
+        unit[0, 0] = unit[-1, 1] = 1.0
+    parts: Array = modes.combine(unit) ** 2
+    if case.unresolved:
+        square = np.concatenate([[1.0] * case.problem.coordinates.fit_intercept, case.problem.feature_square])
+        parts[:, 1] = 0.0
+        parts[np.argmin(np.where(square > 0, square, np.inf)), 1] = 1.0
+    return parts
+
+
+def _who(case: Case, parts: Array) -> tuple[str, str, str]:
+    """The fewest parameters that make up half of a mode, their verb, and their part in it."""
+    intercept = int(case.problem.coordinates.fit_intercept)
+    some = leading(parts, 0.5)
+    names = listed([f"`{case.names[j - intercept]}`" if j >= intercept else "the intercept" for j in some])
+    return names, "makes" if len(some) == 1 else "make", f"{100 * parts[some].sum() / parts.sum():.0f} %"
+
+
+def _centring(case: Case) -> str:
+    """What centring alone is worth, and the feature whose mean that is due to."""
     problem = case.problem
-    if not problem.coordinates.fit_intercept or case.unresolved:
-        return 1.0, 0.0
+    if not problem.coordinates.fit_intercept or problem.coordinates.centred or case.unresolved:
+        return ""
     shift, scale, mean = problem.coordinates.shift, problem.coordinates.scale, case.standard.coordinates.shift
-    rms = scale * np.sqrt(np.where(problem.feature_square > 0, problem.feature_square, 1.0))
-    now, both = np.log(case.condition_number), np.log(case.condition_numbers["standard"])
-    centred = np.log(modes_in(problem, mean, scale).condition_number)
-    equal = np.log(modes_in(problem, shift, rms).condition_number)
-    return float((now - equal) + (centred - both)) / 2, float((now - centred) + (equal - both)) / 2
+    worth = case.condition_number / modes_in(problem, mean, scale).condition_number
+    if worth < WORTH_SCALING:
+        return ""
+    offset, spread = np.abs(mean - shift), case.standard.coordinates.scale
+    ratio = np.where(case.constant, offset / scale, offset / spread)
+    worst = int(np.argmax(ratio))
+    only_it = np.where(np.arange(len(mean)) == worst, mean, shift)
+    text = f"centring alone divides it by {short(worth)}"
+    if case.condition_number / modes_in(problem, only_it, scale).condition_number < np.sqrt(worth):
+        return f"{text}; "
+    if case.constant[worst]:
+        return f"{text}, for `{case.names[worst]}` is constant and far from zero; "
+    return f"{text}, for the mean of `{case.names[worst]}` is {short(float(ratio[worst]))} times its spread; "
 
 
 def modes_in(problem: Problem, shift: Array, scale: Array) -> Any:
     """The modes of the same rows in the coordinates (x − shift)/scale."""
     assert problem.spectrum is not None  # it was posed with a matrix
     return problem.spectrum.modes_in(replace(problem.coordinates, shift=shift, scale=scale, centred=False))
-
-
-def _unequal(case: Case) -> str:
-    """The largest and the smallest feature, or the intercept (a column of ones) where it is far beyond them."""
-    square = np.where(case.problem.feature_square > 0, case.problem.feature_square, np.nan)
-    large, small = int(np.nanargmax(square)), int(np.nanargmin(square))
-    root = np.sqrt(square)
-    if case.problem.coordinates.fit_intercept and root[small] > WORTH_SCALING:
-        return f"`{case.names[large]}` is {short(float(root[large]))} times the scale of the intercept's column of ones"
-    if case.problem.coordinates.fit_intercept and root[large] < 1 / WORTH_SCALING:
-        ratio = short(float(1 / root[small]))
-        return f"The intercept's column of ones is {ratio} times the scale of `{case.names[small]}`"
-    ratio = short(float(root[large] / root[small]))
-    return f"`{case.names[large]}` is {ratio} times the scale of `{case.names[small]}`"
-
-
-def _offset(case: Case) -> str:
-    """The feature whose mean is furthest from zero, in units of its spread."""
-    chart, spread = case.problem.coordinates, case.standard.coordinates.scale
-    offset = np.abs(case.standard.coordinates.shift - chart.shift)
-    ratio = np.where(case.constant, 0.0, offset / spread)
-    worst = int(np.argmax(ratio))
-    if ratio[worst] < WORTH_SCALING and case.constant.any():
-        large = int(np.argmax(np.where(case.constant, offset / chart.scale, 0.0)))
-        if offset[large] / chart.scale[large] > WORTH_SCALING:
-            return f"`{case.names[large]}` is constant and far from zero"
-    return (
-        f"The mean of `{case.names[worst]}` is {short(float(ratio[worst]))} times its spread, which couples it to the "
-        "intercept"
-    )
 
 
 def _collinear(case: Case) -> str:
@@ -189,21 +197,26 @@ def _collinear(case: Case) -> str:
     unit = np.zeros((len(values), 1))
     unit[0 if steep else -1] = 1.0
     loading = modes.combine(unit)[int(case.problem.coordinates.fit_intercept) :, 0] ** 2
-    names = listed([case.names[j] for j in leading(loading)])
+    names = listed(_quoted(case.names[j] for j in leading(loading)))
     return f"{names} are {'strongly correlated' if steep else 'nearly collinear'}"
 
 
 def _too_large(case: Case) -> str:
     plan, modes = case.plan, case.problem.modes
     exploding = int(np.count_nonzero(explodes(plan, modes.eigenvalues)))
-    largest = short(plan.stable_rate, 3)
+    largest = rounded(plan.stable_rate, ROUND_FLOOR, 3)
     text = (
         f"Learning rate {short(plan.rate, 3)} is too large: {exploding} of {len(modes.eigenvalues)} modes "
         f"explode{'s' if exploding == 1 else ''}, and the largest stable rate is {largest}; use "
         f'learning_rate="auto" or a rate below {largest}'
     )
+    steadier = steadier_scaling(case.problem, plan)
+    if steadier:
+        text += f", or {steadier[0]}"
     if case.curable:
-        return f'{text}, or scaling="{case.remedy}", because {_because(case)}'
+        best = case.remedy
+        needs = _steps(case.n_steps[best])
+        text += f'; scaling="{best}" with learning_rate="auto" needs {needs}, {_because(case)}'
     return text
 
 
@@ -215,13 +228,12 @@ def _too_small(case: Case) -> str:
     )
     if case.curable:
         best = case.remedy
-        return f'{text}, and with scaling="{best}" too {_steps(case.n_steps[best])}, because {_because(case)}'
+        return f'{text}, and with scaling="{best}" too {_steps(case.n_steps[best])}, {_because(case)}'
     return text
 
 
 def _because(case: Case) -> str:
-    cause = _cause(case)
-    return cause[0].lower() + cause[1:]
+    return f"for {_ends(case)}"
 
 
 def _remarks(case: Case) -> str:
@@ -230,7 +242,7 @@ def _remarks(case: Case) -> str:
     constant = [name for name, is_constant in zip(case.names, case.constant, strict=True) if is_constant]
     if constant and case.problem.coordinates.fit_intercept:
         verb, rest = ("is", "leave it out") if len(constant) == 1 else ("are", "leave them out")
-        text += f"; {listed(constant)} {verb} constant, which the intercept already is: {rest}"
+        text += f"; {listed(_quoted(constant))} {verb} constant, which the intercept already is: {rest}"
     modes, intercept = case.standard.modes, int(case.problem.coordinates.fit_intercept)
     missing = len(case.names) - len(constant) - (len(modes.eigenvalues) - intercept)
     if missing > 0 and case.n_rows > len(case.names) and isinstance(modes, Modes):
@@ -239,7 +251,8 @@ def _remarks(case: Case) -> str:
         part = np.where(case.constant, 0.0, 1.0 - held)
         names = [case.names[j] for j in np.argsort(-np.round(part, 6), kind="stable") if part[j] > 1e-3]
         if names:
-            text += f"; {listed(names)} are exactly collinear, which costs no steps but leaves their coefficients open"
+            text += f"; {listed(_quoted(names))} are exactly collinear"
+            text += ", which costs no steps but leaves their coefficients open"
     return text
 
 
@@ -258,10 +271,13 @@ def leading(loading: Array, enough: float = 0.9) -> list[int]:
 
 def listed(names: Sequence[str], most: int = 3) -> str:
     """Names as a reader lists them."""
-    quoted = [f"`{name}`" for name in names]
-    if len(quoted) > most + 1:
-        return f"{', '.join(quoted[:most])} and {len(quoted) - most} others"
-    return " and ".join(filter(None, [", ".join(quoted[:-1]), quoted[-1]]))
+    if len(names) > most + 1:
+        return f"{', '.join(names[:most])} and {len(names) - most} others"
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _quoted(names: Iterable[str]) -> list[str]:
+    return [f"`{name}`" for name in names]
 
 
 def _descent(case: Case) -> str:

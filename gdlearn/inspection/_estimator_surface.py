@@ -18,8 +18,9 @@ from .._path import gradient_descent_path
 from .._regressor import GradientDescentRegressor
 from .._row_objective import RowObjective
 from .._validation import validate_rows
-from ._picture import OVERSHOOT, grid_around
+from ._picture import OVERSHOOT, Aspect, flat_hint, grid_around
 from ._style import DRAWABLE, name_of_rate
+from ._unwrapped import unwrapped
 
 
 def estimator_surface(
@@ -33,10 +34,13 @@ def estimator_surface(
     others: str,
     sample_weight: ArrayLike | None,
     names: Sequence[str] | None,
+    aspect: Aspect,
 ) -> dict[str, Any]:
     """The arguments of `DescentPathDisplay`: see its `from_estimator`."""
     owner = "DescentPathDisplay.from_estimator"
+    estimator, X = unwrapped(estimator, X)
     _check(owner, estimator, learning_rates, iterations, others, names)
+    choice("equal", "auto").check(owner, "aspect", aspect)
     rates = [estimator.learning_rate] if learning_rates is None else list(learning_rates)
     shared = {name: getattr(estimator, name) for name in ("momentum", "nesterov", "scaling", "fit_intercept")}
     limit = GradientDescentRegressor(**shared).fit(X, y, sample_weight)
@@ -57,7 +61,7 @@ def estimator_surface(
 
     titles, near = _titles_and_near(limit, rates, paths, optimum)
     with beyond_float64():
-        x, y = grid_around(np.concatenate(near))
+        x, y = grid_around(np.concatenate(near), equal=aspect == "equal")
         delta = np.stack(np.meshgrid(x - optimum[0], y - optimum[1]), axis=-1)
         heights = _half_square(delta, S)
         path_values = [limit.loss_ + _half_square(path - optimum, S) for path in paths]
@@ -75,7 +79,18 @@ def estimator_surface(
         "x_name": _label(limit, places[0]),
         "y_name": _label(limit, places[1]),
         "names": titles if names is None else names,
+        "aspect": aspect,
+        "n_parameters": limit.n_features_in_ + int(limit.fit_intercept),
+        "caption": _caption(limit.n_features_in_ + int(limit.fit_intercept), others)
+        + flat_hint(np.concatenate(near), aspect == "equal"),
     }
+
+
+def _caption(n_parameters: int, others: str) -> str:
+    if n_parameters == 2:
+        return "Gradient descent on the mean squared error J"
+    where = "at their optimum" if others == "optimum" else "fixed at the least-squares solution"
+    return f"Mean squared error: projection on 2 of {n_parameters} parameters,\nthe others {where}"
 
 
 def _curvature(
@@ -136,7 +151,7 @@ def _check(owner: str, estimator: Any, learning_rates: Any, iterations: Any, oth
     def is_descent(value: Any) -> bool:
         return isinstance(value, GradientDescentRegressor)
 
-    a_regressor = "a GradientDescentRegressor, fitted or not (of a pipeline, its last step, with X transformed)"
+    a_regressor = "a GradientDescentRegressor, fitted or not, or a fitted pipeline or search that ends in one"
     allowed(a_regressor, is_descent).check(owner, "estimator", estimator)
     some_rates = 'a non-empty list of finite numbers > 0, "auto", "exact" or callables k -> rate'
     (NONE | allowed(some_rates, is_list_of_rates)).check(owner, "learning_rates", learning_rates)

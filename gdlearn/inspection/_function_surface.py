@@ -9,8 +9,8 @@ import numpy as np
 
 from .._arrays import Array
 from .._descent import Status
-from .._parameters import NONE, InvalidParameterError, allowed
-from ._picture import GRID, OVERSHOOT, arrows_at, grid_around, quantile_levels, refined
+from .._parameters import NONE, InvalidParameterError, allowed, choice
+from ._picture import GRID, OVERSHOOT, arrows_at, flat_hint, grid_around, quantile_levels, refined
 from ._style import name_of_rate
 
 OWNER = "DescentPathDisplay.from_function"
@@ -24,15 +24,19 @@ ENDINGS = {
 """What a title says of a path that ended early, by its status."""
 
 
-def function_surface(function: Any, paths: Any, xlim: Any, ylim: Any, names: Any) -> dict[str, Any]:
+def function_surface(function: Any, paths: Any, xlim: Any, ylim: Any, names: Any, aspect: Any) -> dict[str, Any]:
     """The arguments of `DescentPathDisplay`: see its `from_function`."""
-    _check(function, xlim, ylim)
+    _check(function, xlim, ylim, aspect)
+    equal = aspect == "equal"
     rule = "a descent of this function, or a non-empty list of them"
     some, titles = paths_and_names(OWNER, paths, names, rule, tuple(function.variables))
-    x, y = grid_around(np.concatenate([_shown(path, some) for path in some]))
+    shown = np.concatenate([_shown(path, some) for path in some])
+    x, y = grid_around(shown, equal=equal)
     x = x if xlim is None else np.linspace(xlim[0], xlim[1], GRID)
     y = y if ylim is None else np.linspace(ylim[0], ylim[1], GRID)
-    feet = np.concatenate([path.points[arrows_at(path.points, path.gradients, x, y, None)] for path in some])
+    feet = np.concatenate(
+        [path.points[arrows_at(path.points, path.gradients, x, y, None, equal=equal)] for path in some]
+    )
     fine_x, fine_y = refined(x, feet[:, 0]), refined(y, feet[:, 1])
     values = np.asarray(function(np.stack(np.meshgrid(fine_x, fine_y), axis=-1), outside="nan"))
     even = values[np.ix_(np.searchsorted(fine_y, y), np.searchsorted(fine_x, x))]
@@ -52,6 +56,9 @@ def function_surface(function: Any, paths: Any, xlim: Any, ylim: Any, names: Any
         "value_name": some[0].symbol,
         "names": titles,
         "levels": quantile_levels(even),
+        "aspect": aspect,
+        "caption": f"Gradient descent on {some[0].symbol} over {function.variables[0]} and {function.variables[1]}"
+        + flat_hint(shown, equal),
     }
 
 
@@ -107,7 +114,7 @@ def _is_wild(path: Any) -> bool:
     return path.status in (Status.DIVERGED, Status.UNBOUNDED) or bool(path.values[-1] > path.values[0]) or runs_away
 
 
-def _check(function: Any, xlim: Any, ylim: Any) -> None:
+def _check(function: Any, xlim: Any, ylim: Any, aspect: Any) -> None:
     def of_two(value: Any) -> bool:
         return callable(value) and len(getattr(value, "variables", ())) == 2
 
@@ -122,5 +129,6 @@ def _check(function: Any, xlim: Any, ylim: Any) -> None:
             "path.values over path.points[:, 0] with it."
         )
     allowed("a function of two variables", of_two).check(OWNER, "function", function)
+    choice("equal", "auto").check(OWNER, "aspect", aspect)
     for name, limits in (("xlim", xlim), ("ylim", ylim)):
         (NONE | allowed("two increasing numbers", interval)).check(OWNER, name, limits)

@@ -11,8 +11,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._arrays import Array, beyond_float64
 from .._parameters import NONE, POSITIVE, POSITIVE_INTEGER, InvalidParameterError, allowed, integers
+from .._regressor import GradientDescentRegressor
 from .._regressor_cv import GradientDescentRegressorCV
-from ._style import COLOURS, drawable, drawable_steps, pyplot
+from ._score import MSE, error_name_of
+from ._style import COLOURS, drawable, drawable_steps, log_ticks, pyplot
+from ._unwrapped import is_search, unwrapped
 
 NEAR = 10.0
 """The largest stable rate is in the picture if it is at most this multiple of the largest rate tried."""
@@ -82,7 +85,7 @@ class LearningRateDisplay:
         errors: ArrayLike,
         best: tuple[float, int],
         max_stable_learning_rate: float | None = None,
-        error_name: str = "mean squared error (units of y squared)",
+        error_name: str = MSE,
     ) -> None:
         self.learning_rates = learning_rates
         self.iterations = iterations
@@ -119,6 +122,7 @@ class LearningRateDisplay:
         """
         if ax is None:
             _, ax = pyplot("LearningRateDisplay.plot").subplots(figsize=(6.4, 5.4), layout="constrained")
+            ax.set_title("Cross-validation after k steps at each learning rate", fontsize="medium")
         from matplotlib.colors import PowerNorm
 
         self.ax_, self.figure_ = ax, ax.figure
@@ -155,6 +159,8 @@ class LearningRateDisplay:
         (self.best_,) = ax.plot(
             [rate], drawable_steps([steps]), marker="*", label=f"best: η = {rate:.2g}, k = {steps:,}", **star
         )
+        log_ticks(ax.xaxis, *ax.get_xlim())
+        log_ticks(ax.yaxis, *ax.get_ylim())
         ax.set_xlabel("learning rate η")
         ax.set_ylabel("number of steps k")
         shown = [self.best_, self.limit_line_, ax.patch if np.ma.is_masked(errors) or right > x[-1] else None]
@@ -164,12 +170,13 @@ class LearningRateDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: Any = None, **mesh_kw: Any) -> LearningRateDisplay:
-        """Draw the errors that a fitted `GradientDescentRegressorCV` has found.
+        """Draw the errors that a fitted search over `learning_rate` and `max_iter` has found.
 
         Parameters
         ----------
-        estimator : GradientDescentRegressorCV
-            Fitted; of a pipeline, its last step.
+        estimator : GradientDescentRegressorCV, GridSearchCV or the like
+            Fitted; of a Pipeline the last step is meant. Of a search that is not `GradientDescentRegressorCV` the error
+            is minus its mean test score, and the colour bar says of which score.
         ax : matplotlib Axes, default=None
         **mesh_kw
             For `Axes.pcolormesh`.
@@ -183,15 +190,15 @@ class LearningRateDisplay:
         NotFittedError
             If the estimator is not fitted.
         ValueError, TypeError
-            If it is another one.
+            If it is another one, or not a search over these two parameters alone.
         ImportError
             If matplotlib is not installed.
         """
-        fitted = (
-            "a fitted GradientDescentRegressorCV (of a pipeline, its last step; for a GridSearchCV use from_cv_results)"
-        )
+        if is_search(estimator):
+            return cls._from_search(estimator).plot(ax, **mesh_kw)
+        estimator, _ = unwrapped(estimator)
         owner = "LearningRateDisplay.from_estimator"
-        is_one = allowed(fitted, lambda given: isinstance(given, GradientDescentRegressorCV))
+        is_one = allowed(SEARCHES, lambda given: isinstance(given, GradientDescentRegressorCV))
         is_one.check(owner, "estimator", estimator)
         check_is_fitted(estimator)
         rates, row = np.unique(estimator.learning_rates_, return_index=True)
@@ -213,7 +220,8 @@ class LearningRateDisplay:
         *,
         prefix: str | None = None,
         max_stable_learning_rate: float | None = None,
-        error_name: str = "mean squared error (units of y squared)",
+        error_name: str | None = None,
+        scoring: Any = None,
         ax: Any = None,
         **mesh_kw: Any,
     ) -> LearningRateDisplay:
@@ -229,8 +237,10 @@ class LearningRateDisplay:
             finds it.
         max_stable_learning_rate : float > 0, default=None
             ``search.best_estimator_.max_stable_learning_rate_``, to have it drawn.
-        error_name : str
-            The label of the colour bar; the default is right for ``scoring="neg_mean_squared_error"``.
+        error_name : str, default=None
+            The label of the colour bar; None derives it from `scoring`.
+        scoring : str or scorer, default=None
+            What the search was given; the results do not hold it, and without it the label is "−mean test score".
         ax : matplotlib Axes, default=None
         **mesh_kw
             For `Axes.pcolormesh`.
@@ -248,6 +258,25 @@ class LearningRateDisplay:
         """
         owner = "LearningRateDisplay.from_cv_results"
         (NONE | POSITIVE).check(owner, "max_stable_learning_rate", max_stable_learning_rate)
+        name = error_name_of(scoring) if error_name is None else error_name
+        return cls._of(owner, cv_results, prefix, max_stable_learning_rate, name).plot(ax, **mesh_kw)
+
+    @classmethod
+    def _from_search(cls, search: Any) -> LearningRateDisplay:
+        """Of a fitted search, which knows its score and its best descent."""
+        best, _ = unwrapped(search)
+        check_is_fitted(search)
+        scoring = search.scoring
+        if scoring is None and isinstance(best, GradientDescentRegressor):
+            scoring = "r2"  # the estimator's own score
+        stable = getattr(best, "max_stable_learning_rate_", None)
+        name = error_name_of(scoring)
+        return cls._of("LearningRateDisplay.from_estimator", search.cv_results_, None, stable, name)
+
+    @classmethod
+    def _of(
+        cls, owner: str, cv_results: Any, prefix: str | None, stable: float | None, error_name: str
+    ) -> LearningRateDisplay:
         rate, step, score = _columns(owner, cv_results, prefix)
         rates, row = np.unique(rate, return_inverse=True)
         steps, column = np.unique(step, return_inverse=True)
@@ -265,9 +294,15 @@ class LearningRateDisplay:
             iterations=steps,
             errors=errors,
             best=(float(rates[best[0]]), int(steps[best[1]])),
-            max_stable_learning_rate=max_stable_learning_rate,
+            max_stable_learning_rate=stable,
             error_name=error_name,
-        ).plot(ax, **mesh_kw)
+        )
+
+
+SEARCHES = (
+    "a fitted GradientDescentRegressorCV, a pipeline that ends in one, or a fitted search, such as GridSearchCV, over "
+    "the learning_rate and max_iter of a GradientDescentRegressor"
+)
 
 
 def _columns(owner: str, cv_results: Any, prefix: str | None) -> tuple[Array, Array, Array]:

@@ -14,7 +14,8 @@ from .._parameters import FINITE, NONE, POSITIVE, InvalidParameterError, allowed
 from .._regressor import GradientDescentRegressor
 from .._regressor_cv import GradientDescentRegressorCV
 from ._function_surface import paths_and_names
-from ._style import COLOURS, DRAWABLE, drawable_steps, name_of_rate, pyplot
+from ._style import COLOURS, DRAWABLE, FIRST_STEPS, drawable_steps, log_ticks, name_of_rate, pyplot
+from ._unwrapped import unwrapped
 
 FEW_STEPS = 30
 """Up to this number of steps the axis is linear."""
@@ -116,6 +117,9 @@ class LossCurveDisplay:
         """
         if ax is None:
             _, ax = pyplot("LossCurveDisplay.plot").subplots(layout="constrained")
+            ax.set_title(
+                f"{self.value_name or 'Mean squared error'} after each step of gradient descent", fontsize="medium"
+            )
         self.ax_, self.figure_ = ax, ax.figure
         self.lines_: list[Any] = []
         self.validation_lines_: list[Any] = []
@@ -126,7 +130,8 @@ class LossCurveDisplay:
         most = min(max(int(np.max(steps)) for steps in self.iterations), int(DRAWABLE))
         ax.set_xlim(0.0, float(max(most, 1)))
         if most > FEW_STEPS:
-            ax.set_xscale("symlog", linthresh=1, linscale=0.3)
+            ax.set_xscale("symlog", linthresh=1, linscale=max(0.3, 0.1 * np.log10(float(most))))
+            ax.xaxis.get_major_locator().set_params(numticks=8)
         else:
             ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set_xlabel("step k")
@@ -150,12 +155,14 @@ class LossCurveDisplay:
             self.ax_.set_ylim(*(ends if ends[0] < ends[1] else (bottom, DRAWABLE)))
         if logarithmic:
             self.ax_.set_yscale("log")
+            log_ticks(self.ax_.yaxis, *self.ax_.get_ylim())
 
     def _draw(self, i: int, line_kw: dict[str, Any]) -> None:
         """Curve i, the curve of its held-out rows, and the step of its model."""
         steps, loss = drawable_steps(self.iterations[i]), np.asarray(self.losses[i], dtype=np.float64)
-        alone = {"marker": "o"} if len(steps) == 1 else {}
-        style = {"color": COLOURS[i % len(COLOURS)], "linewidth": 2} | alone | line_kw
+        first = np.flatnonzero(steps <= FIRST_STEPS).tolist()
+        dots = {"marker": "o", "markersize": 4, "markevery": first}
+        style = {"color": COLOURS[i % len(COLOURS)], "linewidth": 2} | dots | line_kw
         name = (self.value_name or "J") if self.names is None else self.names[i]
         if self.minimum is not None:
             loss = _excess(loss, self.minimum)
@@ -180,8 +187,8 @@ class LossCurveDisplay:
 
         Parameters
         ----------
-        estimator : GradientDescentRegressor or GradientDescentRegressorCV
-            Fitted; of a pipeline, its last step.
+        estimator : GradientDescentRegressor, GradientDescentRegressorCV, Pipeline or search
+            Fitted; of a Pipeline the last step is drawn, of a search its `best_estimator_`.
         name : str, default=None
             What the legend says; None is the learning rate.
         minimum : float > 0, default=None
@@ -204,6 +211,7 @@ class LossCurveDisplay:
         ImportError
             If matplotlib is not installed.
         """
+        estimator, _ = unwrapped(estimator)
         allowed(ESTIMATORS, _is_descended).check("LossCurveDisplay.from_estimator", "estimator", estimator)
         names = None if name is None else [name]
         return cls._of([estimator], names, "LossCurveDisplay.from_estimator", minimum).plot(ax, **line_kw)
@@ -237,8 +245,9 @@ class LossCurveDisplay:
         """
         owner = "LossCurveDisplay.from_estimators"
         names = [str(name) for name in estimators] if isinstance(estimators, Mapping) else None
-        some = list(estimators.values()) if isinstance(estimators, Mapping) else estimators
-        if not isinstance(some, list | tuple) or not some or not all(map(_is_descended, some)):
+        given = list(estimators.values()) if isinstance(estimators, Mapping) else estimators
+        some = [unwrapped(one)[0] for one in given] if isinstance(given, list | tuple) else []
+        if not some or not all(map(_is_descended, some)):
             raise InvalidParameterError(
                 f"The 'estimators' parameter of {owner} must be a non-empty list or dict, each item {ESTIMATORS}. Got "
                 f"{estimators!r} instead."
@@ -318,7 +327,7 @@ class LossCurveDisplay:
         )
 
 
-ESTIMATORS = "a fitted GradientDescentRegressor or GradientDescentRegressorCV (of a pipeline, its last step)"
+ESTIMATORS = "a fitted GradientDescentRegressor or GradientDescentRegressorCV, or a pipeline or search that ends in one"
 
 
 def _is_descended(estimator: Any) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from .._arrays import Array
+from .._arrays import Array, beyond_float64
+
+Aspect = Literal["equal", "auto"]
 
 GRID = 500
 """Points along each side of the picture."""
@@ -28,19 +30,41 @@ QUANTILES = 0.001, 0.005, 0.015, 0.035, 0.07, 0.12, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7
 ARROW = 0.15
 """Length of an arrow, as a part of the picture's shorter side; two start at least one and a half of it apart."""
 
+HIDDEN = 0.1
+"""What the path and the optimum cover of an axis is not seen below this part of what they cover of the other."""
+
 OVERSHOOT = 1.6
 """How much farther than the start a picture with a diverging path reaches from the optimum."""
 
 
-def grid_around(points: Array) -> tuple[Array, Array]:
-    """A picture around the points, with room beside them and neither side shorter than three quarters of the other."""
+def grid_around(points: Array, *, equal: bool = True) -> tuple[Array, Array]:
+    """A picture around the points, with room beside them.
+
+    With one scale for both axes neither side is shorter than three quarters of the other; with two, each axis has
+    room for its own range.
+    """
     low, high = points.min(axis=0), points.max(axis=0)
     middle, half = (low + high) / 2, (high - low) / 2
-    half = np.maximum(half, 0.6 * half.max()) + 0.25 * half.max()
-    if not half.any():
-        half = np.ones(2)
+    if equal:
+        half = np.maximum(half, 0.6 * half.max()) + 0.25 * half.max()
+    else:
+        half = 1.25 * np.where(half > 0, half, 0.5 * np.abs(middle))
+    half = np.where(half > 0, half, 1.0)
     x, y = (np.linspace(m - h, m + h, GRID) for m, h in zip(middle, half, strict=True))
     return x, y
+
+
+def flat_hint(points: Array, equal: bool) -> str:
+    """What a caption adds where one scale for both axes leaves nothing to see of one of them."""
+    extent = np.ptp(points, axis=0)
+    hidden = equal and 0 < extent.min() < HIDDEN * extent.max()
+    return '\nequal axes hide one of them: aspect="auto" shows both' if hidden else ""
+
+
+def side_units(x: Array, y: Array, equal: bool) -> Array:
+    """What lengths on the picture are parts of: its shorter side, or each side where each has a scale of its own."""
+    sides = np.array([np.ptp(x), np.ptp(y)])
+    return np.full(2, sides.min()) if equal else sides
 
 
 def ratio_levels(highest: float, start: float) -> tuple[Array, int]:
@@ -75,12 +99,17 @@ def inside(path: Array, x: Array, y: Array) -> Any:
     return (path >= [x[0], y[0]]).all(axis=1) & (path <= [x[-1], y[-1]]).all(axis=1)
 
 
-def arrows_at(path: Array, gradient: Array, x: Array, y: Array, optimum: tuple[float, float] | None) -> list[int]:
+def arrows_at(
+    path: Array, gradient: Array, x: Array, y: Array, optimum: tuple[float, float] | None, *, equal: bool = True
+) -> list[int]:
     """The points of the path at which arrows start: apart from one another, and from the optimum or a flat end."""
     slope = np.abs(gradient).max(axis=1)
     if optimum is None and slope[-1] <= FLAT * np.nanmax(slope):
         optimum = float(path[-1, 0]), float(path[-1, 1])
-    return spaced(path, inside(path, x, y) & (slope > 0), 1.5 * ARROW * float(min(np.ptp(x), np.ptp(y))), optimum)
+    unit = side_units(x, y, equal)
+    end = None if optimum is None else np.asarray(optimum) / unit
+    with beyond_float64():
+        return spaced(path / unit, inside(path, x, y) & (slope > 0), 1.5 * ARROW, end)
 
 
 def refined(side: Array, places: Array) -> Array:
@@ -90,9 +119,9 @@ def refined(side: Array, places: Array) -> Array:
     return np.union1d(side, near[(near > side[0]) & (near < side[-1])])
 
 
-def spaced(path: Array, allowed: Any, distance: float, optimum: tuple[float, float] | None) -> list[int]:
+def spaced(path: Array, allowed: Any, distance: float, optimum: Array | None) -> list[int]:
     """Points of the path that are not near to one another, nor to the optimum, where arrows would hide it."""
-    taken = [] if optimum is None else [np.asarray(optimum)]
+    taken = [] if optimum is None else [optimum]
     chosen = []
     for k in np.flatnonzero(allowed):
         if all(np.linalg.norm(path[k] - other) >= distance for other in taken):

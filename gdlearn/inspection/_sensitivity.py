@@ -4,34 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 
-from .._arrays import EPS, Array, beyond_float64, in_units
+from .._arrays import beyond_float64
 from .._coordinates import ScalingName
-from .._first_step import first_step
 from .._parameters import BOOLEAN, POSITIVE, InvalidParameterError, check_descent, choice
 from .._plan import Plan, Settings
 from .._problem import Problem, refuse_overflow, starting_point
-from .._recurrence import FAR, Recurrence
 from .._regressor import GradientDescentRegressor
 from .._rows import Rows
 from .._solve import pose
 from .._validation import validate_fit
-from ._diagnosis import Case, diagnose, explodes, leading, short
+from ._diagnosis import Case, diagnose, short
+from ._sensitivity_tables import as_frame, features_table, modes_table, table_in_html, text_table, with_intercept
+from ._unwrapped import is_search, unwrapped
 
 SCALINGS: tuple[ScalingName, ...] = (None, "standard", "minmax", "maxabs")
 
 SETTINGS = ("scaling", "fit_intercept", "learning_rate", "momentum", "nesterov")
 """What of an estimator says how it descends; the rest says when it stops, which is not asked here."""
-
-STALLS = 1_000_000
-"""Steps beyond which a mode is said to stall."""
-
-INTERCEPT = "(intercept)"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,7 +42,8 @@ class Sensitivity:
     features : DataFrame or dict of list
         One row a parameter, the intercept first where there is one: `feature`, `scale` and `original_scale` (root mean
         square in the coordinates of the descent and in original units), `partial` (∂J/∂θ at θ = 0; of several targets
-        the root of the sum of squares), `curvature` (∂²J/∂θ², twice the mean square), `share` (of log κ).
+        the root of the sum of squares), `curvature` (∂²J/∂θ², twice the mean square), `steepest` and `flattest` (the
+        parts in these two modes; each sums to 1), `share` (of log κ).
     modes : DataFrame or dict of list
         One row a mode, from steep to flat: `eigenvalue` (λ of ∇²J/2), `factor` (of its error in each step), `verdict`
         ("explodes", "stalls" or "converges"), `steps` (until it has reached its limit), `leading` (the features in it).
@@ -79,20 +77,25 @@ class Sensitivity:
         return f"<Sensitivity: {self.sentence}>"
 
     def __str__(self) -> str:
+        return "\n\n".join([self.sentence, *(f"{title}\n{text_table(*table)}" for title, table in self._tables())])
+
+    def _repr_html_(self) -> str:
+        tables = "".join(f"<p>{escape(title)}</p>{table_in_html(*table)}" for title, table in self._tables())
+        return f"<div><p>{escape(self.sentence)}</p>{tables}</div>"
+
+    def _tables(self) -> list[tuple[str, tuple[Any, Any]]]:
+        """What is shown below the sentence: title, table and the order of its rows."""
         by_share = np.argsort(-np.asarray(self.features["share"]), kind="stable")
         scalings = {
             "scaling": [str(name) + (" *" if name == self.scaling else "") for name in SCALINGS],
             "condition number": [self.condition_numbers[name] for name in SCALINGS],
             "steps": [self.n_steps[name] for name in SCALINGS],
         }
-        return "\n\n".join(
-            [
-                self.sentence,
-                f"Scalings, at the automatic rate (* this descent)\n{_text(scalings)}",
-                f"Features, by their share of log κ\n{_text(self.features, by_share)}",
-                f"Modes, from steep to flat, at η = {short(self.learning_rate, 3)}\n{_text(self.modes)}",
-            ]
-        )
+        return [
+            ("Scalings, at the automatic rate (* this descent)", (scalings, None)),
+            ("Features, by their share of log κ", (self.features, by_share)),
+            (f"Modes, from steep to flat, at η = {short(self.learning_rate, 3)}", (self.modes, None)),
+        ]
 
 
 def sensitivity(
@@ -116,10 +119,17 @@ def sensitivity(
     The shares are nonnegative and sum to 1. A feature of extreme scale is an extreme mode almost by itself, far from λ̄,
     and has nearly all of log κ; of two nearly collinear features each has half of the flattest mode.
 
+    The parts :math:`v_{j,\max}^2` and :math:`v_{j,\min}^2` (columns `steepest` and `flattest`) say what a change of
+    scale does: feature j multiplied by 1 + ε multiplies κ by
+    :math:`1 + 2\varepsilon (v_{j,\max}^2 - v_{j,\min}^2)`, to first order. So a feature that makes 100 % of the largest
+    eigenvalue, halved, divides κ by 4 as long as it makes the largest; and where the intercept makes the smallest, no
+    feature's scale moves that end, but centring may.
+
     Parameters
     ----------
     estimator_or_X : GradientDescentRegressor, or array-like or CSR/CSC matrix of shape (n_samples, n_features)
-        The estimator, fitted or not, gives the settings; it stays as it is.
+        The estimator, fitted or not, gives the settings; it stays as it is. A fitted Pipeline stands for its last step
+        and X as its other steps transform it, a fitted search for its `best_estimator_`.
     X_or_y : array-like
         X after an estimator, y after X.
     y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
@@ -161,8 +171,8 @@ def sensitivity(
     >>> X, y = [[100, 1], [100, -1], [-100, 1], [-100, -1]], [1, 2, 3, 5]
     >>> found = sensitivity(X, y, fit_intercept=False)
     >>> print(found.sentence)
-    `feature 0` is 100 times the scale of `feature 1`: condition number 10,000, plain descent needs about 3.5e5
-    steps; with scaling="standard" 1 and about 1 step.
+    `feature 0` makes 100 % of the largest eigenvalue, and `feature 1` 100 % of the smallest: condition number 10,000,
+    plain descent needs about 3.5e5 steps; with scaling="standard" condition number 1, about 1 step.
     >>> [round(factor, 6) for factor in found.modes["factor"]]
     [0.0, 0.9999]
 
@@ -206,8 +216,8 @@ def sensitivity(
     )
     vectors = problem.modes.combine(np.eye(len(problem.modes.eigenvalues)))
     return Sensitivity(
-        features=_table(_features(case, vectors)),
-        modes=_table(_modes(case, vectors)),
+        features=as_frame(features_table(case, vectors)),
+        modes=as_frame(modes_table(case, vectors)),
         condition_numbers=condition_numbers,
         n_steps=n_steps,
         sentence=diagnose(case),
@@ -224,6 +234,8 @@ def _arguments(
 ) -> tuple[GradientDescentRegressor, Any, Any]:
     """An estimator that may be changed, X and y."""
     owner = "sensitivity"
+    if is_search(estimator_or_X) or isinstance(estimator_or_X, Pipeline):
+        estimator_or_X, X_or_y = unwrapped(estimator_or_X, X_or_y)
     if isinstance(estimator_or_X, GradientDescentRegressor):
         estimator, X = clone(estimator_or_X), X_or_y
         if X is None or y is None:
@@ -233,8 +245,8 @@ def _arguments(
             )
     elif hasattr(estimator_or_X, "get_params"):
         raise TypeError(
-            "The 'estimator_or_X' parameter of sensitivity must be a GradientDescentRegressor or X. Got "
-            f"{type(estimator_or_X).__name__} instead: of a pipeline, pass its last step and the X that reaches it."
+            "The 'estimator_or_X' parameter of sensitivity must be a GradientDescentRegressor, a fitted pipeline or "
+            f"search that ends in one, or X. Got {type(estimator_or_X).__name__} instead."
         )
     else:
         if X_or_y is not None and y is not None:
@@ -274,7 +286,7 @@ def _condition_number(problem: Problem, standard: Problem) -> float:
     modes = problem.modes
     if len(modes.eigenvalues) >= len(standard.modes.eigenvalues):
         return float(modes.condition_number)
-    square = _with_intercept(problem, problem.feature_square)
+    square = with_intercept(problem, problem.feature_square)
     with beyond_float64():
         return max(float(modes.condition_number), float(square.max() / square[square > 0].min()))
 
@@ -284,106 +296,3 @@ def _steps(problem: Problem, plan: Plan) -> float:
     if plan.unstable:
         return np.inf
     return plan.closed_form(problem, starting_point(problem, "zero")).steps_to_limit()
-
-
-def _with_intercept(problem: Problem, values: Array, of_intercept: float = 1.0) -> Array:
-    return np.concatenate([[of_intercept] * problem.coordinates.fit_intercept, values])
-
-
-def _features(case: Case, vectors: Array) -> dict[str, list[Any]]:
-    problem, modes = case.problem, case.problem.modes
-    chart = problem.coordinates
-    square = _with_intercept(problem, problem.feature_square)
-    standard, there = case.standard.coordinates, case.standard.feature_square
-    original = in_units(  # of x = shift + scale·x̃, where x̃ has mean zero or the shift is zero
-        np.sqrt(standard.scale**2 * there + standard.shift**2), standard.exponent
-    )
-    partial = np.linalg.norm if problem.target_scale.size > 1 else np.sum
-    gradient = -2.0 * vectors @ (modes.eigenvalues[:, None] * modes.optimum)
-    return {
-        "feature": [INTERCEPT] * problem.coordinates.fit_intercept + case.names,
-        "scale": np.sqrt(square).tolist(),
-        "original_scale": _with_intercept(problem, original).tolist(),
-        "partial": partial(in_units(gradient, chart.target_exponent), axis=1).tolist(),
-        "curvature": (2.0 * square).tolist(),
-        "share": shares(modes.eigenvalues, vectors, square).tolist(),
-    }
-
-
-def shares(eigenvalues: Array, vectors: Array, square: Array) -> Array:
-    r"""The share of each parameter in log κ; zero for all where κ = 1.
-
-    Parameters
-    ----------
-    eigenvalues : ndarray of shape (m,)
-        Descending.
-    vectors : ndarray of shape (p, m)
-    square : ndarray of shape (p,)
-        Mean squares of the features, of which the median on a log scale is λ̄.
-    """
-    if len(eigenvalues) == 0 or eigenvalues[0] == eigenvalues[-1]:
-        return np.zeros(len(vectors))
-    logs = np.log([eigenvalues[0], eigenvalues[-1]])
-    typical = np.clip(np.median(np.log(square[square > 0])), logs[1], logs[0])
-    steep, flat = logs[0] - typical, typical - logs[1]
-    share: Array = (steep * vectors[:, 0] ** 2 + flat * vectors[:, -1] ** 2) / (logs[0] - logs[1])
-    return share
-
-
-def _modes(case: Case, vectors: Array) -> dict[str, list[Any]]:
-    problem, plan = case.problem, case.plan
-    values, bound = problem.modes.eigenvalues, EPS * problem.target_scale
-    grows = explodes(plan, values)
-    recurrence = plan.recurrence(problem.modes)
-    steps = []
-    closed = plan.closed_form(problem, starting_point(problem, "zero"))
-    for weight, h, without_end in zip(closed.fit_square, recurrence.h, grows, strict=True):
-        alone = Recurrence(np.array([h]), plan.momentum, plan.nesterov)
-        steps.append(np.inf if without_end else float(first_step(weight[None], bound, alone, FAR)))
-    names = [INTERCEPT] * problem.coordinates.fit_intercept + case.names
-    leaders = [leading(vector**2)[:3] for vector in vectors.T]
-    return {
-        "eigenvalue": values.tolist(),
-        "factor": _factors(recurrence).tolist(),
-        "verdict": [
-            "explodes" if explodes_ else "stalls" if k > STALLS else "converges"
-            for explodes_, k in zip(grows, steps, strict=True)
-        ],
-        "steps": steps,
-        "leading": [", ".join(names[j] for j in some) for some in leaders],
-    }
-
-
-def _factors(recurrence: Recurrence) -> Array:
-    """1 − 2ηλ; with momentum the larger root, its sign that of half the sum of both."""
-    if not recurrence.beta:
-        return 1.0 - recurrence.h
-    half, root = recurrence.roots
-    sign = np.where(half < 0, -1.0, 1.0)
-    factor: Array = sign * np.abs(half + sign * root)
-    return factor
-
-
-def _table(columns: dict[str, list[Any]]) -> Any:
-    """A DataFrame where pandas is installed."""
-    try:
-        from pandas import DataFrame
-    except ImportError:
-        return columns
-    return DataFrame(columns)
-
-
-def _text(table: Any, order: Any = None, most: int = 12) -> str:
-    """The table, aligned; of more than `most` rows the first and the last."""
-    columns = {name: list(table[name]) for name in table}
-    n = len(next(iter(columns.values())))
-    rows = list(range(n)) if order is None else [int(i) for i in order]
-    cells = [list(columns)] + [[_cell(column[i]) for column in columns.values()] for i in rows]
-    if n > most:
-        cells[most - 1 : -2] = [["..."] * len(columns)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join("  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in cells)
-
-
-def _cell(value: Any) -> str:
-    return value if isinstance(value, str) else short(float(value), 3)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from ._diagnosis import counted, short
 from ._sensitivity import Sensitivity, sensitivity
+from ._sensitivity_tables import STALLS
 from ._style import pyplot
 
 LOOKS = {
@@ -20,11 +21,17 @@ LOOKS = {
 
 MOST_BARS = 10
 
+LONGEST_NAME = 24
+
+MOST_STEPS = 1e150
+"""A mode that takes more is drawn there: the ticks of an axis further on may overflow."""
+
 
 class SensitivityDisplay:
-    r"""The factor :math:`1 - 2\eta\lambda_i` of each mode, and each feature's share of the condition number.
+    """The steps that each mode needs, and each feature's share of the condition number.
 
-    A mode outside the band :math:`|1 - 2\eta\lambda| < 1` explodes; one at its upper edge stalls.
+    The axis of the steps is logarithmic, so that fast modes and slow ones are seen together. One that needs more than a
+    million stalls; one that explodes, because its factor 1 − 2ηλ is −1 or less, stands above the others.
 
     Parameters
     ----------
@@ -34,14 +41,14 @@ class SensitivityDisplay:
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Factors of the modes, from steep to flat.
+        Steps of the modes, from steep to flat.
     feature_ax_ : matplotlib Axes or None
         Shares of the features; None where `plot` was given one axes only.
     figure_ : matplotlib Figure
     points_ : dict of PathCollection
         The modes, by verdict.
-    band_ : PolyCollection or Polygon
-        Where modes converge.
+    band_ : Polygon or Rectangle
+        Where modes converge within a million steps.
     bars_ : BarContainer or None
 
     See Also
@@ -79,8 +86,8 @@ class SensitivityDisplay:
 
         Parameters
         ----------
-        estimator : GradientDescentRegressor
-            Fitted or not; it stays as it is.
+        estimator : GradientDescentRegressor, fitted Pipeline or search
+            As for :func:`sensitivity`; it stays as it is.
         X : array-like or CSR/CSC matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
         sample_weight : array-like of shape (n_samples,), default=None
@@ -139,60 +146,59 @@ class SensitivityDisplay:
 
     def _draw_modes(self, ax: Any) -> None:
         modes, found = self.sensitivity.modes, self.sensitivity
-        factor, verdict = np.asarray(modes["factor"], dtype=float), np.asarray(modes["verdict"], dtype=object)
-        place = np.arange(1, len(factor) + 1)
-        self.band_ = ax.axhspan(-1, 1, color="#0072B2", alpha=0.08, linewidth=0)
-        for edge in (-1, 1):
-            ax.axhline(edge, color="0.4", linewidth=0.8)
+        verdict = np.asarray(modes["verdict"], dtype=object)
+        steps = np.clip(np.asarray(modes["steps"], dtype=float), 1.0, MOST_STEPS)
+        place, endless = np.arange(1, len(steps) + 1), verdict == "explodes"
+        reach = 10.0 * max(steps[~endless].max(initial=1.0), STALLS) ** 1.2
+        never = reach ** (1.15 if endless.any() else 1.0)  # the top of the axis
+        steps[endless] = np.sqrt(reach * never)
+        ax.autoscale(False)  # matplotlib's own limits may overflow
+        ax.set_xlim(0.5, max(len(place), 1) + 0.5)
+        ax.set_ylim(0.5, never)
+        ax.set_yscale("log")
+        self.band_ = ax.axhspan(0.5, STALLS, color=LOOKS["converges"][0], alpha=0.08, linewidth=0)
+        ax.axhline(STALLS, color="0.4", linewidth=0.8)
+        if endless.any():
+            ax.axhspan(reach, never, color=LOOKS["explodes"][0], alpha=0.12, linewidth=0)
         self.points_ = {}
         for name, (colour, marker, _) in LOOKS.items():
             some = verdict == name
             if some.any():
                 self.points_[name] = ax.scatter(
-                    place[some], factor[some], color=colour, marker=marker, s=45, zorder=3, label=name
+                    place[some], steps[some], color=colour, marker=marker, s=45, zorder=3, label=name
                 )
-        lowest = float(factor.min(initial=0.0))
-        if lowest < -3:
-            decades = np.log10(-lowest)
-            ax.autoscale(False, axis="y")  # matplotlib's own limits may overflow
-            ax.set_yscale("symlog", linthresh=1, linscale=max(1.0, 0.4 * decades))
-            ax.set_ylim(10 * lowest, 10.0 ** max(0.5, 0.3 * decades))
-            powers = _few(int(np.ceil(decades)))
-            ax.set_yticks(
-                [-1, 0, 1, *(-(10.0**k) for k in powers)], ["−1", "0", "1", *(f"$-10^{{{k}}}$" for k in powers)]
-            )
-            ax.minorticks_off()
-        else:
-            ax.set_ylim(min(1.25 * lowest, -1.3), 1.45)
-        ax.set_xlim(0.5, max(len(place), 1) + 0.5)
+        ax.yaxis.get_major_locator().set_params(numticks=8)
+        ax.minorticks_off()
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set_xlabel("mode, from steep to flat")
+        ax.set_ylabel("steps to its limit")
         momentum = f", momentum {found.momentum:g}" if found.momentum else ""
-        ax.set_ylabel("factor of its error per step" + ("" if momentum else ", 1 − 2ηλ"))
-        ax.set_title(f"scaling={found.scaling!r}, η = {short(found.learning_rate, 3)}{momentum}", loc="left")
-        ax.text(0.99, 0.02, "outside the band: explodes", transform=ax.transAxes, ha="right", va="bottom", color="0.35")
-        self._label_verdicts(ax, place, factor, verdict)
+        setting = f"scaling={found.scaling!r}, η = {short(found.learning_rate, 3)}{momentum}"
+        ax.set_title(f"Steps that each mode needs ({setting})", loc="left", fontsize="medium")
+        self._label_verdicts(ax, place, steps, verdict)
 
-    def _label_verdicts(self, ax: Any, place: Any, factor: Any, verdict: Any) -> None:
+    def _label_verdicts(self, ax: Any, place: Any, height: Any, verdict: Any) -> None:
         """Beside the points rather than in a legend: the verdict, and what its extreme mode is made of."""
         modes = self.sensitivity.modes
         leading, steps = list(modes["leading"]), np.asarray(modes["steps"], dtype=float)
         for name in self.points_:
             some = np.flatnonzero(verdict == name)
             which = some[0] if name == "explodes" else some[-1]
-            text = f"{name}: mode of {leading[which].split(', ')[0]}"
+            text = f"{name}: mode of {shortened(leading[which].split(', ')[0], 16)}"
             if name != "explodes":
-                text += f", {counted(steps[which])}"
-            right = place[which] > len(place) / 2
-            side, point = (-1 if right else 1), (place[which], factor[which])
-            options = {"ha": "right" if right else "left", "color": LOOKS[name][2], "fontweight": "bold"}
-            if name == "converges":  # in the lower half of the band, where the fewest modes are
-                line = {"arrowstyle": "-", "color": LOOKS[name][0], "linewidth": 0.8}
-                ax.annotate(text, point, xytext=(point[0], -0.6), va="center", arrowprops=line, **options)
-            else:
-                offset = (8 * side, 10) if name == "stalls" else (10 * side, 0)
-                va = "bottom" if name == "stalls" else "center"
-                ax.annotate(text, point, xytext=offset, textcoords="offset points", va=va, **options)
+                text += f"\n{counted(steps[which])}"
+            look = {"color": LOOKS[name][2], "fontweight": "bold", "fontsize": 9}
+            point = place[which], height[which]
+            if name == "explodes":
+                beside = {"xytext": (8, 0), "textcoords": "offset points", "ha": "left", "va": "center"}
+                ax.annotate(text, point, **beside, **look)
+                continue
+            # Flat modes are slow: above on the left and below on the right there are no points.
+            above = (0.02, 0.83 if "explodes" in self.points_ else 0.96)
+            place_of = {"stalls": (above, "left", "top"), "converges": ((0.98, 0.1), "right", "bottom")}
+            xy, ha, va = place_of[name]
+            line = {"arrowstyle": "-", "color": LOOKS[name][0], "linewidth": 0.8}
+            ax.annotate(text, point, xytext=xy, textcoords="axes fraction", ha=ha, va=va, arrowprops=line, **look)
 
     def _draw_features(self, ax: Any) -> Any:
         features = self.sensitivity.features
@@ -200,18 +206,17 @@ class SensitivityDisplay:
         order = np.argsort(-share, kind="stable")[:MOST_BARS]
         names = list(features["feature"])
         bars = ax.barh([str(i) for i in range(len(order))], share[order], color="0.35")
-        ax.set_yticks(range(len(order)), [names[j] for j in order])
+        ax.set_yticks(range(len(order)), [shortened(names[j]) for j in order])
         ax.bar_label(bars, [f"scale {short(scale[j])}" for j in order], padding=4)
         ax.invert_yaxis()
         ax.set_xlim(0, 1.25 * max(float(share.max(initial=0.0)), 0.1))
         more = f", the first {MOST_BARS} of {len(share)}" if len(share) > MOST_BARS else ""
         ax.set_xlabel("share of the feature in the logarithm of the condition number")
         kappa = self.sensitivity.condition_numbers[self.sensitivity.scaling]
-        ax.set_title(f"condition number {short(kappa)}{more}", loc="left")
+        ax.set_title(f"Who makes the condition number of {short(kappa)}{more}", loc="left", fontsize="medium")
         return bars
 
 
-def _few(decades: int) -> list[int]:
-    """At most four powers of ten, evenly spaced."""
-    step = max(1, -(-decades // 4))
-    return list(range(step, decades + 1, step))
+def shortened(name: str, most: int = LONGEST_NAME) -> str:
+    """A name that leaves room for the picture."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"

@@ -3,6 +3,7 @@ import pytest
 from sklearn.datasets import load_diabetes
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
+from sklearn.metrics import get_scorer, make_scorer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -355,6 +356,148 @@ def test_sparse_rows_and_no_gap_to_descend():
     flat.figure_.canvas.draw()
 
 
+def test_axes_of_their_own_scale_give_up_right_angles_and_say_so():
+    raw, options = X[["bmi"]], {"features": ("intercept", "bmi"), "iterations": 30}
+    model = GradientDescentRegressor(scaling=None)
+    equal = DescentPathDisplay.from_estimator(model, raw, Y, **options)
+    assert 'equal axes hide one of them: aspect="auto" shows both' in equal.figure_._suptitle.get_text()
+    display = DescentPathDisplay.from_estimator(model, raw, Y, **options, aspect="auto")
+    assert "hide" not in display.figure_._suptitle.get_text()
+    assert display.ax_.get_aspect() == "auto"
+    np.testing.assert_array_equal(display.paths[0], equal.paths[0])
+    labels = display.ax_.get_legend_handles_labels()[1]
+    assert "−∇J, on unequal axes, which hide its right angles" in labels
+    assert not any("at right angles" in label for label in labels)
+    seen = np.vstack([display.paths[0], display.optimum])
+    for side, places in ((display.x, seen[:, 0]), (display.y, seen[:, 1])):  # each axis is the path's own
+        assert np.ptp(side) == pytest.approx(1.25 * np.ptp(places))
+    arrows = display.arrows_[0]  # in the direction of −∇J, and of one length on the picture
+    sides = np.array([np.ptp(display.x), np.ptp(display.y)])
+    for k, u, v in zip(display.feet_[0], arrows.U, arrows.V, strict=True):
+        assert np.hypot(*([u, v] / sides)) == pytest.approx(0.15)
+        gradient = display.gradients[0][k]
+        assert -gradient @ [u, v] == pytest.approx(np.linalg.norm(gradient) * np.hypot(u, v))
+    with pytest.raises(ValueError, match=r"The 'aspect' parameter of .*from_estimator .*\"equal\" or \"auto\"\. Got 3"):
+        DescentPathDisplay.from_estimator(model, raw, Y, **options, aspect=3)
+
+
+@pytest.mark.parametrize("others", ["optimum", "fixed"])
+def test_a_projection_is_called_one(others):
+    display = DescentPathDisplay.from_estimator(GradientDescentRegressor(), X, Y, others=others)
+    assert display.n_parameters == 11
+    where = {"optimum": "at their optimum", "fixed": "fixed at the least-squares solution"}[others]
+    assert display.figure_._suptitle.get_text() == (
+        f"Mean squared error: projection on 2 of 11 parameters,\nthe others {where}"
+    )
+    assert "projected on 2 of 11 parameters" in display.lines_[0].get_label()
+    whole = DescentPathDisplay.from_estimator(GradientDescentRegressor(fit_intercept=False), PAIR, CENTRED)
+    assert "project" not in whole.lines_[0].get_label() + whole.figure_._suptitle.get_text()
+
+
+def test_the_first_ten_steps_are_dots():
+    path = DescentPathDisplay.from_estimator(GradientDescentRegressor(0.01), PAIR, Y, iterations=50)
+    curve = LossCurveDisplay.from_estimator(GradientDescentRegressor(0.01, max_iter=5000).fit(X, Y))
+    for line in (path.lines_[0], curve.lines_[0]):
+        assert len(line.get_xdata()) > 11
+        assert line.get_marker() == "o"
+        places = np.arange(len(line.get_xdata()))
+        assert places[line.get_markevery()].tolist() == list(range(11))
+    assert "first 10 steps as dots" in path.lines_[0].get_label()
+    few = DescentPathDisplay.from_estimator(GradientDescentRegressor(0.01), PAIR, Y, iterations=5)
+    assert few.lines_[0].get_label() == "steps,\nprojected on 2 of 3 parameters"
+
+
+def test_an_animation_shows_step_after_step(tmp_path):
+    stable = GradientDescentRegressor(fit_intercept=False).fit(PAIR, CENTRED).max_stable_learning_rate_
+    display = DescentPathDisplay.from_estimator(
+        GradientDescentRegressor(fit_intercept=False),
+        PAIR,
+        CENTRED,
+        learning_rates=[0.1 * stable, 1.05 * stable],
+        iterations=12,
+    )
+    whole = [line.get_xydata().copy() for line in display.lines_]
+    animation = display.animate(interval=50)
+    shown = []
+    for k in animation.new_frame_seq():
+        animation._func(k)
+        for line, path, ax in zip(display.lines_, whole, display.axes_, strict=True):
+            np.testing.assert_array_equal(line.get_xydata(), path[: k + 1])
+            assert f"step {min(k, 12)}, J = " in ax.get_title()
+        for quiver, feet in zip(display.arrows_, display.feet_, strict=True):
+            assert int(np.sum(~np.broadcast_to(quiver.Umask, len(feet)))) == sum(foot <= k for foot in feet)
+        shown.append(k)
+    assert shown == list(range(13))
+    file = tmp_path / "descent.gif"
+    animation.save(file, writer="pillow", dpi=40)
+    with pytest.importorskip("PIL.Image").open(file) as image:
+        assert image.n_frames == 13
+        assert image.info["duration"] == 50
+    assert animation.to_jshtml(fps=10, default_mode="once").count("frames[") >= 13
+
+
+def test_a_long_animation_goes_on_in_leaps():
+    model = GradientDescentRegressor(1e-4, fit_intercept=False)
+    animation = DescentPathDisplay.from_estimator(model, PAIR, CENTRED, iterations=5000).animate()
+    steps = list(animation.new_frame_seq())
+    assert steps[:11] == list(range(11))
+    assert steps[-1] == 5000
+    assert len(steps) <= 100
+    assert (np.diff(steps) >= 1).all()
+    animation._draw_was_started = True  # it is never shown, of which matplotlib would warn
+
+
+def test_pipelines_and_searches_stand_for_their_last_step():
+    pipe = make_pipeline(StandardScaler(), GradientDescentRegressor(0.01, scaling=None, max_iter=20)).fit(X, Y)
+    grid = {"gradientdescentregressor__max_iter": [20]}
+    search = GridSearchCV(pipe, grid, cv=2).fit(X, Y)
+    Z = pd.DataFrame(StandardScaler().fit_transform(X), columns=X.columns)
+    alone = DescentPathDisplay.from_estimator(pipe[-1], Z, Y, features=("s1", "s2"))
+    for whole in (pipe, search):
+        display = DescentPathDisplay.from_estimator(whole, X, Y, features=("s1", "s2"))
+        np.testing.assert_allclose(display.paths[0], alone.paths[0])
+        assert display.x_name == alone.x_name
+        curve = LossCurveDisplay.from_estimator(whole)
+        np.testing.assert_array_equal(curve.lines_[0].get_ydata(), pipe[-1].loss_curve_)
+    both = LossCurveDisplay.from_estimators({"pipeline": pipe, "search": search})
+    assert [line.get_label() for line in both.lines_] == ["pipeline", "search"]
+    descents = GradientDescentRegressorCV([0.01, 0.1], max_iters=[3, 9]).fit(Z, Y)
+    inside = make_pipeline(StandardScaler(), GradientDescentRegressorCV([0.01, 0.1], max_iters=[3, 9])).fit(X, Y)
+    np.testing.assert_allclose(
+        LearningRateDisplay.from_estimator(inside).errors, LearningRateDisplay.from_estimator(descents).errors
+    )
+
+
+@pytest.mark.parametrize(
+    ("scoring", "label"),
+    [
+        (None, "−R²"),
+        ("r2", "−R²"),
+        ("neg_mean_squared_error", "mean squared error (units of y squared)"),
+        ("neg_root_mean_squared_error", "root mean squared error (units of y)"),
+        ("neg_mean_absolute_error", "mean absolute error (units of y)"),
+        ("neg_mean_gamma_deviance", "mean gamma deviance"),
+        ("d2_absolute_error_score", "−d2_absolute_error_score"),
+        (get_scorer("neg_mean_squared_error"), "mean squared error (units of y squared)"),
+        (make_scorer(lambda truth, guess: -float(np.abs(truth - guess).max())), "−mean test score"),
+    ],
+)
+def test_a_map_is_labelled_by_the_score_it_draws(scoring, label):
+    grid = {"learning_rate": [0.1, 0.2], "max_iter": [50, 500]}
+    search = GridSearchCV(GradientDescentRegressor(init="mean"), grid, scoring=scoring, cv=3).fit(X, Y)
+    display = LearningRateDisplay.from_estimator(search)
+    assert display.colorbar_.ax.get_ylabel() == label
+    np.testing.assert_array_equal(display.errors.ravel(), -search.cv_results_["mean_test_score"])
+    assert display.max_stable_learning_rate == search.best_estimator_.max_stable_learning_rate_
+    assert display.best == (search.best_params_["learning_rate"], search.best_params_["max_iter"])
+    results = search.cv_results_
+    plain = LearningRateDisplay.from_cv_results(results)
+    assert plain.colorbar_.ax.get_ylabel() == "−mean test score"  # the results do not say of which
+    if scoring is not None:
+        named = LearningRateDisplay.from_cv_results(results, scoring=scoring)
+        assert named.colorbar_.ax.get_ylabel() == label
+
+
 def test_a_surface_without_height_is_refused():
     twins = np.column_stack([PAIR, PAIR])
     with pytest.raises(ValueError, match=r"J does not depend on features=\(0, 1\).*others=\"fixed\""):
@@ -406,9 +549,16 @@ def test_estimators_that_cannot_be_drawn():
         lambda model: LearningRateDisplay.from_estimator(model),
         lambda model: DescentPathDisplay.from_estimator(model, PAIR, Y),
     ):
-        for wrong in (LinearRegression(), make_pipeline(GradientDescentRegressor()), None, GradientDescentRegressor):
+        for wrong in (
+            LinearRegression(),
+            make_pipeline(LinearRegression()).fit(PAIR, Y),
+            None,
+            GradientDescentRegressor,
+        ):
             with pytest.raises(TypeError, match=r"'estimators?' parameter of .* must be .*GradientDescent.*Got"):
                 draw(wrong)
+        with pytest.raises(NotFittedError, match="Pipeline instance is not fitted"):
+            draw(make_pipeline(GradientDescentRegressor()))
     for draw, model in (
         (LossCurveDisplay.from_estimator, GradientDescentRegressor()),
         (LearningRateDisplay.from_estimator, GradientDescentRegressorCV()),

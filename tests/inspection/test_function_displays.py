@@ -1,6 +1,7 @@
 """Pictures of descents on functions of two variables."""
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -199,6 +200,34 @@ def test_other_parameters():
         LossCurveDisplay.from_paths(path, minimum=np.inf)
     with pytest.raises(ValueError, match=r"The 'names' parameter of LossCurveDisplay.from_paths"):
         LossCurveDisplay.from_paths(path, names=["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "rate", "x_label"),
+    [
+        ("x + y", [1e9, -1e9], 1.0, "x − 1000000000"),
+        ("(x - 5)**2 + y**2", [5.001, 0.001], 0.1, "x − 5"),
+        ("x**2 + y**2", [3e8, 1e8], 0.1, "x, in units of $10^{8}$"),
+        ("x**2 + y**2", [3e-8, 1e-8], 0.1, "x, in units of $10^{-8}$"),
+        ("x**2 + y**2", [300.0, 100.0], 0.1, "x"),
+    ],
+)
+def test_ticks_are_short_and_the_label_says_what_they_count(text, start, rate, x_label):
+    f = SymbolicFunction(text)
+    display = DescentPathDisplay.from_function(f, f.descend(start, rate, max_iter=30))
+    display.figure_.canvas.draw()
+    assert display.ax_.get_xlabel() == x_label
+    for axis in (display.ax_.xaxis, display.ax_.yaxis):
+        low, high = axis.get_view_interval()
+        shown = [(t.get_loc(), t.label1.get_text()) for t in axis.get_major_ticks() if low <= t.get_loc() <= high]
+        assert 2 <= len(shown) <= 7
+        assert max(len(label) for _, label in shown) <= 8
+        offset = re.search(r" ([−+]) ([\d.e+]+)", axis.label.get_text())
+        base = 0.0 if offset is None else float(offset[2]) * (1 if offset[1] == "−" else -1)
+        power = re.search(r"10\^\{(-?\d+)\}", axis.label.get_text())
+        unit = 10.0 ** int(power[1]) if power else 1.0
+        for place, label in shown:
+            assert base + unit * float(label.replace("−", "-")) == pytest.approx(place, rel=1e-12, abs=1e-9 * unit)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

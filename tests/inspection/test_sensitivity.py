@@ -1,13 +1,19 @@
 """Sensitivity: eigenvalues and shares by hand, planted faults named, predicted steps those of the fit."""
 
 import builtins
+import re
 import warnings
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from corpus import SPEC, load
 from sklearn import datasets
 from sklearn.base import clone
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from gdlearn import GradientDescentRegressor
 from gdlearn.inspection import Sensitivity, SensitivityDisplay, sensitivity
@@ -149,6 +155,23 @@ def test_sparse_and_several_targets():
 # What the sentence says
 
 
+def test_a_pipeline_and_a_search_stand_for_their_last_step():
+    X, y = diabetes()
+    squares = PolynomialFeatures(2, include_bias=False)
+    pipe = make_pipeline(StandardScaler(), squares, GradientDescentRegressor(0.001, scaling=None)).fit(X, y)
+    found = sensitivity(pipe, X, y)
+    Z = squares.fit_transform(StandardScaler().fit_transform(X))
+    alone = sensitivity(pipe[-1], Z, y)
+    assert found.learning_rate == alone.learning_rate == 0.001
+    assert column(found.modes, "eigenvalue") == pytest.approx(column(alone.modes, "eigenvalue"))
+    assert list(found.features["feature"])[1:] == list(pipe[:-1].get_feature_names_out())
+    assert "bmi s5" in list(found.features["feature"])
+    grid = {"gradientdescentregressor__learning_rate": [0.001]}
+    assert sensitivity(GridSearchCV(pipe, grid, cv=2).fit(X, y), X, y).sentence == found.sentence
+    single = make_pipeline(GradientDescentRegressor()).fit(X, y)
+    assert sensitivity(single, X, y).sentence == sensitivity(single[-1], X, y).sentence
+
+
 def test_an_estimator_gives_the_settings_and_stays_as_it_is():
     X, y = diabetes()
     model = GradientDescentRegressor(scaling="minmax", learning_rate=0.01).fit(X, y)
@@ -176,9 +199,13 @@ def test_a_rate_too_large_is_named_with_the_largest_stable_one():
     found = sensitivity(GradientDescentRegressor(learning_rate=0.5), X, y)
     assert found.sentence.startswith("Learning rate 0.5 is too large: 1 of 11 modes explodes, and")
     assert f"{found.max_stable_learning_rate:.3g}" in found.sentence
-    assert "scale" not in found.sentence
+    assert "scal" not in found.sentence
+    # No scaling makes this rate stable, and none is offered for it; one is offered with a rate of its own.
     raw = sensitivity(X, y, learning_rate=0.5)
-    assert 'scaling="standard"' in raw.sentence
+    assert "(stable below" not in raw.sentence
+    assert '; scaling="standard" with learning_rate="auto" needs about 15,000 steps, for `s1`' in raw.sentence
+    slower = sensitivity(X, y, learning_rate=0.2)
+    assert 'or scaling="standard" (stable below 0.248)' in slower.sentence
 
 
 def test_a_rate_too_small():
@@ -192,7 +219,7 @@ def test_a_rate_too_small_for_features_of_unequal_scale():
     X, y = diabetes()
     sentence = sensitivity(X, y, learning_rate=1e-9).sentence
     assert sentence.startswith("Learning rate 1e-9 is small")
-    assert 'with scaling="standard" too about 15,000 steps, because `s1` is 120 times the scale of `sex`' in sentence
+    assert 'with scaling="standard" too about 15,000 steps, for `s1` makes 50 % of the largest eigenvalue' in sentence
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
@@ -214,7 +241,7 @@ def test_keywords():
     assert sensitivity(SQUARE, y=Y4).steps == sensitivity(SQUARE, Y4).steps
     model = GradientDescentRegressor(scaling=None)
     assert sensitivity(model, SQUARE, y=Y4).sentence == sensitivity(SQUARE, Y4).sentence
-    assert repr(sensitivity(SQUARE, Y4)).startswith("<Sensitivity: `feature 0` is")
+    assert repr(sensitivity(SQUARE, Y4)).startswith("<Sensitivity: `feature 0` makes")
 
 
 def test_an_offset():
@@ -222,8 +249,11 @@ def test_an_offset():
     random = np.random.default_rng(0)
     X = pd.DataFrame({"year": np.arange(1990.0, 2020.0), "z": random.standard_normal(30)})
     found = sensitivity(X, X["year"] + X["z"])
-    assert found.sentence.startswith("The mean of `year` is 230 times its spread")
-    assert 'with scaling="standard"' in found.sentence
+    assert found.sentence.startswith(
+        "`year` makes 100 % of the largest eigenvalue, and the intercept 100 % of the smallest"
+    )
+    assert "centring alone divides it by 1.9e9, for the mean of `year` is 230 times its spread" in found.sentence
+    assert 'with scaling="standard" condition number 1.1' in found.sentence
 
 
 def test_constant_and_duplicate_features():
@@ -278,18 +308,20 @@ def test_fewer_rows_than_columns():
 # Ten real data sets, with a fault planted
 
 
+def load_or_skip(name):
+    try:
+        return load(name)
+    except (ModuleNotFoundError, FileNotFoundError) as missing:
+        pytest.skip(f"the package that holds {name} is not installed: {missing}")
+
+
 def frame(name):
     pd = pytest.importorskip("pandas")
     if name == "linnerud":
         bunch = datasets.load_linnerud(as_frame=True)
         return bunch.data, bunch.target["Weight"]
     if "/" in name:
-        from corpus import load
-
-        try:
-            X, y = load(name)
-        except (ModuleNotFoundError, FileNotFoundError) as missing:
-            pytest.skip(f"the package that holds {name} is not installed: {missing}")
+        X, y = load_or_skip(name)
         return pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])]), y
     options = {"scaled": False} if name == "diabetes" else {}
     X, y = getattr(datasets, f"load_{name}")(return_X_y=True, as_frame=True, **options)
@@ -315,13 +347,13 @@ def test_a_feature_of_extreme_scale_is_named(name):
     X, y = frame(name)
     fault = victim(X)
     found = sensitivity(X.assign(**{fault: 1e5 * X[fault]}), y)
-    assert f"`{fault}` is " in found.sentence
+    assert found.sentence.startswith(f"`{fault}` makes 100 % of the largest eigenvalue, and ")
     assert 'scaling="standard"' in found.sentence
     share = dict(zip(found.features["feature"], found.features["share"], strict=True))
     share.pop("(intercept)")  # of features far from zero it is the flattest direction
     assert max(share, key=share.get) == fault
     cured = sensitivity(GradientDescentRegressor(), X.assign(**{fault: 1e5 * X[fault]}), y)
-    assert "times the scale" not in cured.sentence
+    assert "largest eigenvalue" not in cured.sentence
     assert found.n_steps["standard"] == cured.steps
 
 
@@ -352,6 +384,68 @@ def test_predicted_steps_are_those_of_the_fit(name):
     assert sensitivity(X, y).n_steps == pytest.approx(taken, rel=0.2)
 
 
+# The two ends of the condition number, against singular values of the rows themselves
+
+
+class Ends:
+    """λ_max and λ_min of ∇²J/2 by NumPy, with columns multiplied."""
+
+    def __init__(self, X, rank, centred=False):
+        design = np.column_stack([np.ones(len(X)), X - X.mean(axis=0) if centred else X])
+        self.root, self.rank = np.linalg.qr(design / np.sqrt(len(X)), mode="r"), rank
+
+    def times(self, factor, feature=None):
+        root = self.root.copy()
+        if feature is not None:
+            root[:, 1 + feature] *= factor
+        singular = np.linalg.svd(root, compute_uv=False)
+        return np.array([singular[0], singular[self.rank - 1]]) ** 2
+
+
+def moves_as_its_parts_say(X, y):
+    """Of the features at the two ends a change of scale moves λ_max, λ_min and so κ by their parts."""
+    found = sensitivity(X, y)
+    ends = Ends(X, len(found.modes["factor"]))
+    parts = np.column_stack([found.features["steepest"], found.features["flattest"]])
+    assert parts.sum(axis=0) == pytest.approx([1, 1])
+    blamed = {int(j) for j in [*parts[1:].argmax(axis=0), np.abs(parts[1:, 0] - parts[1:, 1]).argmax()]}
+    for j in blamed:
+        moved = np.log(ends.times(1.001, j) / ends.times(1 / 1.001, j)) / (4 * np.log(1.001))
+        assert moved == pytest.approx(parts[1 + j], abs=2e-3)
+        # Multiplied by ten, a feature with the part P in the steepest mode multiplies λ_max by (1 + 9P)² at least.
+        assert ends.times(10, j)[0] >= ends.times(1, j)[0] * (1 + 9 * parts[1 + j, 0]) ** 2 * (1 - 1e-9)
+    sentence = found.sentence
+    if match := re.search(r"centring alone divides it by ([\d.,e]+)", sentence):
+        before, after = (np.divide(*some.times(1.0)) for some in (ends, Ends(X, ends.rank, centred=True)))
+        assert float(match[1].replace(",", "")) == pytest.approx(before / after, rel=0.06)
+    if "of the largest eigenvalue" in sentence:
+        before, _, after = sentence.partition(" of the largest eigenvalue, and ")
+        for part, text in zip(parts.T, (before, after.partition(" of the smallest")[0]), strict=True):
+            half = np.cumsum(np.sort(part)[::-1])
+            percent = half[np.searchsorted(half, 0.5 - 1e-9)] * 100
+            assert float(re.search(r"(\d+) %$", text)[1]) == pytest.approx(percent, abs=0.51)
+            assert str(np.asarray(found.features["feature"])[part.argmax()]).strip("()") in text
+
+
+def test_the_parts_of_the_readme():
+    X, y = diabetes()
+    X = X.assign(bmi=1000 * X["bmi"])
+    moves_as_its_parts_say(X.to_numpy(), y)
+    ends = Ends(X.to_numpy(), 11)
+    ratio = [np.divide(*ends.times(10.0, X.columns.get_loc(name))) / np.divide(*ends.times(1.0)) for name in X.columns]
+    moved = dict(zip(X.columns, ratio, strict=True))
+    assert moved["bmi"] == pytest.approx(100, rel=1e-3)
+    assert moved["sex"] == pytest.approx(1, rel=1e-3)
+    assert "sex" not in sensitivity(X, y).sentence
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("name", [entry[0] for entry in SPEC])
+def test_a_change_of_scale_moves_the_condition_number_by_the_parts_named(name):
+    X, y = load_or_skip(name)
+    moves_as_its_parts_say(X, y)
+
+
 # Form
 
 
@@ -361,6 +455,17 @@ def test_printed_it_is_the_sentence_above_the_tables():
     text = str(found)
     assert text.startswith(found.sentence)
     assert all(word in text for word in ("standard", "bmi", "(intercept)", "stalls", "share"))
+
+
+def test_in_a_notebook_it_is_the_sentence_above_the_tables():
+    X, y = datasets.load_diabetes(return_X_y=True, scaled=False)
+    found = sensitivity(X, y)
+    root = ET.fromstring(found._repr_html_())
+    rows = [" ".join("".join(cell.itertext()) for cell in row) for row in root.iter("tr")]
+    assert len(rows) == (1 + 4) + (1 + 11) + (1 + 11)  # scalings, features, modes
+    lines = [" ".join(line.split()) for line in str(found).splitlines()]
+    assert [line for line in lines if line in rows] == rows
+    assert root.find("p").text == found.sentence
 
 
 def test_tables_without_pandas(monkeypatch):
@@ -392,7 +497,10 @@ def test_tables_without_pandas(monkeypatch):
         ((GradientDescentRegressor(), SQUARE), {}, "needs y"),
         ((SQUARE,), {}, r"sensitivity\(X, y\) needs y"),
         ((SQUARE, SQUARE, Y4), {}, "GradientDescentRegressor. Got ndarray"),
-        ((make_pipeline(GradientDescentRegressor()), SQUARE, Y4), {}, "'estimator_or_X'.*Got Pipeline"),
+        ((make_pipeline(GradientDescentRegressor()), SQUARE, Y4), {}, "Pipeline instance is not fitted"),
+        ((make_pipeline(Ridge()).fit(SQUARE, Y4), SQUARE, Y4), {}, "'estimator_or_X'.*fitted pipeline.*Got Ridge"),
+        ((Ridge(), SQUARE, Y4), {}, "'estimator_or_X'.*Got Ridge"),
+        ((GridSearchCV(Ridge(), {}), SQUARE, Y4), {}, "GridSearchCV instance is not fitted"),
         ((SQUARE, Y4), {"max_iter": 3}, "no setting 'max_iter'. Allowed: scaling"),
         ((SQUARE, Y4), {"learning_rate": "exact"}, "'learning_rate'.*\"auto\".*Got 'exact'"),
         ((SQUARE, Y4), {"learning_rate": -1}, "'learning_rate'.*> 0.*Got -1"),
@@ -427,7 +535,11 @@ def test_display(plt, learning_rate):
     display = SensitivityDisplay.from_estimator(GradientDescentRegressor(learning_rate=learning_rate), X, y)
     found = display.sensitivity
     drawn = np.concatenate([points.get_offsets()[:, 1] for points in display.points_.values()])
-    assert sorted(drawn) == pytest.approx(sorted(found.modes["factor"]))
+    steps = column(found.modes, "steps")
+    finite = np.isfinite(steps)
+    assert sorted(drawn)[: finite.sum()] == pytest.approx(sorted(np.maximum(steps[finite], 1)))
+    assert (np.sort(drawn)[finite.sum() :] > steps[finite].max(initial=1e6)).all()  # what explodes is above all others
+    assert display.ax_.get_yscale() == "log"
     assert set(display.points_) == set(found.modes["verdict"])
     assert display.ax_.get_xlabel()
     assert display.ax_.get_ylabel()
