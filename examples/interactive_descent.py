@@ -56,8 +56,7 @@ with app.setup:
     BLUE, ORANGE, RED, GREY = "#1f77b4", "#ff7f0e", "#d62728", "0.6"
     MODE_COLORS = BLUE, ORANGE, "#2ca02c"
     MARGINS = {"left": 0.19, "right": 0.97, "bottom": 0.14, "top": 0.91}
-    SHAPE = 5 * (0.97 - 0.19), 4 * (0.91 - 0.14)
-    """Width and height of a picture's axes."""
+    SHAPE = 5 * (0.97 - 0.19), 4 * (0.91 - 0.14)  # width and height of a picture's axes
 
 
 @app.cell(hide_code=True)
@@ -98,8 +97,7 @@ class Table(NamedTuple):
 def rows_of(text):
     """(number of its line, cells) for each row of a CSV, separated by tab, semicolon or comma."""
     lines = text.lstrip("\ufeff").splitlines()
-    first = next((line for line in lines if line.strip()), None)
-    if first is None:
+    if not any(line.strip(' \t;,"') for line in lines):
         raise ValueError("There are no data: paste rows of numbers, or choose an example.")
     for separator in "\t;,":
         reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
@@ -263,7 +261,7 @@ def shown(value, digits=4):
         return "rounding"
     away = 1 - value
     if 1e-13 < abs(away) < 10.0**-digits:
-        return f"1 {'−' if away > 0 else '+'} {abs(away):.2g}"
+        return f"1 {'−' if away > 0 else '+'} {abs(away):.2g}".replace("-", "−")
     text = f"{value:,.0f}" if 10.0**digits <= abs(value) < 1e9 else f"{value:.{digits}g}"
     return text.replace("-", "−")
 
@@ -331,9 +329,13 @@ def beside(*items):
 def picture(what, draw):
     """What `draw` draws on axes, as an image; without pyplot, which the sessions of a server would share."""
     figure = Figure(figsize=(5, 4))
-    draw(figure.subplots(gridspec_kw=MARGINS))
+    ax = figure.subplots(gridspec_kw=MARGINS)
+    draw(ax)
+    ax.set_title(ax.get_title(), y=1.02)  # matplotlib would measure every letter to find places for these three
+    ax.xaxis.set_label_coords(0.5, -0.1)
+    ax.yaxis.set_label_coords(-0.17, 0.5)
     stream = BytesIO()
-    figure.savefig(stream, format="svg")
+    figure.savefig(stream, format="svg", dpi=150)
     return mo.Html(f"<img alt='{what}' src='data:image/svg+xml;base64,{b64encode(stream.getvalue()).decode()}'>")
 
 
@@ -382,6 +384,7 @@ def draw_fit(problems, thetas, rows, names, ax):
     (raw, scaled), (theta, other) = problems, thetas
     fits = [predictions(raw, X, theta, bounds), predictions(scaled, standardised(X), other, bounds)]
     dots = {"markersize": 4 if len(y) < 200 else 2, "alpha": 0.8, "linestyle": "none", "marker": "o"}
+    dots["rasterized"] = len(y) > 200  # else the picture is so large that the browser is slow
     if X.shape[1] == 1:
         x = X[:, 0]
         ends = [np.argmin(x), np.argmax(x)]
@@ -400,6 +403,7 @@ def draw_fit(problems, thetas, rows, names, ax):
             ax.plot(fit[some], y[some], color=color, label=name, **dots)
         ax.set(xlabel="ŷ", xlim=bounds)
     ax.set(ylabel=label(names[-1]), ylim=bounds)
+    ax.locator_params(nbins=4)
     ax.legend(fontsize=8, loc="upper left")
 
 
@@ -462,7 +466,7 @@ def draw_levels(of, path, k, ax):
     if square:
         ax.set_aspect("equal")
     ax.set(xlabel=of.J.variables[-2], ylabel=of.J.variables[-1])
-    ax.locator_params(nbins=5)
+    ax.locator_params(nbins=4)
 
 
 @app.function
@@ -470,7 +474,7 @@ def in_powers(ax, low, high):
     """A logarithmic axis with few and plain numbers, which is drawn in a third of the time."""
     ax.set(yscale="log", ylim=(low, high))
     powers = np.arange(np.ceil(np.log10(low)), np.floor(np.log10(high)) + 1)
-    powers = powers[:: max(1, int(np.ceil(len(powers) / 6)))]
+    powers = powers[:: max(1, int(np.ceil(len(powers) / 4)))]
     ax.yaxis.set_minor_locator(NullLocator())
     ax.set_yticks(10.0**powers, [f"{10.0**power:g}" for power in powers])
     ax.grid(alpha=0.3)
@@ -488,8 +492,8 @@ def draw_losses(problems, paths, k, ax):
         x, y = line.get_data()
         at = min(k, len(x) - 1)
         ax.plot(x[at], y[at], "o", color=line.get_color(), markersize=7)
-    ax.legend()
-    ax.set(xscale="linear", xlim=(0, LAST), title="J over the steps", ylabel="J − min J")
+    ax.legend(fontsize=8)
+    ax.set(xscale="linear", xlim=(0, LAST), xticks=(0, 50, 100), title="J over the steps", ylabel="J − min J")
     in_powers(ax, 1e-8 * start, 1e3 * start)
 
 
@@ -505,7 +509,13 @@ def draw_modes(of, path, k, ax):
             part = np.clip(np.abs(e / e[0]), 1e-12, 1e12)
         ax.plot(steps, part, color=color, lw=2, ls=("-", "--", ":")[i], label=f"mode {i + 1}")
         ax.plot(at, part[at], "o", color=color, markersize=7)
-    ax.set(xlim=(0, LAST), xlabel="step k", ylabel="|error| / |first error|", title=f"modes, {of.name}")
+    ax.set(
+        xlim=(0, LAST),
+        xticks=(0, 50, 100),
+        xlabel="step k",
+        ylabel="|error| / |first error|",
+        title=f"modes, {of.name}",
+    )
     in_powers(ax, 1e-8, 1e3)
     if ax.lines:
         ax.legend(fontsize=8)
