@@ -51,6 +51,8 @@ with app.setup:
     """How many rows a picture shows."""
     LAST = 100
     """Steps of a descent."""
+    TICK = 0.5
+    """Seconds from step to step."""
     FARTHEST = 2.1
     """The largest η, in units of 2/L: with momentum rates up to 2(1 + β)/L are stable."""
     BLUE, ORANGE, RED, GREY = "#1f77b4", "#ff7f0e", "#d62728", "0.6"
@@ -545,7 +547,7 @@ def mode_table(of, path, k, momentum):
 def _():
     text, set_text = mo.state("\n".join(DATA["heights and weights"].split()))
     step, set_step = mo.state(1)
-    playing, set_playing = mo.state(False)
+    playing, set_playing = mo.state(False, allow_self_loops=True)  # its button shows what it does
     return playing, set_playing, set_step, set_text, step, text
 
 
@@ -703,21 +705,24 @@ def _(momentum, problems, share):
 
 
 @app.cell
-def _(playing, set_playing, set_step, step):
+def _(playing, set_playing, set_step):
     def toggle(_):
-        if not playing() and step() >= LAST:
-            set_step(0)
-        set_playing(not playing())
+        set_step(lambda k: 0 if k >= LAST else k)
+        set_playing(lambda was: not was)
 
-    def advance(_):
-        if step() < LAST:
-            set_step(step() + 1)
-        else:
-            set_playing(False)
+    play = mo.ui.button(label="pause" if playing() else "▶ play", on_change=toggle)
+    clock = mo.ui.refresh(
+        options=[TICK, 1, 2], default_interval=TICK, on_change=lambda _: set_step(lambda k: min(k + 1, LAST))
+    )
+    mo.hstack([play, *([clock] if playing() else [])], justify="start")
+    return
 
-    play = mo.ui.button(label="⏸ pause" if playing() else "▶ play", on_change=toggle)
-    clock = mo.ui.refresh(options=[0.5], default_interval=0.5, on_change=advance) if playing() else None
-    return clock, play
+
+@app.cell
+def _(playing, set_playing, step):
+    if playing() and step() >= LAST:
+        set_playing(False)
+    return
 
 
 @app.cell
@@ -731,12 +736,7 @@ def _(set_step, step):
         include_input=True,
         full_width=True,
     )
-    return (slider,)
-
-
-@app.cell
-def _(clock, play, slider):
-    mo.vstack([slider, mo.hstack([play, *([clock] if clock else [])], justify="start")])
+    beside(slider)
     return
 
 

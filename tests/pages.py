@@ -20,7 +20,9 @@ EXAMPLES = ROOT / "examples"
 TIMEOUT = 120  # seconds: a small machine that does something else needs ten for the first page
 SCROLLERS = """() => {
     const within = node => [...node.children, ...(node.shadowRoot?.children ?? [])].flatMap(e => [e, ...within(e)])
-    const wide = within(document).filter(e => e.scrollWidth > e.clientWidth + 1 && !e.closest(".formula, .letters, .wide"))
+    const wide = within(document).filter(
+        e => e.scrollWidth > e.clientWidth + 1 && !e.closest(".formula, .letters, .wide")
+    )
     const scrolls = e => ["auto", "scroll"].includes(getComputedStyle(e).overflowX)
     return wide.filter(scrolls).map(e => e.outerHTML.slice(0, 99))
 }"""
