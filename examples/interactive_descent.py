@@ -82,6 +82,8 @@ def _():
     .marks span {position: absolute; transform: translateX(-50%); white-space: nowrap}
     .marks span::before {content: ""; display: block; margin: auto; width: 1px; height: 0.35rem;
         background: currentColor}
+    .marks span.below::before {height: 1.35rem}
+    .marks:has(.below) {height: 2.3rem}
     </style>
     """)
     return
@@ -679,10 +681,10 @@ def _():
 @app.function
 def marks(momentum):
     """Where 1/L, 2/L and, with momentum, 2(1 + β)/L are on the slider of η."""
-    places = {"1/L": 0.5, "2/L": 1.0} | ({"2(1+β)/L": 1.0 + momentum} if momentum else {})
+    places = [("1/L", 0.5, ""), ("2/L", 1.0, "")] + [("2(1+β)/L", 1.0 + momentum, "below")] * bool(momentum)
     spans = (
-        f"<span style='left: {100 * (place - 0.01) / (FARTHEST - 0.01):.2f}%'>{name}</span>"
-        for name, place in places.items()
+        f"<span class='{place}' style='left: {100 * (share - 0.01) / (FARTHEST - 0.01):.2f}%'>{name}</span>"
+        for name, share, place in places
     )
     return mo.Html(f"<div class='marks'>{''.join(spans)}</div>")
 
