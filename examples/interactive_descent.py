@@ -57,8 +57,9 @@ with app.setup:
     """The largest η, in units of 2/L: with momentum rates up to 2(1 + β)/L are stable."""
     BLUE, ORANGE, RED, GREY = "#1f77b4", "#ff7f0e", "#d62728", "0.6"
     MODE_COLORS = BLUE, ORANGE, "#2ca02c"
-    MARGINS = {"left": 0.19, "right": 0.97, "bottom": 0.14, "top": 0.91}
-    SHAPE = 5 * (0.97 - 0.19), 4 * (0.91 - 0.14)  # width and height of a picture's axes
+    SIZE = 5, 4
+    AXES = 0.19, 0.14, 0.78, 0.77  # of a picture, in parts of it: left, bottom, width, height
+    SHAPE = SIZE[0] * AXES[2], SIZE[1] * AXES[3]
 
 
 @app.cell(hide_code=True)
@@ -332,8 +333,8 @@ def beside(*items):
 @app.function
 def picture(what, draw):
     """What `draw` draws on axes, as an image; without pyplot, which the sessions of a server would share."""
-    figure = Figure(figsize=(5, 4))
-    ax = figure.subplots(gridspec_kw=MARGINS)
+    figure = Figure(figsize=SIZE)
+    ax = figure.add_axes(AXES)
     draw(ax)
     ax.set_title(ax.get_title(), y=1.02)  # matplotlib would measure every letter to find places for these three
     ax.xaxis.set_label_coords(0.5, -0.1)
