@@ -3,7 +3,6 @@
 import re
 from contextlib import suppress
 
-import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from pages import EXAMPLES, SCROLLERS, as_module, chromium_started, run_as_a_script, served, visits
 from sklearn.preprocessing import StandardScaler
 
+mpmath = pytest.importorskip("mpmath")
 pytest.importorskip("matplotlib")
 
 from matplotlib.figure import Figure
