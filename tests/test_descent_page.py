@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from pages import EXAMPLES, SCROLLERS, as_module, chromium_started, run_as_a_script, served, visits
 from sklearn.preprocessing import StandardScaler
 
-mpmath = pytest.importorskip("mpmath")
+pytest.importorskip("mpmath")
 pytest.importorskip("matplotlib")
 
+import mpmath
 from matplotlib.figure import Figure
 
 APP = EXAMPLES / "interactive_descent.py"
