@@ -1,21 +1,11 @@
 """The page with the gradient: it runs as a script, and a browser shows a student what it should."""
 
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
 from html import unescape
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-from urllib.error import URLError
-from urllib.parse import urlsplit
-from urllib.request import urlopen
 
 import numpy as np
 import pytest
+from pages import EXAMPLES, SCROLLERS, as_module, chromium_started, run_as_a_script, served, visits
 
 pytest.importorskip("sympy")
 pytest.importorskip("matplotlib")
@@ -25,44 +15,20 @@ from matplotlib.figure import Figure
 from gdlearn.symbolic import SymbolicFunction
 from gdlearn.symbolic._functions import CONSTANTS, FUNCTIONS
 
-ROOT = Path(__file__).parents[1]
-APP = ROOT / "examples" / "interactive_gradient.py"
-TIMEOUT = 120  # seconds: a small machine that does something else needs ten for the first page
+APP = EXAMPLES / "interactive_gradient.py"
 LONG = "exp(sin(x*y)*cos(x + y))*ln(x**2 + y**2 + 1)/(sqrt(x**2 + 1) + tanh(x*y**3))"
-SCROLLERS = """() => {
-    const within = node => [...node.children, ...(node.shadowRoot?.children ?? [])].flatMap(e => [e, ...within(e)])
-    const wide = within(document).filter(e => e.scrollWidth > e.clientWidth + 1 && !e.closest(".formula, .letters"))
-    const scrolls = e => ["auto", "scroll"].includes(getComputedStyle(e).overflowX)
-    return wide.filter(scrolls).map(e => e.outerHTML.slice(0, 99))
-}"""
-"""Finds what scrolls sideways without being a box for formulas or for text."""
-
 browser = pytest.mark.browser
-
-
-def environment():
-    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    return os.environ | {"PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8", "MPLBACKEND": "Agg"}
 
 
 @pytest.mark.slow  # starts Python with all that the page needs
 def test_runs_as_a_script(tmp_path):
-    for package in ("marimo", "matplotlib"):
-        pytest.importorskip(package)
-    command = [sys.executable, str(APP)]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    run_as_a_script(APP, tmp_path)
 
 
 @pytest.fixture(scope="module")
 def app():
     """The page as a module, with the functions that its cells call."""
-    for package in ("marimo", "matplotlib"):
-        pytest.importorskip(package)
-    place = spec_from_file_location("interactive_gradient", APP)
-    module = module_from_spec(place)
-    place.loader.exec_module(module)
-    return module
+    return as_module(APP)
 
 
 def test_the_page_lists_the_functions_that_can_be_typed(app):
@@ -162,75 +128,20 @@ def test_the_descent_has_a_start_an_end_and_numbers_on_its_levels(app):
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    """Where the page is served."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder = tmp_path_factory.mktemp("marimo")
-    settings = environment() | {"XDG_CONFIG_HOME": str(folder)}  # not those of whoever runs the tests
-    command = [sys.executable, "-m", "marimo", "run", "--headless", "--port", str(port), str(APP)]
-    with (folder / "log").open("w") as log:
-        server = subprocess.Popen(command, cwd=folder, env=settings, stdout=log, stderr=log)
-    try:
-        until_healthy(f"http://127.0.0.1:{port}/health", server, folder / "log")
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        server.terminate()
-        server.wait(TIMEOUT)
-    assert "Traceback" not in (folder / "log").read_text()
-
-
-def until_healthy(url, server, log):
-    for _ in range(10 * TIMEOUT):
-        try:
-            return urlopen(url, timeout=TIMEOUT).close()
-        except URLError:
-            time.sleep(0.1)
-        if server.poll() is not None:
-            break
-    pytest.fail(f"marimo does not answer:\n{log.read_text()}")
+    with served(APP, tmp_path_factory.mktemp("marimo")) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def chromium():
-    from playwright.sync_api import expect, sync_playwright
-
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.fail("There is no chromium on the path: apt-get install chromium")
-    expect.set_options(timeout=1000 * TIMEOUT)
-    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
-    with sync_playwright() as playwright:
-        program = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"] if is_root else [])
+    with chromium_started() as program:
         yield program
-        program.close()
 
 
 @pytest.fixture
 def visit(address, chromium):
-    """Opens the page; afterwards nothing may have gone wrong in it, and no request have left the machine."""
-    troubles, pages = [], []
-
-    def is_local(url):
-        return urlsplit(url).scheme in ("data", "blob") or urlsplit(url).hostname == "127.0.0.1"
-
-    def open_page(width=1280):
-        page = chromium.new_page(viewport={"width": width, "height": 900})
-        page.set_default_timeout(1000 * TIMEOUT)
-        page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("dialog", lambda dialog: (troubles.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: None if is_local(request.url) else troubles.append(request.url))
-        page.on("websocket", lambda channel: None if is_local(channel.url) else troubles.append(channel.url))
-        pages.append(page)
-        page.goto(address)
-        page.get_by_alt_text("the descent").wait_for()
-        return page
-
-    yield open_page
-    for page in pages:
-        page.close()
-    assert not troubles
+    with visits(chromium, address, ready="the descent") as visit:
+        yield visit
 
 
 def see(page, *latex):
