@@ -293,7 +293,7 @@ def test_refusals(estimator):
             model.fit(X, y, **given)
     with pytest.raises(ValueError, match="of 1 row leaves one side without"):
         GradientDescentRegressor(early_stopping=True).fit(X[:1], y[:1])
-    with pytest.raises(ValueError, match="moments have no rows"):
+    with pytest.raises(ValueError, match="fit_moments keeps none"):
         GradientDescentRegressor(early_stopping=True).fit_moments(Moments.from_data(X, y))
     weight = np.zeros(len(y))
     weight[:1] = 1
