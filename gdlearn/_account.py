@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._arrays import Array
+from ._arrays import EPS, Array
 from ._descent import Status
 from ._points import DomainError, Function, at
 from ._second_differences import hessian, largest_curvature
@@ -39,6 +39,14 @@ RECENT = 21
 
 FEW = 10
 """Steps below which a path does not show where it leads."""
+
+LEFT = 1e-3
+"""Relative to what f has fallen: what it may still fall by at an end that is called a minimum."""
+
+FLAT_VALLEY = 1e-4
+"""A curvature, relative to the largest, so small that the way along it is called a flat valley."""
+
+BOWL = " Features less their means and divided by their standard deviations make a bowl of the valley."
 
 SMALL_RATE = 1e-2
 """Relative to the largest stable one."""
@@ -235,7 +243,13 @@ class Account:
         arrived = status is Status.CONVERGED or (
             last <= ARRIVED * self._length(0) and status is not Status.NOT_CONVERGED
         )
-        if not arrived or not self.gradients[0].any():
+        if not self.gradients[0].any():
+            return ""
+        if arrived or self._is_bowl:
+            valley = self._valley()
+            if valley or not arrived:
+                return valley
+        elif not arrived:
             return ""
         if self._is_bowl:
             return f" The end is next to a minimum of {f}, and {f} has no lower values anywhere."
@@ -250,6 +264,38 @@ class Account:
                 "did not take. Start beside it."
             ),
         }.get(kind, " Second derivatives do not tell whether the end is a minimum.")
+
+    def _valley(self) -> str:
+        """Whether a short gradient hides a long way, along a curvature so small that steps hardly move on it."""
+        f, fallen = self.symbol, max(float(self.values[0] - self.values[-1]), 0.0)
+        curvatures, falls = self._falls()
+        left = float(falls.sum())
+        if not left > LEFT * fallen or self.n_steps < FEW:
+            return ""
+        flattest, steepest = float(curvatures[np.argmax(falls)]), float(curvatures.max())
+        if not flattest < FLAT_VALLEY * steepest:
+            return ""
+        about = "" if self._is_bowl else "about "
+        remedy = BOWL if getattr(self.function, "fit_intercept", False) else ""
+        n_steps = (1.0 - self.momentum) / (self.rate * flattest)
+        return (
+            f" The end is not at a minimum, but in a flat valley: along it {f} would fall by {about}{left:.3g} more. "
+            f"The curvature along it is {flattest:.3g} beside {steepest:.3g} across, so steps that are stable across "
+            f"the valley hardly move along it: they need about {n_steps:.2g}.{remedy}"
+        )
+
+    def _falls(self) -> tuple[Array, Array]:
+        """The curvatures at the end that are above 0, and by how much f falls along each, if it is a parabola."""
+        here = self.points[-1]
+        if hasattr(self.function, "falls"):  # to more digits than the Hessian has
+            return self.function.falls(here)  # type: ignore[no-any-return]
+        H = hessian(self.function, here)
+        if H is None:
+            return np.zeros(1), np.zeros(1)
+        curvatures, directions = np.linalg.eigh(H)
+        real = curvatures > len(here) * EPS * curvatures[-1]
+        slopes = directions[:, real].T @ self.gradients[-1]
+        return curvatures[real], slopes**2 / (2.0 * curvatures[real])
 
     def _falls_on(self) -> bool:
         """Whether f has fallen at each of the last steps, and its gradient has not become shorter on the way."""

@@ -95,7 +95,11 @@ def _divergence_details(problem: Problem, plan: Plan, feature_name: Callable[[in
     square, stable = problem.feature_square, rounded(plan.stable_rate, ROUND_FLOOR)
     largest = int(np.argmax(square))
     unequal = square[largest] > 1.5 or square[square > 0].min(initial=1.0) < 0.5
-    beside = "" if unequal or len(square) == 1 else ", like the others"
+    scale = (
+        f"The feature of largest scale is {feature_name(largest)} (root mean square {np.sqrt(square[largest]):.3g}). "
+    )
+    if not (unequal or len(square) == 1):
+        scale = "The features are of one scale. "
     if grid:
         remedies = [f"learning_rates below {stable}"]
     else:
@@ -105,10 +109,7 @@ def _divergence_details(problem: Problem, plan: Plan, feature_name: Callable[[in
         remedies = ['learning_rate="exact" without momentum', *remedies]
     if plan.learning_rate.is_constant:
         remedies += steadier_scaling(problem, plan)
-    return (
-        f"the largest stable rate is {stable}. The feature of largest scale is {feature_name(largest)} (root mean "
-        f"square {np.sqrt(square[largest]):.3g}{beside}). Use {listed(remedies, ', ')}."
-    )
+    return f"the largest stable rate is {stable}. {scale}Use {listed(remedies, ', ')}."
 
 
 def steadier_scaling(problem: Problem, plan: Plan) -> list[str]:
@@ -307,7 +308,9 @@ def warn(cause: str, details: Callable[[], str]) -> None:
     The cause is in the words of the parameters, without a number that differs from fold to fold: so it is shown once.
     """
     _, among_many = caller()
-    text = f"{cause}, in one of several fits; fitted alone, it says what would help." if among_many else None
+    text = (
+        f"{cause}, in one of several fits. Fit one alone, and the warning says what would help." if among_many else None
+    )
     warn_where_called(text or f"{cause}: {details()}", ConvergenceWarning)
 
 

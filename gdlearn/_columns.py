@@ -37,6 +37,9 @@ NOT_NUMBERS = (str, bytes, np.complexfloating, *DATES)
 EXACT_INTEGERS = 2**53
 """Float64 holds every integer up to this one."""
 
+DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
+"""A number with a decimal comma, or with a comma between thousands."""
+
 LOOKED_AT = 1000
 """Values of a column of text among which a number is looked for."""
 
@@ -207,6 +210,11 @@ class Columns:
             )
         place, row, value = word
         start, shown = f"{self._subject(place)} holds strings", f"first at row {row}: {shortened(value)}"
+        if DECIMAL_COMMA.fullmatch(str(value).strip()):
+            raise ValueError(
+                f"{start}, {shown}. If it has a decimal comma, replace that by a point, or read the file with "
+                'pandas.read_csv(..., decimal=","); if the comma parts thousands, remove it (thousands=",").'
+            )
         if not any(_reads_as_number(value) for value in islice(self._values(place), LOOKED_AT)):
             raise ValueError(f"{start}, {shown}. They are not numbers: {self._of_labels}.")
         expression = self._expression(place)

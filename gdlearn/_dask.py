@@ -95,6 +95,9 @@ def _of_arrays(piece: Callable[..., Moments | None], given: list[Any]) -> list[A
 
     X, *others = (_whole_rows(array) for array in given)
     lengths = X.chunks[0]
+    rows = [len(array) for array in given if not np.isnan(array.chunks[0]).any()]
+    if len(set(rows)) > 1:
+        raise ValueError(f"Found input variables with inconsistent numbers of samples: {rows}")
     if not np.isnan(lengths).any():
         others = [other if np.isnan(other.chunks[0]).any() else other.rechunk({0: lengths}) for other in others]
     for name, other in zip(("y", "sample_weight"), others, strict=False):

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from ._arrays import Array, beyond_float64, triangle
+from ._arrays import EPS, Array, beyond_float64, triangle
 from ._coordinates import Coordinates
 from ._descendable import Descendable
 from ._explained_step import MANY, InWords
@@ -235,6 +235,28 @@ class MeanSquaredError(RowObjective, Descendable):
         """As few rows as parameters, and one, with which J is the same sum of squares: the R of a QR factorisation."""
         Z = np.column_stack([self._design.predict(np.eye(self.n_parameters)), self._y])
         return triangle(np.sqrt(self._share)[:, np.newaxis] * Z)
+
+    def falls(self, theta: Array) -> tuple[Array, Array]:
+        """The curvature of J along each eigenvector of its Hessian, and by how much J falls along it to its minimum.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (p,)
+
+        Returns
+        -------
+        curvatures, falls : ndarray of shape (m,), float64
+            Of the m directions that the data hold; none where J has too many parameters to look at each.
+        """
+        if self.n_parameters > DENSE:
+            return np.zeros(1), np.zeros(1)
+        with beyond_float64():
+            R = self._triangle
+            if not np.isfinite(R).all():
+                return np.zeros(1), np.zeros(1)
+            U, s, _ = np.linalg.svd(R[:, :-1], full_matrices=False)
+            held = s > EPS * len(R) * s[:1]
+            return 2.0 * s[held] ** 2, (U[:, held].T @ (R[:, :-1] @ theta - R[:, -1])) ** 2
 
     def _in_words(self, theta: Array) -> InWords:
         formulas, weight = self._formulas, self._weight

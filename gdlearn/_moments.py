@@ -21,7 +21,7 @@ from ._extended import two_sum
 from ._parameters import MatrixLike
 from ._rows import Block, Rows
 from ._statistics import Statistics, exponents_of
-from ._validation import validate_rows
+from ._validation import names_of, validate_rows
 
 FAR_FROM_SHIFT, GROUP_FAR_FROM_SHIFT = 16.0, 100.0
 """How many variances the square of a mean's distance from the shift may be: the variance is then off by as many units
@@ -64,6 +64,8 @@ class Moments:
         precision, C only to its square root: R is needed where features are nearly collinear.
     mean_rest : ndarray of shape (d + t,), float64, or None
         What rounding took from μ: the means of pieces that lie far from zero differ by less than μ resolves.
+    feature_names : tuple of str, or None
+        The names of the columns of X, where it was a table.
 
     References
     ----------
@@ -93,6 +95,11 @@ class Moments:
     maximum: Array | None = None
     root: Array | None = None
     mean_rest: Array | None = None
+    feature_names: tuple[str, ...] | None = None
+
+    def __repr__(self) -> str:
+        rest = ", with root" if self.root is not None else ""
+        return f"Moments of {self.n_samples:,} rows, {self.n_features} features and {self.n_targets} target(s){rest}"
 
     @property
     def n_features(self) -> int:
@@ -134,7 +141,7 @@ class Moments:
             If X, y or sample_weight is not finite, numeric, of matching length, or has no row or feature.
         """
         rows = Rows.of(*validate_rows(X, y, sample_weight))
-        moments = moments_of(rows, extremes=extremes)
+        moments = replace(moments_of(rows, extremes=extremes), feature_names=names_of(X))
         return with_root(moments, rows) if root else moments
 
     @classmethod
@@ -201,6 +208,11 @@ class Moments:
                 f"Moments of {self.n_features} features and {self.n_targets} targets cannot be added to moments of "
                 f"{other.n_features} features and {other.n_targets} targets: both need the same columns."
             )
+        if self.feature_names != other.feature_names and None not in (self.feature_names, other.feature_names):
+            raise ValueError(
+                f"Moments of the features {', '.join(self.feature_names or ())} cannot be added to moments of "
+                f"{', '.join(other.feature_names or ())}: both need the same columns in the same order."
+            )
         # A column that is zero in one of the pieces has no unit there.
         exponent = np.maximum(self.exponent, other.exponent)
         exponent = np.where(
@@ -233,7 +245,12 @@ class Moments:
             minimum=np.minimum(a.minimum, b.minimum) if both else None,  # type: ignore[arg-type]
             maximum=np.maximum(a.maximum, b.maximum) if both else None,  # type: ignore[arg-type]
             root=root,
+            feature_names=self.feature_names or other.feature_names,
         )
+
+    def __radd__(self, other: object) -> Moments:
+        """0 plus moments, with which `sum` begins."""
+        return self if other == 0 else NotImplemented
 
     def in_units(self, exponent: Exponents) -> Moments:
         """The same moments, with column j in units of 2**exponent[j]: exact, for these are powers of two."""

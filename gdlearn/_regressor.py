@@ -356,6 +356,8 @@ class GradientDescentRegressor(PartlyFitted):
             data = Data(None, None, None, moments.n_targets == 1, np.dtype(np.float64))
             self.__dict__.pop("feature_names_in_", None)
             self.n_features_in_ = moments.n_features
+            if moments.feature_names is not None:
+                self.feature_names_in_ = np.array(moments.feature_names, dtype=object)
             if not (
                 self._may_skip_modes(moments.n_samples, moments.n_features) and self._found_directly(moments, data)
             ):

@@ -195,6 +195,13 @@ def validate_rows(X: Any, y: Any, sample_weight: Any) -> tuple[Any, NDArray[Any]
     return X, *_check_target_and_weights(X, y, sample_weight)
 
 
+def names_of(X: Any) -> tuple[str, ...] | None:
+    """The names of the columns of a table, as scikit-learn would learn them; None for arrays and other names."""
+    names = getattr(X, "column_names", None)
+    names = getattr(X, "columns", None) if names is None else names
+    return tuple(map(str, names)) if names is not None and all(isinstance(name, str) for name in names) else None
+
+
 def validate_fit(
     estimator: Any, X: Any, y: Any, sample_weight: Any
 ) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None, bool]:

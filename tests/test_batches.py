@@ -115,3 +115,23 @@ def test_files_of_csv_and_parquet(tmp_path):
     fits(Moments.from_batches(parquet.ParquetFile(tmp_path / "rows.parquet").iter_batches(64), target="y"))
     dataset = pytest.importorskip("pyarrow.dataset")
     fits(Moments.from_batches(dataset.dataset(tmp_path / "rows.parquet").to_batches(batch_size=64), target="y"))
+
+
+def test_moments_know_the_names_of_the_features():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(10)])
+    halves = Moments.from_data(frame[:200], y[:200]), Moments.from_data(frame[200:], y[200:])
+    model = GradientDescentRegressor().fit_moments(sum(halves))
+    assert list(model.feature_names_in_) == list(frame.columns)
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(frame[frame.columns[::-1]])
+    reversed_half = Moments.from_data(frame.iloc[200:, ::-1], y[200:])
+    with pytest.raises(ValueError, match="cannot be added to moments of x9, x8"):
+        halves[0] + reversed_half
+    with pytest.raises(ValueError, match=r"Batch 1: .*same columns in the same order"):
+        Moments.from_batches([(frame[:200], y[:200]), (frame.iloc[200:, ::-1], y[200:])])
+    tables = (frame.assign(y=y)[k] for k in CUTS)
+    named = GradientDescentRegressor().fit_moments(Moments.from_batches(tables, target="y"))
+    assert list(named.feature_names_in_) == list(frame.columns)
+    assert not hasattr(GradientDescentRegressor().fit_moments(Moments.from_data(X, y)), "feature_names_in_")
+    assert repr(sum(halves)) == "Moments of 442 rows, 10 features and 1 target(s)"

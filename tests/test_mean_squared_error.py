@@ -297,3 +297,31 @@ def test_descending_and_explaining_need_no_sympy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "gdlearn"
+
+
+@pytest.mark.parametrize("rate", [0.3, 1.0, 1.9, "backtracking"])
+@pytest.mark.parametrize("start", [1950, 2015, -40_000])
+@pytest.mark.parametrize("height", [1.0, 1e6])
+def test_a_flat_valley_is_not_called_a_minimum(height, start, rate):
+    """Years: level and slope can hardly be told apart, and stable steps do not move along their difference."""
+    years = start + np.arange(10.0)
+    y = height * np.array([12.0, 13, 15, 14, 17, 18, 20, 19, 22, 24])
+    J = MeanSquaredError(years, y)
+    eta = rate if isinstance(rate, str) else rate / J.curvature
+    path = J.descend([0.0, 0.0], eta, max_iter=300)
+    least = np.polyfit(years - start, y, 1, full=True)[1][0] / 10
+    left = float(re.search(r"flat valley: along it J would fall by (\S+) more", path.message)[1])
+    assert left == pytest.approx(path.values[-1] - least, rel=1e-2)
+    assert "minimum of J" not in path.message.replace("at a minimum", "")
+    centred = MeanSquaredError((years - years.mean()) / years.std(), y)
+    assert "next to a minimum of J" in centred.descend([0.0, 0.0], 0.1, max_iter=300).message
+
+
+def test_how_many_steps_lead_along_a_flat_valley():
+    """Of a mode of curvature λ a step covers ηλ, with momentum in the long run ηλ/(1 − β)."""
+    J = MeanSquaredError(2015.0 + np.arange(10.0), np.arange(10.0) ** 2)
+    flattest, steepest = np.linalg.eigvalsh(J.hessian())
+    for beta in (0.0, 0.9):
+        message = J.descend([0.0, 0.0], 1.0 / steepest, momentum=beta, max_iter=500).message
+        steps = float(re.search(r"they need about (\S+)\. ", message)[1])
+        assert steps == pytest.approx((1.0 - beta) * steepest / flattest, rel=0.05)

@@ -171,7 +171,7 @@ def _centring(case: Case) -> str:
     ratio = np.where(case.constant, offset / scale, offset / spread)
     worst = int(np.argmax(ratio))
     only_it = np.where(np.arange(len(mean)) == worst, mean, shift)
-    text = f"centring alone divides it by {short(worth)}"
+    text = f"centring alone divides κ by {short(worth)}"
     if case.condition_number / modes_in(problem, only_it, scale).condition_number < np.sqrt(worth):
         return f"{text}; "
     if case.constant[worst]:

@@ -15,6 +15,12 @@ POWERS = -20, -40, -60
 FACTOR = 0.7320508
 """Of the distances, which are no round numbers: sin(pi/x) is 0 at all that are."""
 
+FALL = 2e-2
+"""The factor by which values fall from one distance to the next that tend to 0: that of x**0.1, about."""
+
+STEADY = 0.8
+"""How steadily they fall: the last fall in relation to the one before, both as powers."""
+
 SETTLED = 1e-16
 """Relative: what the last two values may differ by."""
 
@@ -41,6 +47,14 @@ def _value(program: Program, point: Any) -> Any:
         return values[program.outputs[0]] if values else CONTEXT.nan
 
 
+def _falls(first: Any, second: Any, last: Any) -> bool:
+    """Whether the values fall as a power of the distance does, by about the same factor from each to the next."""
+    if not abs(last) < abs(second) < abs(first):
+        return bool(first == second == last == 0)
+    before, after = CONTEXT.log(abs(second / first)), CONTEXT.log(abs(last / second))
+    return bool(after <= math.log(FALL) and after <= STEADY * before)
+
+
 def _limit(values: list[Any]) -> float:
     """What a sequence tends to whose steps become smaller and smaller, NaN if they do not."""
     with ONE_AT_A_TIME:
@@ -49,6 +63,6 @@ def _limit(values: list[Any]) -> float:
         before, after = abs(second - first), abs(last - second)
         if not (CONTEXT.isfinite(last) and after <= before):
             return math.nan
-        if abs(last) <= SETTLED * abs(second) <= SETTLED**2 * abs(first):
-            return 0.0  # it falls by itself, as x*ln(x) does
+        if _falls(first, second, last):
+            return 0.0  # by itself, as sqrt(x) and x*ln(x) do
         return float(last) if after <= SETTLED * abs(last) else math.nan

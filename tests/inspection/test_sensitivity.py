@@ -252,7 +252,7 @@ def test_an_offset():
     assert found.sentence.startswith(
         "`year` makes 100 % of the largest eigenvalue, and the intercept 100 % of the smallest"
     )
-    assert "centring alone divides it by 1.9e9, for the mean of `year` is 230 times its spread" in found.sentence
+    assert "centring alone divides κ by 1.9e9, for the mean of `year` is 230 times its spread" in found.sentence
     assert 'with scaling="standard" condition number 1.1' in found.sentence
 
 
@@ -415,7 +415,7 @@ def moves_as_its_parts_say(X, y):
         # Multiplied by ten, a feature with the part P in the steepest mode multiplies λ_max by (1 + 9P)² at least.
         assert ends.times(10, j)[0] >= ends.times(1, j)[0] * (1 + 9 * parts[1 + j, 0]) ** 2 * (1 - 1e-9)
     sentence = found.sentence
-    if match := re.search(r"centring alone divides it by ([\d.,e]+)", sentence):
+    if match := re.search(r"centring alone divides κ by ([\d.,e]+)", sentence):
         before, after = (np.divide(*some.times(1.0)) for some in (ends, Ends(X, ends.rank, centred=True)))
         assert float(match[1].replace(",", "")) == pytest.approx(before / after, rel=0.06)
     if "of the largest eigenvalue" in sentence:

@@ -24,6 +24,11 @@ HOLES = {  # text: the point, and the direction of SymPy's limit
     "x^x": (0, "+"),
     "(1 + x)^(1/x)": (0, "+-"),
     "sqrt(1 - x)/sqrt(1 - x)": (1, "-"),
+    "sqrt(x)": (0, "+"),
+    "sqrt(4 - x^2)": (2, "-"),
+    "x^(1/5)": (0, "+"),
+    "sqrt(x)*ln(x)": (0, "+"),
+    "sin(x)/sqrt(x)": (0, "+"),
 }
 
 
