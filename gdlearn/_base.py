@@ -16,7 +16,9 @@ from sklearn.utils.validation import check_is_fitted
 from ._arrays import Array, beyond_float64
 from ._coordinates import Coordinates, Model
 from ._dask import are_collections, is_collection, predicted, score_of_collections
+from ._device import DeviceMatrix
 from ._early_stopping import held_out_rows
+from ._namespaces import Origin, home, refuse_other_origin
 from ._objective import Iterate
 from ._observers import CallbackSupportMixin, callback_tasks, progress_bar, together
 from ._parameters import (
@@ -50,18 +52,25 @@ SHARED: dict[str, Rule] = {
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """What a fit was given, and the shape and dtype that its result takes from there."""
+    """What a fit was given, and the shape, the dtype and the place that its result takes from there."""
 
     X: Any
     y: Any
     weight: Array | None
     one_target: bool
     dtype: np.dtype[Any]
+    origin: Origin | None = None
 
     @classmethod
-    def of(cls, X: Any, y: NDArray[Any], weight: Array | None) -> Data:
+    def of(cls, X: Any, y: NDArray[Any], weight: Array | None, origin: Origin | None) -> Data:
         """Float32 for float32 X, float64 otherwise; one target for y of one dimension."""
-        return cls(X, y, weight, y.ndim == 1, np.dtype(np.float32 if X.dtype == np.float32 else np.float64))
+        return cls(X, y, weight, y.ndim == 1, np.dtype(np.float32 if X.dtype == np.float32 else np.float64), origin)
+
+    def where_x_lies(self, part: Any) -> Any:
+        """X, y, weights or a part of the model, as they come and go."""
+        if isinstance(part, DeviceMatrix):
+            return part.array
+        return self.origin.returned(part) if self.origin is not None and isinstance(part, np.ndarray) else part
 
     def shaped(self, coef: NDArray[Any], intercept: Array, fit_intercept: bool) -> tuple[NDArray[Any], Any]:
         """`coef_` and `intercept_` from slopes of shape (d, t) and intercepts of shape (t,)."""
@@ -89,25 +98,38 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         Parameters
         ----------
         X : array-like or CSR/CSC matrix of shape (n_samples, n_features)
+            With scikit-learn's ``array_api_dispatch`` also an array of the library and on the device of X in `fit`.
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_targets)
-            Of dask, and not computed, where X is a collection of dask.
+            Float32 for float32 X, float64 otherwise; for an array of another library one of that library, on the same
+            device. Of dask, and not computed, where X is a collection of dask.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X cannot be used, or is of another library or on another device than X in `fit`.
         """
         check_is_fitted(self)
         if is_collection(X):
             n_targets = None if self.coef_.ndim == 1 else len(self.coef_)
             return cast("NDArray[np.floating[Any]]", predicted(self, X, n_targets))
+        refuse_other_origin(type(self).__name__, "predict", X, self.coef_)
         matrix = validate_predict(self, X)
-        coef = self.coef_.T.astype(np.float64)
+        coef, intercept = home(self.coef_).T.astype(np.float64), home(self.intercept_)
+        prediction: NDArray[Any]
         with beyond_float64():  # also beyond float32
+            if isinstance(matrix, DeviceMatrix):
+                return cast(NDArray[Any], matrix.prediction(coef, intercept))
             if matrix.dtype != np.float32:
-                return np.asarray(np.asarray(matrix @ coef) + self.intercept_)
-            prediction = np.empty((matrix.shape[0], *coef.shape[1:]), dtype=np.float32)
-            for rows in slices(*matrix.shape):  # in float64 inside, and never a float64 copy of X
-                prediction[rows] = matrix[rows].astype(np.float64) @ coef + self.intercept_
-        return prediction
+                prediction = np.asarray(np.asarray(matrix @ coef) + intercept)
+            else:
+                prediction = np.empty((matrix.shape[0], *coef.shape[1:]), dtype=np.float32)
+                for rows in slices(*matrix.shape):  # in float64 inside, and never a float64 copy of X
+                    prediction[rows] = matrix[rows].astype(np.float64) @ coef + intercept
+        origin = Origin.of(X)
+        return prediction if origin is None else cast(NDArray[Any], origin.returned(prediction))
 
     def score(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """R² = 1 − Σ w(y − ŷ)²/Σ w(y − ȳ)², averaged over targets.
@@ -131,6 +153,7 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.array_api_support = True
         return tags
 
     @contextmanager
@@ -191,13 +214,14 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
             return
         loops = Plan.of(problem, settings).loop
         n_steps = settings.of_loop[0] if loops else None
+        X, y, weight = map(data.where_x_lies, (data.X, data.y, data.weight))
 
         def attributes_at(iterate: Iterate, eta: float) -> dict[str, Any]:
             model = problem.coordinates.model(iterate.theta)
             coef, intercept = data.shaped(*problem.coordinates.in_original_units(model), self.fit_intercept)
             return {
-                "coef_": coef,
-                "intercept_": intercept,
+                "coef_": data.where_x_lies(coef),
+                "intercept_": data.where_x_lies(intercept),
                 "n_iter_": iterate.n_steps,
                 "loss_": float(problem.coordinates.loss(iterate.value)),
                 "gradient_norm_": problem.coordinates.gradient_norm(iterate.gradient),
@@ -205,7 +229,7 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
             }
 
         with (
-            callback_tasks(self, data.X, data.y, data.weight, n_steps, attributes_at) as callbacks,
+            callback_tasks(self, X, y, weight, n_steps, attributes_at) as callbacks,
             progress_bar(n_steps, wanted=loops and bool(verbose)) as bar,
         ):
             self._set_model(
@@ -246,6 +270,10 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
             self.feature_shift_ = coordinates.feature_shift
             self.feature_scale_ = coordinates.feature_scale
         self.coef_, self.intercept_ = data.shaped(coef, intercept, self.fit_intercept)
+        if data.origin is not None:
+            for name, learned in vars(self).items():
+                if name.endswith("_") and isinstance(learned, np.ndarray) and learned.dtype.kind in "if":
+                    setattr(self, name, data.origin.returned(learned))
 
 
 COURSE = (

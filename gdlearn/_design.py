@@ -12,6 +12,7 @@ from scipy import sparse
 
 from ._arrays import Array, in_units
 from ._coordinates import Coordinates
+from ._device import DeviceMatrix
 from ._rows import slices
 
 
@@ -33,6 +34,8 @@ class Design:
             entries = X.tocoo()
             data = in_units(entries.data, -self._exponent[entries.col])
             X = sparse.coo_array((data, (entries.row, entries.col)), shape=X.shape).asformat(X.format)
+        if self._exponent is not None and isinstance(X, DeviceMatrix):
+            X = X.home()
         self._X, self._intercept = X, coordinates.fit_intercept
         self._shift, self._scale, self._shifted = coordinates.shift, coordinates.scale, bool(coordinates.shift.any())
 
@@ -52,6 +55,8 @@ class Design:
         slopes = (slopes.T / self._scale).T
         if sparse.issparse(self._X):
             return np.asarray(self._X @ slopes) - self._shift @ slopes + intercept
+        if isinstance(self._X, DeviceMatrix):
+            return self._X.product(slopes, self._shift) + intercept
         out = np.empty((self._X.shape[0], *theta.shape[1:]))
         for rows in slices(*self._X.shape):
             out[rows] = self._block(rows) @ slopes
@@ -62,6 +67,8 @@ class Design:
         total = r.sum(axis=0)
         if sparse.issparse(self._X):
             product = np.asarray(self._X.T @ r) - np.multiply.outer(self._shift, total)
+        elif isinstance(self._X, DeviceMatrix):
+            product = self._X.adjoint(r, self._shift)
         else:
             product = np.zeros((self._X.shape[1], *r.shape[1:]))
             for rows in slices(*self._X.shape):

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._arrays import Array, Exponents, beyond_float64, in_units, squares_are_safe, triangle
 from ._batches import Roles, counted, named, parts_of
+from ._device import DeviceMatrix
 from ._extended import two_sum
 from ._parameters import MatrixLike
 from ._rows import Block, Rows
@@ -121,7 +122,8 @@ class Moments:
         Parameters
         ----------
         X : array-like or CSR/CSC matrix of shape (n_samples, n_features)
-            Read block by block; never copied, converted or densified as a whole.
+            Read block by block; never copied, converted or densified as a whole. With scikit-learn's
+            ``array_api_dispatch`` also an array of another library; on another device its squares are summed there.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
         sample_weight : array-like of shape (n_samples,), default=None
             Nonnegative. A row of weight k counts as k equal rows, one of weight 0 as none.
@@ -415,25 +417,12 @@ def _are_safe(moments: Moments) -> bool:
 
 def _one_pass(rows: Rows, shift: Array, exponent: Exponents, n_groups: int, *, extremes: bool) -> list[Moments]:
     """For each group the Gram matrix of (1, z − shift), summed over blocks, then centred."""
-    d, size = rows.n_features, rows.width + 1
-
-    def work(blocks: Iterator[Block]) -> tuple[Array, Array]:
-        """The Gram matrices, and the maxima of −x and of x."""
-        totals, bounds = np.zeros((n_groups, size, size)), np.full((n_groups, 2, d), -np.inf)
-        for block in blocks:
-            for g, some in block.by_group():
-                if extremes:
-                    np.maximum(bounds[g], [-some.x.min(axis=0), some.x.max(axis=0)], out=bounds[g])
-                _add_squares(totals[g], *some.weighted())
-        return totals, bounds
-
-    def merge(a: tuple[Array, Array], b: tuple[Array, Array]) -> tuple[Array, Array]:
-        totals, bounds = a
-        totals += b[0]
-        return totals, np.maximum(bounds, b[1])
-
+    d = rows.n_features
     with beyond_float64():  # looked for in the result
-        totals, bounds = rows.fold(work, merge, shift, exponent)
+        if isinstance(rows.X, DeviceMatrix) and not exponent.any():
+            totals, bounds = _squares_on_device(rows, rows.X, shift, n_groups)
+        else:
+            totals, bounds = _squares_at_home(rows, shift, exponent, n_groups, extremes=extremes)
         weights, counts = _weights(rows, n_groups)
         origins = np.broadcast_to(np.ldexp(shift, -exponent), (n_groups, rows.width))
         groups = []
@@ -454,6 +443,51 @@ def _one_pass(rows: Rows, shift: Array, exponent: Exponents, n_groups: int, *, e
                 )
             )
     return groups
+
+
+def _squares_at_home(
+    rows: Rows, shift: Array, exponent: Exponents, n_groups: int, *, extremes: bool
+) -> tuple[Array, Array]:
+    """The Gram matrices of the groups, and the maxima of −x and of x."""
+    d, size = rows.n_features, rows.width + 1
+
+    def work(blocks: Iterator[Block]) -> tuple[Array, Array]:
+        totals, bounds = np.zeros((n_groups, size, size)), np.full((n_groups, 2, d), -np.inf)
+        for block in blocks:
+            for g, some in block.by_group():
+                if extremes:
+                    np.maximum(bounds[g], [-some.x.min(axis=0), some.x.max(axis=0)], out=bounds[g])
+                _add_squares(totals[g], *some.weighted())
+        return totals, bounds
+
+    def merge(a: tuple[Array, Array], b: tuple[Array, Array]) -> tuple[Array, Array]:
+        totals, bounds = a
+        totals += b[0]
+        return totals, np.maximum(bounds, b[1])
+
+    totals, bounds = rows.fold(work, merge, shift, exponent)
+    return totals, bounds
+
+
+def _squares_on_device(rows: Rows, X: DeviceMatrix, shift: Array, n_groups: int) -> tuple[Array, Array]:
+    """The same, with the products of an X on another device computed there."""
+    d, size = rows.n_features, rows.width + 1
+    totals, bounds = np.zeros((n_groups, size, size)), np.empty((n_groups, 2, d))
+    others = [0, *range(d + 1, size)]
+    for g, origin in enumerate(np.broadcast_to(shift, (n_groups, rows.width))):
+        used = None if rows.weight is None else rows.weight > 0
+        if rows.group is not None:
+            used = (rows.group == g) if used is None else used & (rows.group == g)
+        places = None if used is None else np.flatnonzero(used)
+        y = (rows.y if places is None else rows.y[places]) - origin[d:]
+        one = np.ones(len(y)) if rows.weight is None else np.sqrt(rows.weight[places])
+        beside = np.column_stack([one, one[:, None] * y])
+        squares = X.squares(beside, origin[:d], places, weighted=rows.weight is not None)
+        totals[g, 1 : d + 1, 1 : d + 1] = squares.of_x
+        totals[g][others, 1 : d + 1] = squares.beside
+        totals[g][np.ix_(others, others)] = beside.T @ beside
+        bounds[g] = -squares.low, squares.high
+    return totals, bounds
 
 
 def _add_squares(total: Array, one: Array, x: Array, y: Array) -> None:

@@ -15,6 +15,7 @@ from ._base import COURSE, Data, DescendedModel, course_of
 from ._cholesky import limit_by_cholesky
 from ._coordinates import ScalingName
 from ._moments import Moments
+from ._namespaces import Origin
 from ._parameters import MatrixLike
 from ._plan import Settings
 from ._problem import Problem
@@ -136,7 +137,8 @@ class PartlyFitted(DescendedModel):
             if stream is not None:
                 stream.refuse_other_targets(target)
             if weight is None or weight.any():
-                rows, data = Rows.of(matrix, target, weight), replace(Data.of(matrix, target, None), X=None, y=None)
+                data = replace(Data.of(matrix, target, None, Origin.of(X)), X=None, y=None)
+                rows = Rows.of(matrix, target, weight)
                 stream = Stream.of(rows, data) if stream is None else stream.with_rows(rows, data)
                 self._forget()
                 self._stream = stream

@@ -17,6 +17,7 @@ from ._coordinates import Model, ScalingName
 from ._dask import are_collections, dtype_of, learn_features, moments_of_collections
 from ._gradient_check import GradientCheck, GradientCheckError, check_gradient
 from ._moments import Moments, moments_of
+from ._namespaces import Origin, home
 from ._objective import QuadraticObjective
 from ._observers import with_callbacks
 from ._parameters import (
@@ -185,6 +186,13 @@ class GradientDescentRegressor(PartlyFitted):
     ``init="mean"``. For small η only the product ηk matters, and with the default rate few steps do much: a smaller one
     resolves the best step better, at no cost in closed form.
 
+    With ``sklearn.config_context(array_api_dispatch=True)``, which needs ``SCIPY_ARRAY_API=1`` in the environment, X, y
+    and weights may be arrays of PyTorch, CuPy and other libraries of the array API. On the CPU they are read where they
+    are. On another device second moments and the products of a loop are computed there, in float64; rows come to the
+    CPU, block by block, where features are nearly collinear and where rows are fewer than columns. All of X comes where
+    it has another dtype than float32 and float64, the device has no float64, or the call is `partial_fit`. Fitted
+    arrays and predictions are then of the library of X and on its device.
+
     References
     ----------
     Boyd, Vandenberghe (2004), *Convex Optimization*, 9.3. https://web.stanford.edu/~boyd/cvxbook/
@@ -265,9 +273,11 @@ class GradientDescentRegressor(PartlyFitted):
         Parameters
         ----------
         X : array-like or CSR/CSC matrix of shape (n_samples, n_features)
-            Read block by block, never copied or densified as a whole. Where X, y and the weights are arrays or
-            DataFrames of dask, each piece becomes moments where it lies, and only these are sent and added: no row is
-            collected, unless ``early_stopping=True`` or there are fewer rows than features.
+            Read block by block, never copied or densified as a whole. With ``array_api_dispatch`` X may be an array of
+            another library, such as PyTorch (see Notes of the class), and y and weights of the same or any other.
+            Where X, y and the weights are arrays or DataFrames of dask, each piece becomes moments where it lies, and
+            only these are sent and added: no row is collected, unless ``early_stopping=True`` or there are fewer rows
+            than features.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
         sample_weight : array-like of shape (n_samples,), default=None
             Nonnegative. A row of weight k counts as k equal rows, one of weight 0 as none, in the scaling too.
@@ -299,7 +309,7 @@ class GradientDescentRegressor(PartlyFitted):
             matrix, target, weight, later = validate_fit(self, X, y, sample_weight)
             rows = Rows.of(matrix, target, weight, unchecked=type(self).__name__ if later else None)
             rows, held_out = self._hold_out(rows, X_val, y_val, sample_weight_val)
-            data = Data.of(matrix, target, weight)
+            data = Data.of(matrix, target, weight, Origin.of(X))
             with blas_for(*rows.X.shape):
                 moments = None
                 if self._may_skip_modes(*rows.X.shape) and not sparse.issparse(rows.X):
@@ -422,13 +432,13 @@ class GradientDescentRegressor(PartlyFitted):
         d, t = len(problem.coordinates.scale), len(problem.coordinates.target_exponent)
         if not (self.warm_start and hasattr(self, "coef_")):
             return starting_point(problem, self._first_point(d, t))
-        coef = np.atleast_2d(self.coef_).T.astype(np.float64)
+        coef = np.atleast_2d(home(self.coef_)).T.astype(np.float64)
         if coef.shape != (d, t):
             raise ValueError(
                 f"warm_start=True needs the shape of the earlier fit, {coef.shape[0]} features and {coef.shape[1]} "
                 f"targets; got {d} and {t}. Use warm_start=False or a new estimator."
             )
-        intercept = np.atleast_1d(self.intercept_).astype(np.float64) * np.ones(t)
+        intercept = np.atleast_1d(home(self.intercept_)).astype(np.float64) * np.ones(t)
         return starting_point(problem, Model(coef, intercept))
 
     def _verified(self, problem: Problem, rows: Rows | None, start: Array) -> GradientCheck:

@@ -16,6 +16,7 @@ from ._arrays import Array, in_units
 from ._base import Data, DescendedModel
 from ._coordinates import ScalingName
 from ._cross_validation import Fold, Stopping, folds, refuse_too_large, splits_of
+from ._namespaces import Origin
 from ._observers import with_callbacks
 from ._parameters import FRACTION, POSITIVE, POSITIVE_INTEGER, Init, MatrixLike, RandomState, Rule, integers, several
 from ._plan import Plan, Settings
@@ -204,7 +205,8 @@ class GradientDescentRegressorCV(DescendedModel):
         Parameters
         ----------
         X : array-like or CSR/CSC matrix of shape (n_samples, n_features)
-            Read block by block; no fold is copied.
+            Read block by block; no fold is copied. With ``array_api_dispatch`` also an array of another library, as
+            for :class:`GradientDescentRegressor`.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
         sample_weight : array-like of shape (n_samples,), default=None
             Weights in training and in the test errors.
@@ -244,7 +246,8 @@ class GradientDescentRegressorCV(DescendedModel):
                     self.learning_rate_, self.momentum, self.nesterov, self.max_iter_, solver="spectral", of_grid=True
                 )
                 problem = whole if train is rows else pose(train, self.scaling, self.fit_intercept, settings)
-                self._run(problem, settings, starting_point(problem, first), Data.of(matrix, target, weight), held_out)
+                data = Data.of(matrix, target, weight, Origin.of(X))
+                self._run(problem, settings, starting_point(problem, first), data, held_out)
         return self
 
     def get_metadata_routing(self) -> MetadataRouter:

@@ -13,6 +13,8 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import validate_data
 
 from ._columns import Columns, shortened
+from ._device import DeviceMatrix, arrived
+from ._namespaces import in_numpy
 from ._parameters import InvalidParameterError
 from ._warnings import warn_where_called
 
@@ -30,6 +32,7 @@ PLAIN = (np.float64, np.float32)
 
 def _in_memory(given: Any, name: str) -> Any:
     """What can be looked at: dask's collections computed, and nothing that crashes compiled code or hides values."""
+    given = in_numpy(given, name)
     if hasattr(type(given), "__dask_graph__"):
         given = given.compute()
     if hasattr(type(given), "collect") and not hasattr(type(given), "__array__"):
@@ -98,10 +101,15 @@ def _check_features(given: Any, name: str, estimator: Any = None, *, reset: bool
 
     def check(given: Any) -> Any:
         if estimator is None:
-            return check_array(given, input_name=name, **CHECK_OPTIONS)
-        return validate_data(estimator, given, reset=reset, **CHECK_OPTIONS)
+            return check_array(given, input_name=name, **options)
+        return validate_data(estimator, given, reset=reset, **options)
 
-    X, columns = _converted(given, name, check)
+    X, options = arrived(given, name), CHECK_OPTIONS
+    if isinstance(X, DeviceMatrix):
+        options = CHECK_OPTIONS | {"ensure_all_finite": True}
+        check(X.array)
+        return X
+    X, columns = _converted(X, name, check)
     columns.refuse_nonfinite(X, None if estimator is None else type(estimator).__name__)
     columns.warn_of_lost_digits(X)
     return X
@@ -209,6 +217,7 @@ def validate_fit(
 
     The last result says whether X is still to be searched for NaN, which by itself would cost another read.
     """
+    X = arrived(X, "X")
     later = _is_plain(X)
     if later:
         X = validate_data(estimator, X, skip_check_array=True)
@@ -225,6 +234,7 @@ def validate_part(
     estimator: Any, X: Any, y: Any, sample_weight: Any, *, first: bool
 ) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None]:
     """Check X, y and sample_weight of `partial_fit`: of the first rows as of `fit`, of later ones against these."""
+    X = in_numpy(X, "X")
     if _is_plain(X) and np.isfinite(X).all():
         X = validate_data(estimator, X, reset=first, skip_check_array=True)
     else:

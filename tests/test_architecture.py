@@ -22,6 +22,8 @@ ORDER = [
     "_curvature",
     "_warnings",
     "_columns",
+    "_namespaces",
+    "_device",
     "_validation",
     "_rows",
     "_extended",

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._arrays import Array, beyond_float64
 from .._coordinates import Coordinates
+from .._namespaces import in_numpy
 from .._parameters import LEARNING_RATE, NONE, POSITIVE, POSITIVE_INTEGER, InvalidParameterError, allowed, choice
 from .._path import gradient_descent_path
 from .._regressor import GradientDescentRegressor
@@ -41,6 +42,7 @@ def estimator_surface(
     estimator, X = unwrapped(estimator, X)
     _check(owner, estimator, learning_rates, iterations, others, names)
     choice("equal", "auto").check(owner, "aspect", aspect)
+    X, y, sample_weight = in_numpy(X, "X"), in_numpy(y, "y"), in_numpy(sample_weight, "sample_weight")
     rates = [estimator.learning_rate] if learning_rates is None else list(learning_rates)
     shared = {name: getattr(estimator, name) for name in ("momentum", "nesterov", "scaling", "fit_intercept")}
     limit = GradientDescentRegressor(**shared).fit(X, y, sample_weight)

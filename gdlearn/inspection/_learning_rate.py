@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from .._arrays import Array, beyond_float64
+from .._namespaces import home
 from .._parameters import NONE, POSITIVE, POSITIVE_INTEGER, InvalidParameterError, allowed, integers
 from .._regressor import GradientDescentRegressor
 from .._regressor_cv import GradientDescentRegressorCV
@@ -201,10 +202,10 @@ class LearningRateDisplay:
         is_one = allowed(SEARCHES, lambda given: isinstance(given, GradientDescentRegressorCV))
         is_one.check(owner, "estimator", estimator)
         check_is_fitted(estimator)
-        rates, row = np.unique(estimator.learning_rates_, return_index=True)
-        steps, column = np.unique(estimator.max_iters_, return_index=True)
+        rates, row = np.unique(home(estimator.learning_rates_), return_index=True)
+        steps, column = np.unique(home(estimator.max_iters_), return_index=True)
         with beyond_float64():
-            errors = estimator.mse_path_.mean(axis=-1)[np.ix_(row, column)]
+            errors = home(estimator.mse_path_).mean(axis=-1)[np.ix_(row, column)]
         return cls(
             learning_rates=rates,
             iterations=steps,
