@@ -175,11 +175,11 @@ class Account:
             return self._stationary()
         if refusal is not None and np.abs(where - theta).max() <= CLOSE * np.abs(theta).max():
             return (
-                f"After {self.n_steps} steps the path has come to the edge of the domain, and −∇{f} leads across it: "
+                f"After {counted(self.n_steps)} the path has come to the edge of the domain, and −∇{f} leads across: "
                 f"{refusal} {f} = {self.values[-1]:.6g}, ‖∇{f}‖ = {self._length(-1):.3g}: this is no minimum inside."
             )
         return (
-            f"After {self.n_steps} steps no step along −∇{f} reduces {f} any more, as far as float64 resolves it: "
+            f"After {counted(self.n_steps)} no step along −∇{f} reduces {f} any more, as far as float64 resolves it: "
             f"{f} = {self.values[-1]:.6g}, ‖∇{f}‖ = {self._length(-1):.3g}."
         )
 
@@ -188,11 +188,11 @@ class Account:
         if first == 0.0 and last == 0.0:
             return self._stationary()
         if status is Status.CONVERGED:
-            return f"After {n} steps {slope} = {last:.3g}, which is at most tol = {self.tol:g}. {self._course()}"
+            return f"After {counted(n)} {slope} = {last:.3g}, which is at most tol = {self.tol:g}. {self._course()}"
         if status is Status.NOT_CONVERGED:
             above = f"{slope} = {last:.3g} is still above tol = {self.tol:g}"
-            return f"All {n} steps were taken, and {above}. {self._course()}"
-        return f"All {n} steps were taken; {slope} went from {first:.3g} to {last:.3g}. {self._course()}"
+            return f"{_taken(n)}, and {above}. {self._course()}"
+        return f"{_taken(n)}; {slope} went from {first:.3g} to {last:.3g}. {self._course()}"
 
     def _stationary(self) -> str:
         """What a start is from which no step leads away."""
@@ -371,6 +371,15 @@ class Account:
 
 def _not_searched(path: Array) -> None:
     """What a function without a domain finds along a path: neither jumps nor kinks."""
+
+
+def counted(n: int) -> str:
+    """So many steps."""
+    return "1 step" if n == 1 else f"{n} steps"
+
+
+def _taken(n: int) -> str:
+    return "The step was taken" if n == 1 else f"All {n} steps were taken"
 
 
 def _take(L: float) -> str:

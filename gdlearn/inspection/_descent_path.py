@@ -278,7 +278,7 @@ class DescentPathDisplay:
         X: Any,
         y: Any,
         *,
-        features: Sequence[int | str] = (0, 1),
+        features: Sequence[int | str] | None = None,
         learning_rates: Sequence[Any] | None = None,
         iterations: int = 20,
         others: Literal["optimum", "fixed"] = "optimum",
@@ -311,8 +311,9 @@ class DescentPathDisplay:
             `best_estimator_`.
         X : array-like or CSR/CSC matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
-        features : pair of int or str, default=(0, 1)
-            Numbers of features, names of columns, or "intercept".
+        features : pair of int or str, default=None
+            Numbers of features, names of columns, or "intercept". None takes features 0 and 1; of a single feature the
+            intercept and it.
         learning_rates : list, default=None
             Several, as for the estimator, to draw one beside the other; None is that of the estimator.
         iterations : int >= 1, default=20

@@ -29,7 +29,7 @@ def estimator_surface(
     X: Any,
     y: Any,
     *,
-    features: Sequence[int | str],
+    features: Sequence[int | str] | None,
     learning_rates: Sequence[Any] | None,
     iterations: int,
     others: str,
@@ -48,6 +48,8 @@ def estimator_surface(
     limit = GradientDescentRegressor(**shared).fit(X, y, sample_weight)
     if limit.coef_.ndim > 1:
         raise ValueError(f"{owner} draws one target; y has {len(limit.coef_)}: hand over one column of it.")
+    if features is None:
+        features = ("intercept", 0) if limit.n_features_in_ == 1 and limit.fit_intercept else (0, 1)
     places = _places(owner, features, limit)
 
     S = _curvature(owner, limit, X, y, sample_weight, features, places, others)
@@ -101,7 +103,7 @@ def _curvature(
     X: Any,
     y: Any,
     sample_weight: ArrayLike | None,
-    features: Sequence[int | str],
+    features: Sequence[int | str] | None,
     places: list[int],
     others: str,
 ) -> Array:

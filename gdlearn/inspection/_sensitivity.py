@@ -94,7 +94,7 @@ class Sensitivity:
         return [
             ("Scalings, at the automatic rate (* this descent)", (scalings, None)),
             ("Features, by their share of log κ", (self.features, by_share)),
-            (f"Modes, from steep to flat, at η = {short(self.learning_rate, 3)}", (self.modes, None)),
+            (f"Modes (of ∇²J/2), from steep to flat, at η = {short(self.learning_rate, 3)}", (self.modes, None)),
         ]
 
 

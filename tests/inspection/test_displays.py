@@ -676,3 +676,13 @@ def test_pictures_beyond_float64_are_refused_in_words(exponent):
             LearningRateDisplay.from_estimator(search, ax=plt.figure().subplots())
     with pytest.raises(ValueError, match=r"cannot draw J.*Multiply X or y by a constant"):
         DescentPathDisplay.from_estimator(GradientDescentRegressor(), X, target, ax=plt.figure().subplots())
+
+
+def test_of_a_single_feature_the_intercept_and_it_are_drawn():
+    x = np.arange(8.0)[:, None]
+    y = 3.0 * x[:, 0] + np.cos(x[:, 0])
+    drawn = DescentPathDisplay.from_estimator(GradientDescentRegressor(), x, y)
+    asked = DescentPathDisplay.from_estimator(GradientDescentRegressor(), x, y, features=("intercept", 0))
+    np.testing.assert_array_equal(drawn.paths[0], asked.paths[0])
+    with pytest.raises(ValueError, match="two different ones"):
+        DescentPathDisplay.from_estimator(GradientDescentRegressor(fit_intercept=False), x, y)
