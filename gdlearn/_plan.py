@@ -85,6 +85,9 @@ class Plan:
         Whether the steps are taken one by one.
     accelerated : bool
         Whether the momentum follows Nesterov's sequence with restarts.
+    by_plane : bool
+        Whether each step is the best in the plane of −∇J and the last step: η, β and the stable rate are then NaN, for
+        no L is found.
     """
 
     learning_rate: Rate
@@ -94,9 +97,10 @@ class Plan:
     stable_rate: float
     loop: bool
     accelerated: bool
+    by_plane: bool = False
 
     @classmethod
-    def of(cls, problem: Problem, settings: Settings) -> Plan:
+    def of(cls, problem: Problem, settings: Settings, *, early_stopping: bool = False) -> Plan:
         """Resolve "auto", and refuse what cannot be."""
         if settings.solver == "spectral" and not settings.rate.is_constant:
             raise ValueError(
@@ -107,6 +111,9 @@ class Plan:
         beta = 0.0 if settings.momentum == "auto" else float(settings.momentum)
         automatic = isinstance(settings.rate, Auto)
         accelerated = loop and automatic and settings.momentum == "auto" and settings.max_iter is None
+        # Steps so large are too few to choose the best of them on held-out rows.
+        if accelerated and problem.spectrum is None and not early_stopping:
+            return cls(settings.rate, np.nan, np.nan, False, np.nan, loop=True, accelerated=False, by_plane=True)
         # Plain steps of 1/L are those of the closed form to ten digits; an accelerated loop has no closed form.
         L = problem.sharp_curvature if automatic and not accelerated else problem.curvature
         match settings.rate:
@@ -181,11 +188,17 @@ class Plan:
         return rule, constant_momentum(self.momentum, lookahead_by_linearity if self.nesterov else None)
 
 
+def target_deviation(problem: Problem) -> Array:
+    """σ_y of each target: without an intercept, or of a constant, its root mean square."""
+    sigma = problem.target_scale
+    if not problem.coordinates.fit_intercept:
+        return sigma
+    deviation = np.sqrt(problem.statistics.target_variance)
+    return np.where(deviation > 0, deviation, sigma)
+
+
 def threshold(problem: Problem, tol: float) -> Array:
     r"""The gradient norm that `tol` asks of each target: tol · 2 · ‖X̃‖_F/√W · σ_y (Paige and Saunders 1982)."""
-    sigma, first = problem.target_scale, problem.coordinates.first
-    if first:
-        deviation = np.sqrt(problem.statistics.target_variance)
-        sigma = np.where(deviation > 0, deviation, sigma)
-    asked: Array = tol * 2.0 * np.sqrt(problem.feature_square.sum() + first) * sigma
+    size = 2.0 * np.sqrt(problem.feature_square.sum() + problem.coordinates.first)
+    asked: Array = tol * size * target_deviation(problem)
     return asked
