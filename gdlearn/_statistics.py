@@ -14,7 +14,7 @@ from ._arrays import Array, Exponents, beyond_float64, safe_exponents
 from ._rows import Block, Rows
 
 NEARLY_FULL = 0.9
-"""Share of the weight in stored entries of a sparse column up to which mean square less squared mean cancels a digit."""
+"""Part of the weight in stored entries of a sparse column up to which mean square less squared mean loses a digit."""
 
 TINY_SQUARE = 2.0**-800
 """Mean squares below which the sizes themselves are looked at, for squares may have vanished."""
