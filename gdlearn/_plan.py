@@ -64,6 +64,11 @@ class Settings:
         return (LOOP_MAX_ITER, LOOP_TOL) if self.to_limit else (self.max_iter, self.tol)
 
     @property
+    def is_free(self) -> bool:
+        """Whether rate, momentum and number of steps are left to the descent."""
+        return isinstance(self.rate, Auto) and self.momentum == "auto" and self.max_iter is None
+
+    @property
     def wants_loop(self) -> bool:
         """Whether the steps must be taken one by one."""
         return self.solver == "loop" or not self.rate.is_constant
@@ -110,7 +115,7 @@ class Plan:
         loop = settings.wants_loop or problem.spectrum is None
         beta = 0.0 if settings.momentum == "auto" else float(settings.momentum)
         automatic = isinstance(settings.rate, Auto)
-        accelerated = loop and automatic and settings.momentum == "auto" and settings.max_iter is None
+        accelerated = loop and settings.is_free
         # Steps so large are too few to choose the best of them on held-out rows.
         if accelerated and problem.spectrum is None and not early_stopping:
             return cls(settings.rate, np.nan, np.nan, False, np.nan, loop=True, accelerated=False, by_plane=True)

@@ -121,7 +121,7 @@ def pose(rows: Rows, scaling: ScalingName, fit_intercept: bool, settings: Settin
         most = settings.max_iter or (LOOP_MAX_ITER if settings.wants_loop else LIMIT_MAX_ITER)
         sharp = isinstance(settings.rate, Auto) and settings.max_iter is not None
         on_rows = 2 * product * (most + (STEPS_FOR_SHARP_L if sharp else STEPS_FOR_CURVATURE))
-        if PLAIN_SPEED * on_rows < matrix and (settings.wants_loop or settings.to_limit):
+        if PLAIN_SPEED * on_rows < matrix and (settings.wants_loop or settings.to_limit or settings.is_free):
             return Problem.of_rows(rows, scaling, fit_intercept, None if settings.wants_loop else with_matrix)
     return with_matrix()
 
@@ -268,7 +268,9 @@ def _loop(
     held_out: HeldOut | None,
     observe: Observer | None,
 ) -> tuple[Descent, Model]:
-    max_iter, tol = settings.of_loop if problem.otherwise is None else (LIMIT_MAX_ITER, LIMIT_TOL)
+    max_iter, tol = settings.of_loop
+    if problem.otherwise is not None:
+        max_iter, tol = LIMIT_MAX_ITER, settings.tol or LIMIT_TOL
     ends = usual_ends(max_iter, None if tol is None else threshold(problem, tol), observe)
     steps = iterates(problem.objective, start, *plan.rules(problem))
     if held_out is None:
@@ -289,7 +291,7 @@ def _by_plane(
     objective = problem.objective
     assert isinstance(objective, RowObjective)
     if problem.otherwise is not None:
-        ends = usual_ends(LIMIT_MAX_ITER, threshold(problem, LIMIT_TOL), observe)
+        ends = usual_ends(LIMIT_MAX_ITER, threshold(problem, settings.tol or LIMIT_TOL), observe)
     elif settings.to_limit:
         ends = usual_ends(LOOP_MAX_ITER, threshold(problem, LIMIT_TOL), observe)
         ends.insert(0, LittleToGain(target_deviation(problem) ** 2))

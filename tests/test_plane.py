@@ -213,3 +213,21 @@ def test_it_takes_less_memory_than_x(kind, indices):
         tracemalloc.stop()
     assert model.solver_ == "loop"
     assert peak < 1.5 * (X.data.nbytes + X.indices.nbytes + X.indptr.nbytes)
+
+
+def test_a_tolerance_is_reached_before_a_matrix_is_formed(monkeypatch):
+    """Few entries take milliseconds, the matrix of so many columns seconds."""
+
+    def refuse(*arguments, **options):
+        raise AssertionError("a matrix was formed")
+
+    monkeypatch.setattr("gdlearn._solve.LARGEST_MATRIX", 8192)
+    monkeypatch.setattr("gdlearn._solve.moments_of", refuse)
+    X = sparse.csr_array(sparse.random(3000, 2500, density=0.002, random_state=0))
+    y = X @ np.ones(2500) + np.random.default_rng(0).normal(size=3000)
+    model = GradientDescentRegressor(tol=1e-7).fit(X, y)
+    assert model.solver_ == "loop"
+    Z = (X.toarray() - model.feature_shift_) / model.feature_scale_
+    r = y - model.predict(X)
+    gradient = 2.0 * np.append(r.mean(), Z.T @ r / 3000)
+    assert np.linalg.norm(gradient) <= 1e-7 * 2.0 * np.sqrt(1.0 + np.mean(Z**2, axis=0).sum()) * y.std()
