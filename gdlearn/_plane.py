@@ -14,7 +14,6 @@ https://doi.org/10.6028/jres.049.044
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from itertools import count
 
@@ -29,8 +28,8 @@ from ._row_objective import RowObjective
 REFRESHED = 50
 """Steps after which the residuals are computed anew, so that rounding does not add up in them."""
 
-GAINS = 5
-"""Steps whose gains are looked at together: single steps may gain little where many gain much."""
+GAINS, PARTS = 5, 4
+"""Steps whose gains are looked at together, or that part of all so far: who has crawled for long may be in a lull."""
 
 LITTLE = 1e-10
 """What all further steps may gain, relative to the variance of the target, where it is too little to go on for."""
@@ -109,7 +108,8 @@ class PlaneSteps:
 class LittleToGain:
     """The first step from which on J can fall by next to nothing, for every target, if it goes on as it did.
 
-    Where five steps gain q times what the five before did, all that follow gain q + q² + ... = q/(1 − q) of it.
+    Where n steps gain q times what the n before did, all that follow gain q + q² + ... = q/(1 − q) of what they did.
+    n is a quarter of all steps, and 5 at least.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ class LittleToGain:
 
     def __init__(self, variance: Array) -> None:
         self._little = LITTLE * variance
-        self._gains: deque[Array] = deque(maxlen=2 * GAINS)
+        self._gains: list[Array] = []
         self._before: Iterate | None = None
 
     def __call__(self, iterate: Iterate, rate: float) -> Status | None:
@@ -129,10 +129,11 @@ class LittleToGain:
             slope = 0.5 * (iterate.gradient + self._before.gradient)
             self._gains.append(_dots(self._before.theta - iterate.theta, slope))
         self._before = iterate
-        if len(self._gains) < 2 * GAINS:
+        n = max(GAINS, len(self._gains) // PARTS)
+        if len(self._gains) < 2 * n:
             return None
-        gains = np.array(self._gains)
-        early, late = gains[:GAINS].sum(axis=0), gains[GAINS:].sum(axis=0)
+        gains = np.array(self._gains[-2 * n :])
+        early, late = gains[:n].sum(axis=0), gains[n:].sum(axis=0)
         is_little = (late * late <= self._little * (early - late)) | (late <= EPS * self._little)
         return Status.LITTLE_TO_GAIN if is_little.all() else None
 
