@@ -278,7 +278,7 @@ def sparse_section(options: Options) -> Iterator[Table]:
             X, y = wide.zipf(100_000 // shrink, 20_000 // shrink, noise)
             least = wide.least_error(X, y)
             name = f"{X.shape[0]:,} x {X.shape[1]:,}, {X.nnz:,} entries, {'with' if noise else 'without'} noise"
-            quick, slow = wide.quick_contenders(), wide.slow_contenders()
+            quick, slow = wide.quick_contenders(noise), wide.slow_contenders()
             timings = {**wide.in_turn(quick, X, y, rounds), **wide.in_turn(slow, X, y, 1)}
             ours = timings[wide.OURS].median
             epochs = max(1, round(10.0 * ours / wide.in_turn(wide.descents_by_samples(1), X, y, 1).popitem()[1].median))

@@ -34,7 +34,7 @@ class RowObjective:
         self._y = in_units(y, -coordinates.target_exponent)
         # Normalised before summing, by a power of two: the scale of the weights is then exactly irrelevant.
         raw = np.ones(len(y)) if weight is None else np.ldexp(weight, -int(np.frexp(weight.max())[1]))
-        self._share = raw / raw.sum()
+        self._share, self._equal = raw / raw.sum(), weight is None
 
     @property
     def n_parameters(self) -> int:
@@ -83,7 +83,9 @@ class RowObjective:
 
     def row_mean(self, a: Array, b: Array) -> Array:
         """The weighted mean over the rows of a·b, for each target."""
-        return np.asarray(np.einsum("n,n...,n...->...", self._share, a, b))
+        if self._equal and a.size == len(a):  # one target: no array of products
+            return np.asarray(np.dot(a.ravel(), b.ravel()) / len(a)).reshape(a.shape[1:])
+        return np.asarray(self._share @ (a * b))
 
     def _sum(self, means: Array) -> float:
         """The mean squared errors of all targets as one number."""

@@ -301,6 +301,7 @@ def _by_plane(
     descent = descend(steps, *ends)
     curvature = steps.curvature
     L = problem.curvature if curvature is None else curvature
-    # J anew, for rounding has added up in the residuals of the steps.
-    descent = _ending_at(objective.value(descent.last.theta), descent)
+    size = float(problem.coordinates.target_share @ problem.target_scale**2)
+    if not descent.last.value >= LARGE_LOSS * size:  # a small J anew, for rounding has added up in the residuals
+        descent = _ending_at(objective.value(descent.last.theta), descent)
     return replace(plan, stable_rate=largest_stable_rate(L)), descent, _model_at(problem, descent)

@@ -134,11 +134,12 @@ def _of_sparse(rows: Rows, exponent: Exponents, extremes: bool) -> tuple[Array, 
     """
     d, share = rows.n_features, rows.share
     mean, variance, low, high = np.zeros((4, d))
-    stored = _products(rows.X, np.ones(rows.X.nnz), share)
+    entries = np.ones(rows.X.nnz)
+    stored = _products(rows.X, entries, share)
     full = np.flatnonzero(stored > NEARLY_FULL)
     if len(full) < d:
         data = _in_units(rows.X, exponent)
-        mean, square = _products(rows.X, data, share), _products(rows.X, data * data, share)
+        mean, square = (_products(rows.X, z, share) for z in (data, np.multiply(data, data, out=entries)))
         variance = np.maximum(square - mean**2, 0.0)
         high = np.sqrt(square / share[share > 0].min())
         low = -high
