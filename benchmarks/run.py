@@ -282,9 +282,8 @@ def sparse_section(options: Options) -> Iterator[Table]:
             timings = {**wide.in_turn(quick, X, y, rounds), **wide.in_turn(slow, X, y, 1)}
             ours = timings[wide.OURS].median
             ten = wide.in_turn(wide.descents_by_samples(10), X, y, 1)
-            epochs = max(
-                1, round(100.0 * ours / min(timing.median for timing in ten.values()))
-            )  # in ten times our time
+            fastest = min(timing.median for timing in ten.values())
+            epochs = max(1, round(10 * 10.0 * ours / fastest))  # in ten times gdlearn's time
             by_samples = wide.in_turn(wide.descents_by_samples(epochs), X, y, 1)
             finite = [key for key, timing in by_samples.items() if timing.model is not None]
             best = min(finite, key=lambda key: wide.error(by_samples[key].model, X, y))

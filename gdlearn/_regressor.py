@@ -147,7 +147,7 @@ class GradientDescentRegressor(DescendedModel):
     gradient_norm_ : float
         ‖∇J‖₂ at the end, in scaled coordinates.
     learning_rate_ : float
-        The η used (at the last step, where it changes).
+        The η used (at the last step, where it changes; of a best step in a plane it may exceed the largest stable one).
     max_stable_learning_rate_ : float
         2/L, at and above which plain descent does not converge; with momentum its own limit. Where no matrix was formed
         L is bounded from above by a few products with X, so that this may be a few percent too small, never too large.

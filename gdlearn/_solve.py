@@ -45,6 +45,7 @@ from ._step_size import (
     Auto,
     Constant,
     Schedule,
+    automatic_rate,
     largest_stable_rate,
 )
 
@@ -301,6 +302,8 @@ def _by_plane(
     descent = descend(steps, *ends)
     curvature = steps.curvature
     L = problem.curvature if curvature is None else curvature
+    if not descent.rate > 0:  # J is infinite, or flat, where the descent starts
+        descent = replace(descent, rate=automatic_rate(L))
     size = float(problem.coordinates.target_share @ problem.target_scale**2)
     if not descent.last.value >= LARGE_LOSS * size:  # a small J anew, for rounding has added up in the residuals
         descent = _ending_at(objective.value(descent.last.theta), descent)

@@ -11,7 +11,7 @@ from scipy import sparse
 from scipy.sparse.linalg import cg
 from sklearn.exceptions import ConvergenceWarning
 
-from gdlearn import GradientDescentRegressor
+from gdlearn import DivergenceError, GradientDescentRegressor
 from gdlearn._descent import StepsDone, descend
 from gdlearn._plane import PlaneSteps
 from gdlearn._problem import Problem
@@ -121,6 +121,7 @@ def test_a_target_without_variance(y):
     X, _ = wide()
     model = GradientDescentRegressor().fit(sparse.csr_array(X), y)
     np.testing.assert_allclose(model.predict(X), y, atol=1e-12)
+    assert model.learning_rate_ > 0
     both = GradientDescentRegressor(tol=1e-11).fit(sparse.csr_array(X), np.column_stack([y, X[:, 0]]))
     np.testing.assert_allclose(both.predict(X)[:, 1], X[:, 0], atol=1e-8)
 
@@ -145,6 +146,13 @@ def test_callbacks_and_the_bar_see_every_step():
     watched = GradientDescentRegressor(verbose=1).set_callbacks(recorder).fit(sparse.csr_array(X), y)
     np.testing.assert_array_equal(watched.coef_, alone.coef_)
     assert recorder.history_["n_iter"] == list(range(1, alone.n_iter_ + 1))
+
+
+def test_a_start_beyond_float64_is_refused_with_a_rate_that_works():
+    X, y = wide()
+    with pytest.raises(DivergenceError, match="after 0 steps") as caught:
+        GradientDescentRegressor(init=np.full(61, 1e200)).fit(sparse.csr_array(X), y)
+    assert "nan" not in str(caught.value)
 
 
 def test_early_stopping_keeps_its_small_steps():
