@@ -17,7 +17,7 @@ NEARLY_FULL = 0.9
 """Part of the weight in stored entries of a sparse column up to which mean square less squared mean loses a digit."""
 
 TINY_SQUARE = 2.0**-800
-"""Mean squares below which the sizes themselves are looked at, for squares may have vanished."""
+"""Mean squares below which the sizes themselves are looked at, as where they are infinite: squares may have vanished."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +143,7 @@ def _of_sparse(rows: Rows, exponent: Exponents, extremes: bool) -> tuple[Array, 
         variance = np.maximum(square - mean**2, 0.0)
         high = np.sqrt(square / share[share > 0].min())
         low = -high
-        lost = (square < TINY_SQUARE) & (stored > 0)
+        lost = ((square < TINY_SQUARE) & (stored > 0)) | ~np.isfinite(square)
         if extremes or lost.any():
             low, high = _extremes(rows.X, data, share)
     if len(full):

@@ -239,3 +239,12 @@ def test_a_tolerance_is_reached_before_a_matrix_is_formed(monkeypatch):
     r = y - model.predict(X)
     gradient = 2.0 * np.append(r.mean(), Z.T @ r / 3000)
     assert np.linalg.norm(gradient) <= 1e-7 * 2.0 * np.sqrt(1.0 + np.mean(Z**2, axis=0).sum()) * y.std()
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e200])
+def test_columns_at_the_ends_of_float64(size):
+    X, y = wide()
+    scale = np.where(np.arange(60) % 3 == 0, size, 1.0)
+    model = GradientDescentRegressor(tol=1e-12).fit(sparse.csr_array(X * scale), y)
+    slopes, _ = least_squares(X, y, None, True, np.ones(60))
+    np.testing.assert_allclose(model.coef_ * scale, slopes[:, 0], atol=1e-8 * np.abs(slopes).max())
