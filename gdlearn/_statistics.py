@@ -17,7 +17,7 @@ NEARLY_FULL = 0.9
 """Part of the weight in stored entries of a sparse column up to which mean square less squared mean loses a digit."""
 
 TINY_SQUARE = 2.0**-800
-"""Mean squares below which the sizes themselves are looked at, as where they are infinite: squares may have vanished."""
+"""Mean squares below which the sizes themselves are looked at, as where they overflow: squares may have vanished."""
 
 
 @dataclass(frozen=True, eq=False)
