@@ -74,6 +74,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "_observers": ("test_callbacks.py",),
     "_path": ("test_closed_form.py", "test_coordinates.py", "test_iterates.py"),
     "_parameters": ("test_parameters.py", "test_refusals.py"),
+    "_plane": ("test_plane.py", "test_loop.py"),
     "_plan": ("test_divergence.py", "test_closed_form.py", "test_advice.py", "test_loop.py"),
     "_problem": (
         "test_coordinates.py",

@@ -13,6 +13,7 @@ import platform
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from peers import (
 )
 from problems import Array, Data, ReferenceSet, Synthetic, nist_sets, sizes
 from sklearn.linear_model import LinearRegression, Ridge
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import gdlearn
 from gdlearn import GradientDescentRegressor
@@ -265,6 +266,60 @@ def formulas_section(options: Options) -> Iterator[Table]:
     yield table
 
 
+def sparse_section(options: Options) -> Iterator[Table]:
+    """Wide sparse rows, BLAS on one thread for everybody: time to a gap of the objective, memory, number of steps."""
+    import wide_sparse as wide
+
+    rounds, shrink = (3, 10) if options.quick else (11, 1)
+    columns = ["contender", "median (s)", "times gdlearn", "(J − J_best)/Var(y)", "memory of X", "runs"]
+    steps = Table("Steps of gdlearn()", ["rows", "to a gap of 1e-8", "all"])
+    with threadpool_limits(1):
+        for noise in (1.0, 0.0):
+            X, y = wide.zipf(100_000 // shrink, 20_000 // shrink, noise)
+            least = wide.least_error(X, y)
+            name = f"{X.shape[0]:,} x {X.shape[1]:,}, {X.nnz:,} entries, {'with' if noise else 'without'} noise"
+            quick, slow = wide.quick_contenders(noise), wide.slow_contenders()
+            timings = {**wide.in_turn(quick, X, y, rounds), **wide.in_turn(slow, X, y, 1)}
+            ours = timings[wide.OURS].median
+            ten = wide.in_turn(wide.descents_by_samples(10), X, y, 1)
+            fastest = min(timing.median for timing in ten.values())
+            epochs = max(1, round(10 * 10.0 * ours / fastest))  # in ten times gdlearn's time
+            by_samples = wide.in_turn(wide.descents_by_samples(epochs), X, y, 1)
+            finite = [key for key, timing in by_samples.items() if timing.model is not None]
+            best = min(finite, key=lambda key: wide.error(by_samples[key].model, X, y))
+            timings[f"scaler + SGDRegressor, best of 12 ({best})"] = by_samples[best]
+            table = Table(name, columns)
+            for key, timing in timings.items():
+                gap = (wide.error(timing.model, X, y) - least) / float(y.var())
+                memory = wide.memory_of_x(quick[key], X, y) if key in quick else math.nan
+                table.rows.append([key, timing.median, timing.median / ours, gap, memory, len(timing.seconds)])
+            yield table
+            steps.rows.append([name, *steps_of(X, y, least)])
+        X, y = wide.text(10_000 // shrink, 30_000 // shrink)
+        steps.rows.append(
+            [f"TF-IDF, {X.shape[0]:,} x {X.shape[1]:,}, {X.nnz:,} entries", *steps_of(X, y, wide.least_error(X, y))]
+        )
+        yield steps
+        X, y = wide.nearly_square()
+        table = Table(f"{X.shape[0]:,} x {X.shape[1]:,}, {X.nnz:,} entries", columns[:4])
+        fits = {"gdlearn": wide.fitted(GradientDescentRegressor)}
+        fits |= {
+            f"LinearRegression(tol={tol:g})": wide.fitted(partial(LinearRegression, tol=tol)) for tol in (1e-6, 1e-12)
+        }
+        timings = wide.in_turn(fits, X, y, rounds)
+        for key, timing in timings.items():
+            gap = wide.error(timing.model, X, y) / float(y.var())  # J_best is 0
+            table.rows.append([key, timing.median, timing.median / timings["gdlearn"].median, gap])
+        yield table
+
+
+def steps_of(X: Any, y: Array, least: float) -> list[int]:
+    """The steps of the default fit until J is within 1e-8 of the variance from its least value, and all of them."""
+    model = GradientDescentRegressor().fit(X, y)
+    near = np.array(model.loss_curve_) - least <= 1e-8 * y.var()
+    return [model.loss_curve_iterations_[int(np.argmax(near))], model.n_iter_]
+
+
 def fitted_coefficients(model: Any, data: ReferenceSet) -> Array:
     """Intercept, where there is one, and slopes of an estimator fitted to the set."""
     model.fit(data.X, data.y)
@@ -314,6 +369,7 @@ SECTIONS: dict[str, Section] = {
     "search": search_section,
     "digits": digits_section,
     "formulas": formulas_section,
+    "sparse": sparse_section,
 }
 
 

@@ -159,6 +159,21 @@ def warn_of_slowness(problem: Problem, plan: Plan, descent: Descent, start: Arra
     )
 
 
+def warn_of_limit_not_reached(problem: Problem, descent: Descent) -> None:
+    """Warn that the best steps in a plane, on their way to the limit, were too few."""
+
+    def details() -> str:
+        size, reached = threshold(problem, 1.0), np.linalg.norm(descent.last.gradient, axis=0)
+        with beyond_float64():
+            looser = rounded(float(np.max(np.where(reached > 0, reached / size, 0.0))), ROUND_CEILING, 2)
+        remedies = ["warm_start=True, with which the next fit goes on from here"]
+        if float(looser) <= LOOSEST:
+            remedies.append(f"tol={looser}, which is reached")
+        return f"J still falls. What would help: {listed(remedies, '; ')}."
+
+    warn(f"Gradient descent did not come to its limit in {descent.steps[-1]} steps", details)
+
+
 def _slowness_details(
     problem: Problem,
     plan: Plan,
@@ -203,7 +218,9 @@ def _faster(problem: Problem, plan: Plan, descent: Descent, start: Array, tol: f
     if now is not None and now > done:
         at_most = "at most " if plan.accelerated else ""
         remedies.append(f"{at_most}{counted(now - done)} more steps (max_iter)")
-    elif (problem.spectrum is None and constant) or (isinstance(plan.learning_rate, Exact) and not plan.momentum):
+    elif (isinstance(plan.learning_rate, Exact) and not plan.momentum) or (
+        problem.spectrum is None and constant and not plan.by_plane
+    ):
         remedies.append("more steps (max_iter)")
     if problem.spectrum is not None:
         remedies += _better_scaling(problem, plan, start, tol, now)

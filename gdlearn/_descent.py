@@ -34,6 +34,8 @@ class Status(enum.Enum):
     """More steps change the fit by less than rounding, or none leads further down."""
     CONVERGED = enum.auto()
     """The gradient is as small as `tol` asks."""
+    LITTLE_TO_GAIN = enum.auto()
+    """By what the last steps have gained, all further ones would lower J by next to nothing."""
     STEPS_DONE = enum.auto()
     """All `max_iter` steps were taken, and no tolerance was asked for."""
     NOT_CONVERGED = enum.auto()

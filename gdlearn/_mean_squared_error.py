@@ -261,7 +261,7 @@ class MeanSquaredError(RowObjective, Descendable):
     def _in_words(self, theta: Array) -> InWords:
         formulas, weight = self._formulas, self._weight
         with beyond_float64():
-            r = self._residual(theta)
+            r = self.residual(theta)
             sums = self._design.adjoint(r if weight is None else weight * r)
         size = number(float(len(r)) if formulas.total_weight is None else formulas.total_weight)
         partials = []

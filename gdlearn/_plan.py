@@ -64,6 +64,11 @@ class Settings:
         return (LOOP_MAX_ITER, LOOP_TOL) if self.to_limit else (self.max_iter, self.tol)
 
     @property
+    def is_free(self) -> bool:
+        """Whether rate, momentum and number of steps are left to the descent."""
+        return isinstance(self.rate, Auto) and self.momentum == "auto" and self.max_iter is None
+
+    @property
     def wants_loop(self) -> bool:
         """Whether the steps must be taken one by one."""
         return self.solver == "loop" or not self.rate.is_constant
@@ -85,6 +90,9 @@ class Plan:
         Whether the steps are taken one by one.
     accelerated : bool
         Whether the momentum follows Nesterov's sequence with restarts.
+    by_plane : bool
+        Whether each step is the best in the plane of −∇J and the last step: η, β and the stable rate are then NaN, for
+        no L is found.
     """
 
     learning_rate: Rate
@@ -94,9 +102,10 @@ class Plan:
     stable_rate: float
     loop: bool
     accelerated: bool
+    by_plane: bool = False
 
     @classmethod
-    def of(cls, problem: Problem, settings: Settings) -> Plan:
+    def of(cls, problem: Problem, settings: Settings, *, early_stopping: bool = False) -> Plan:
         """Resolve "auto", and refuse what cannot be."""
         if settings.solver == "spectral" and not settings.rate.is_constant:
             raise ValueError(
@@ -106,7 +115,10 @@ class Plan:
         loop = settings.wants_loop or problem.spectrum is None
         beta = 0.0 if settings.momentum == "auto" else float(settings.momentum)
         automatic = isinstance(settings.rate, Auto)
-        accelerated = loop and automatic and settings.momentum == "auto" and settings.max_iter is None
+        accelerated = loop and settings.is_free
+        # Steps so large are too few to choose the best of them on held-out rows.
+        if accelerated and problem.spectrum is None and not early_stopping:
+            return cls(settings.rate, np.nan, np.nan, False, np.nan, loop=True, accelerated=False, by_plane=True)
         # Plain steps of 1/L are those of the closed form to ten digits; an accelerated loop has no closed form.
         L = problem.sharp_curvature if automatic and not accelerated else problem.curvature
         match settings.rate:
@@ -181,11 +193,17 @@ class Plan:
         return rule, constant_momentum(self.momentum, lookahead_by_linearity if self.nesterov else None)
 
 
+def target_deviation(problem: Problem) -> Array:
+    """σ_y of each target: without an intercept, or of a constant, its root mean square."""
+    sigma = problem.target_scale
+    if not problem.coordinates.fit_intercept:
+        return sigma
+    deviation = np.sqrt(problem.statistics.target_variance)
+    return np.where(deviation > 0, deviation, sigma)
+
+
 def threshold(problem: Problem, tol: float) -> Array:
     r"""The gradient norm that `tol` asks of each target: tol · 2 · ‖X̃‖_F/√W · σ_y (Paige and Saunders 1982)."""
-    sigma, first = problem.target_scale, problem.coordinates.first
-    if first:
-        deviation = np.sqrt(problem.statistics.target_variance)
-        sigma = np.where(deviation > 0, deviation, sigma)
-    asked: Array = tol * 2.0 * np.sqrt(problem.feature_square.sum() + first) * sigma
+    size = 2.0 * np.sqrt(problem.feature_square.sum() + problem.coordinates.first)
+    asked: Array = tol * size * target_deviation(problem)
     return asked

@@ -257,7 +257,7 @@ def error_on(problem: Problem, rows: Callable[[], Rows], objective: QuadraticObj
 def _learned(rows: Rows, name: ScalingName, fit_intercept: bool) -> tuple[Statistics, Coordinates]:
     """Statistics and coordinates from the rows alone, which are refused where float64 does not hold their squares."""
     rows.refuse_nonfinite()
-    statistics = statistics_of(rows)
+    statistics = statistics_of(rows, extremes=name in ("minmax", "maxabs"))
     coordinates = Coordinates.learned(name, statistics, fit_intercept)
     refuse_overflow(coordinates.feature_square(statistics))
     return statistics, coordinates

@@ -80,6 +80,11 @@ class GradientDescentRegressor(PartlyFitted):
     as far as float64 resolves it. A number for `learning_rate` gives the iterates of the textbook. J is a quadratic, so
     iterate k has a closed form that costs the same whatever k is; it is used wherever it is cheaper than the loop.
 
+    Where no matrix of the features or of the rows is formed, as with tens of thousands of sparse columns, the loop
+    reads X as it is. With ``learning_rate="auto"``, ``momentum="auto"`` and no `max_iter` it then takes the best step
+    in the plane of −∇J and the last step: the η and β of θ ← θ + s, s ← βs − η∇J that together minimise J, found anew
+    at each step and for each target. That is the method of conjugate gradients in the scaled coordinates.
+
     Parameters
     ----------
     learning_rate : "auto", float > 0, "exact" or callable, default="auto"
@@ -87,7 +92,9 @@ class GradientDescentRegressor(PartlyFitted):
         callable takes the step's number k = 0, 1, ... and returns its η.
     momentum : "auto" or float in [0, 1), default="auto"
         β in v ← βv − η∇J(θ), θ ← θ + v. "auto" is 0; only a loop with ``learning_rate="auto"`` and without `max_iter`,
-        on its way to a tolerance or the limit, is accelerated (Nesterov's sequence with restarts).
+        on its way to a tolerance or the limit, is accelerated: by the best β of each step where no matrix is formed,
+        and by Nesterov's sequence with restarts on a matrix and with ``early_stopping=True``, where large steps would
+        leave too few to choose from.
     nesterov : bool, default=False
         Whether the gradient is taken at θ + βv, which needs a momentum.
     scaling : "standard", "minmax", "maxabs" or None, default="standard"
@@ -108,7 +115,8 @@ class GradientDescentRegressor(PartlyFitted):
         ‖∇J(θ_k)‖₂ ≤ tol · 2 · ‖X̃‖_F/√W · σ_y for every target. X̃ are the scaled features (each row times the root of
         its weight, and a column of ones for the intercept), W is the sum of the weights, and σ_y is the standard
         deviation of the target. With `max_iter` and `tol` both None the descent goes to its limit; a loop then takes
-        tol=1e-8 and max_iter=1000.
+        tol=1e-8 and max_iter=1000. If its steps are the best in a plane, it ends instead where all further ones would
+        lower J by about 1e-10 of the variance of each target, judged by the gains of the last half (ten at least).
     solver : "auto", "spectral" or "loop", default="auto"
         How the iterates are computed: in closed form ("spectral"), step by step ("loop"), or whichever is cheaper. The
         iterates themselves are the same.
@@ -151,10 +159,12 @@ class GradientDescentRegressor(PartlyFitted):
     gradient_norm_ : float
         ‖∇J‖₂ at the end, in scaled coordinates.
     learning_rate_ : float
-        The η used (at the last step, where it changes).
+        The η used (at the last step, where it changes; of a best step in a plane it may exceed the largest stable one).
     max_stable_learning_rate_ : float
         2/L, at and above which plain descent does not converge; with momentum its own limit. Where no matrix was formed
         L is bounded from above by a few products with X, so that this may be a few percent too small, never too large.
+        Of fifteen steps or more that are the best in a plane it is an estimate that they give without a further
+        product, and may be a few percent too large.
     condition_number_ : float
         λ_max/λ_min of ∇²J in scaled coordinates, ignoring exactly collinear directions; NaN where no matrix was formed.
     rank_ : int

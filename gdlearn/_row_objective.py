@@ -34,16 +34,20 @@ class RowObjective:
         self._y = in_units(y, -coordinates.target_exponent)
         # Normalised before summing, by a power of two: the scale of the weights is then exactly irrelevant.
         raw = np.ones(len(y)) if weight is None else np.ldexp(weight, -int(np.frexp(weight.max())[1]))
-        self._share = raw / raw.sum()
+        self._share, self._equal = raw / raw.sum(), weight is None
 
     @property
     def n_parameters(self) -> int:
         """p: the number of features, and one more for the intercept."""
         return self._design.shape[1]
 
-    def _residual(self, theta: Array) -> Array:
+    def residual(self, theta: Array) -> Array:
         """y − ŷ, of y's shape."""
-        return self._y - self._design.predict(theta).reshape(self._y.shape)
+        return self._y - self.change(theta).reshape(self._y.shape) if theta.any() else self._y.copy()
+
+    def change(self, direction: Array) -> Array:
+        """By how much ŷ changes with theta in this direction."""
+        return self._design.predict(direction)
 
     def _shaped(self, theta: ArrayLike) -> Array:
         theta = np.asarray(theta, dtype=np.float64)
@@ -71,13 +75,21 @@ class RowObjective:
         """
         theta = self._shaped(theta)
         with beyond_float64():
-            r = self._residual(theta)
-            value = self._mean(r * r)
-            return Evaluation(value, -2.0 * self._design.adjoint((self._share * r.T).T))
+            return self.at_residual(self.residual(theta))
 
-    def _mean(self, loss: Array) -> float:
-        """The losses of all rows and targets as one number."""
-        return float(np.sum(self._target_share * (self._share @ loss)))
+    def at_residual(self, r: Array) -> Evaluation:
+        """J and ∇J where the residuals are known."""
+        return Evaluation(self._sum(self.row_mean(r, r)), -2.0 * self._design.adjoint((self._share * r.T).T))
+
+    def row_mean(self, a: Array, b: Array) -> Array:
+        """The weighted mean over the rows of a·b, for each target."""
+        if self._equal and a.size == len(a):  # one target: no array of products
+            return np.asarray(np.dot(a.ravel(), b.ravel()) / len(a)).reshape(a.shape[1:])
+        return np.asarray(self._share @ (a * b))
+
+    def _sum(self, means: Array) -> float:
+        """The mean squared errors of all targets as one number."""
+        return float(np.sum(self._target_share * means))
 
     def value(self, theta: ArrayLike) -> float:
         """J(θ) = 1/W Σ wₙ (yₙ − ŷₙ)², summed over targets.
@@ -92,8 +104,8 @@ class RowObjective:
             In units of y squared.
         """
         with beyond_float64():
-            r = self._residual(self._shaped(theta))
-            return self._mean(r * r)
+            r = self.residual(self._shaped(theta))
+            return self._sum(self.row_mean(r, r))
 
     def errors(self, thetas: Array) -> Array:
         """The mean squared error of each target at many points, of shape (p, n, t) → (n, t)."""

@@ -7,6 +7,8 @@
 | any                          | exact line search, a schedule             | moments (or the rows where they are    |
 |                              |                                           | fewer than columns) → loop             |
 | neither matrix fits, or it costs more than the steps asked for           | rows in their coordinates → loop       |
+| the same, and no rate, momentum, number of steps or hold-out is given    | rows in their coordinates → loop of    |
+|                                                                          | the best steps in a plane              |
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from ._advice import (
     loss_reached,
     warn_of_directions_given_up,
     warn_of_divergence,
+    warn_of_limit_not_reached,
     warn_of_slowness,
 )
 from ._arrays import EPS, Array
@@ -33,13 +36,17 @@ from ._early_stopping import HeldOut, Patience
 from ._limit import loss_of
 from ._moments import Moments, moments_of
 from ._objective import Iterate
-from ._plan import LOOP_MAX_ITER, LOOP_TOL, Plan, Settings, threshold
+from ._plan import LOOP_MAX_ITER, LOOP_TOL, Plan, Settings, target_deviation, threshold
+from ._plane import LittleToGain, PlaneSteps
 from ._problem import STEPS_FOR_CURVATURE, TOO_LOSSY, TOO_LOSSY_FOR_ERRORS, Problem
+from ._row_objective import RowObjective
 from ._rows import Rows
 from ._step_size import (
     Auto,
     Constant,
     Schedule,
+    automatic_rate,
+    largest_stable_rate,
 )
 
 LIMIT_TOL, LIMIT_MAX_ITER = 1e-12, 3_000
@@ -120,7 +127,7 @@ def pose(
         most = settings.max_iter or (LOOP_MAX_ITER if settings.wants_loop else LIMIT_MAX_ITER)
         sharp = isinstance(settings.rate, Auto) and settings.max_iter is not None
         on_rows = 2 * product * (most + (STEPS_FOR_SHARP_L if sharp else STEPS_FOR_CURVATURE))
-        if PLAIN_SPEED * on_rows < matrix and (settings.wants_loop or settings.to_limit):
+        if PLAIN_SPEED * on_rows < matrix and (settings.wants_loop or settings.to_limit or settings.is_free):
             return Problem.of_rows(rows, scaling, fit_intercept, None if settings.wants_loop else with_matrix)
     return with_matrix()
 
@@ -134,14 +141,17 @@ def solve(
     observe: Observer | None = None,
 ) -> Solution:
     """Descend from `start` (theta of shape (p, t)), by loop or in closed form; stop early on `held_out` rows."""
-    plan = Plan.of(problem, settings)
+    plan = Plan.of(problem, settings, early_stopping=held_out is not None)
     if plan.unstable and settings.max_iter is None:
         happened = "does not converge"
         raise DivergenceError(
             divergence_message(problem, plan, plan.rate, feature_name, happened, grid=settings.of_grid)
         )
     if plan.loop:
-        descent, model = _loop(problem, settings, plan, start, held_out, observe)
+        if plan.by_plane:
+            plan, descent, model = _by_plane(problem, settings, plan, start, observe)
+        else:
+            descent, model = _loop(problem, settings, plan, start, held_out, observe)
         if descent.status is Status.NOT_CONVERGED and problem.otherwise is not None:
             return solve(problem.otherwise(), settings, start, feature_name, held_out, observe)
     else:
@@ -156,6 +166,8 @@ def solve(
     if plan.unstable:
         happened, reached = "does not converge", loss_reached(problem, descent)
         warn_of_divergence(problem, plan, plan.rate, feature_name, happened, reached, grid=settings.of_grid)
+    elif descent.status is Status.NOT_CONVERGED and plan.by_plane and settings.to_limit:
+        warn_of_limit_not_reached(problem, descent)
     elif descent.status is Status.NOT_CONVERGED:
         tol = settings.of_loop[1] or LOOP_TOL
         warn_of_slowness(problem, plan, descent, start, tol)
@@ -262,7 +274,9 @@ def _loop(
     held_out: HeldOut | None,
     observe: Observer | None,
 ) -> tuple[Descent, Model]:
-    max_iter, tol = settings.of_loop if problem.otherwise is None else (LIMIT_MAX_ITER, LIMIT_TOL)
+    max_iter, tol = settings.of_loop
+    if problem.otherwise is not None:
+        max_iter, tol = LIMIT_MAX_ITER, settings.tol or LIMIT_TOL
     ends = usual_ends(max_iter, None if tol is None else threshold(problem, tol), observe)
     steps = iterates(problem.objective, start, *plan.rules(problem))
     if held_out is None:
@@ -274,3 +288,28 @@ def _loop(
     if descent.status is Status.DIVERGED:
         return descent, model
     return _ending_at(loss_at(problem, model, descent.last.value), descent), model
+
+
+def _by_plane(
+    problem: Problem, settings: Settings, plan: Plan, start: Array, observe: Observer | None
+) -> tuple[Plan, Descent, Model]:
+    """Descend by the best step in each plane; the plan is the same with the stable rate that the steps tell of."""
+    objective = problem.objective
+    assert isinstance(objective, RowObjective)
+    if problem.otherwise is not None:
+        ends = usual_ends(LIMIT_MAX_ITER, threshold(problem, settings.tol or LIMIT_TOL), observe)
+    elif settings.to_limit:
+        ends = usual_ends(LOOP_MAX_ITER, threshold(problem, LIMIT_TOL), observe)
+        ends.insert(0, LittleToGain(target_deviation(problem) ** 2))
+    else:
+        ends = usual_ends(None, threshold(problem, settings.tol or LOOP_TOL), observe)
+    steps = PlaneSteps(objective, start)
+    descent = descend(steps, *ends)
+    curvature = steps.curvature
+    L = problem.curvature if curvature is None else curvature
+    if not descent.rate > 0:  # J is infinite, or flat, where the descent starts
+        descent = replace(descent, rate=automatic_rate(L))
+    size = float(problem.coordinates.target_share @ problem.target_scale**2)
+    if not descent.last.value >= LARGE_LOSS * size:  # a small J anew, for rounding has added up in the residuals
+        descent = _ending_at(objective.value(descent.last.theta), descent)
+    return replace(plan, stable_rate=largest_stable_rate(L)), descent, _model_at(problem, descent)

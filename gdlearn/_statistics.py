@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,12 @@ from scipy import sparse
 
 from ._arrays import Array, Exponents, beyond_float64, safe_exponents
 from ._rows import Block, Rows
+
+NEARLY_FULL = 0.9
+"""Part of the weight in stored entries of a sparse column up to which mean square less squared mean loses a digit."""
+
+TINY_SQUARE = 2.0**-800
+"""Mean squares below which the sizes themselves are looked at, as where they overflow: squares may have vanished."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,19 +86,24 @@ class Statistics:
         return self.target_variance + self.target_mean**2
 
 
-def statistics_of(rows: Rows) -> Statistics:
-    """The statistics of the rows in one or two reads, without a d×d matrix."""
+def statistics_of(rows: Rows, *, extremes: bool = True) -> Statistics:
+    """The statistics of the rows in one or two reads, without a d×d matrix; sparse rows need not tell the extremes."""
     d = rows.n_features
-    collect = _of_sparse if sparse.issparse(rows.X) else _of_dense
+
+    def collect(exponent: Exponents) -> tuple[Array, Array, Array, Array]:
+        return _of_sparse(rows, exponent, extremes) if sparse.issparse(rows.X) else _of_dense(rows, exponent)
+
     exponent = np.zeros(rows.width, dtype=np.int64)
     with beyond_float64():
-        mean, variance, low, high = collect(rows, exponent)
+        mean, variance, low, high = collect(exponent)
     # By the sizes and not by the squares: those of a tiny column are 0, as if it were constant.
     largest = np.maximum(np.abs(low), np.abs(high))
     exponent = safe_exponents(largest) if np.isfinite(largest).all() else exponents_of(rows)
     if exponent.any():
-        mean, variance, low, high = collect(rows, exponent)
-    return Statistics(d, exponent, mean, variance, np.zeros_like(mean), low[:d], high[:d])
+        mean, variance, low, high = collect(exponent)
+    known = extremes or not sparse.issparse(rows.X)
+    minimum, maximum = (low[:d], high[:d]) if known else (None, None)
+    return Statistics(d, exponent, mean, variance, np.zeros_like(mean), minimum, maximum)
 
 
 def _of_dense(rows: Rows, exponent: Exponents) -> tuple[Array, Array, Array, Array]:
@@ -115,17 +127,60 @@ def _of_dense(rows: Rows, exponent: Exponents) -> tuple[Array, Array, Array, Arr
     return origin + mean, np.maximum(square - mean**2, 0.0), origin - below, origin + high
 
 
-def _of_sparse(rows: Rows, exponent: Exponents) -> tuple[Array, Array, Array, Array]:
-    """Mean, variance, minimum and maximum of each column, from the stored entries alone; the others are zero."""
-    X = rows.X.tocoo()  # shares the data; the coordinates are integers beside them
-    d, column, part = X.shape[1], X.col, rows.share[X.row]
-    data = np.ldexp(X.data.astype(np.float64, copy=False), -exponent[column])
+def _of_sparse(rows: Rows, exponent: Exponents, extremes: bool) -> tuple[Array, Array, Array, Array]:
+    """Mean, variance, minimum and maximum of each column, from the stored entries alone; the others are zero.
+
+    Without `extremes` there may stand bounds in their place, which take no time.
+    """
+    d, share = rows.n_features, rows.share
+    mean, variance, low, high = np.zeros((4, d))
+    entries = np.ones(rows.X.nnz)
+    stored = _products(rows.X, entries, share)
+    full = np.flatnonzero(stored > NEARLY_FULL)
+    if len(full) < d:
+        data = _in_units(rows.X, exponent)
+        mean, square = (_products(rows.X, z, share) for z in (data, np.multiply(data, data, out=entries)))
+        variance = np.maximum(square - mean**2, 0.0)
+        high = np.sqrt(square / share[share > 0].min())
+        low = -high
+        lost = ((square < TINY_SQUARE) & (stored > 0)) | ~np.isfinite(square)
+        if extremes or lost.any():
+            low, high = _extremes(rows.X, data, share)
+    if len(full):
+        some = rows.X if len(full) == d else rows.X[:, full]
+        mean[full], variance[full], low[full], high[full] = _of_full(some, share, exponent[full])
+
+    counted = share > 0
+    share, y = share[counted], np.ldexp(rows.y[counted].astype(np.float64), -exponent[d:])
+    rise = y - y[0]
+    y_mean = share @ rise
+    return (
+        np.concatenate([mean, y[0] + y_mean]),
+        np.concatenate([variance, share @ (rise - y_mean) ** 2]),
+        np.concatenate([low, y.min(axis=0)]),
+        np.concatenate([high, y.max(axis=0)]),
+    )
+
+
+def _extremes(X: Any, data: Array, share: Array) -> tuple[Array, Array]:
+    """Minimum and maximum of each column of which not all entries are stored."""
+    low, high = np.zeros((2, X.shape[1]))
+    column, used = _columns_of(X), slice(None) if share.all() else share[_rows_of(X)] > 0
+    np.minimum.at(low, column[used], data[used])
+    np.maximum.at(high, column[used], data[used])
+    return low, high
+
+
+def _of_full(X: Any, share: Array, exponent: Exponents) -> tuple[Array, Array, Array, Array]:
+    """The same of columns stored in full or nearly so, whose mean may be far larger than their deviation."""
+    d, column, row = X.shape[1], _columns_of(X), _rows_of(X)
+    data, part = _in_units(X, exponent), share[row]
     used = part > 0
 
     def total(values: NDArray[np.generic]) -> Array:
         return np.asarray(np.bincount(column, weights=values, minlength=d), dtype=np.float64)
 
-    full = total(used) == np.count_nonzero(rows.share)
+    full = total(used) == np.count_nonzero(share)
     low, high = np.where(full, np.inf, 0.0), np.where(full, -np.inf, 0.0)
     np.minimum.at(low, column[used], data[used])
     np.maximum.at(high, column[used], data[used])
@@ -134,17 +189,28 @@ def _of_sparse(rows: Rows, exponent: Exponents) -> tuple[Array, Array, Array, Ar
     rise, missing = data - low[column], np.maximum(1.0 - total(part), 0.0) * ~full
     mean = total(part * rise) - missing * low
     variance = total(part * (rise - mean[column]) ** 2) + missing * (low + mean) ** 2
+    return low + mean, variance, low, high
 
-    some = rows.share > 0
-    share, y = rows.share[some], np.ldexp(rows.y[some].astype(np.float64), -exponent[d:])
-    rise = y - y[0]
-    y_mean = share @ rise
-    return (
-        np.concatenate([low + mean, y[0] + y_mean]),
-        np.concatenate([variance, share @ (rise - y_mean) ** 2]),
-        np.concatenate([low, y.min(axis=0)]),
-        np.concatenate([high, y.max(axis=0)]),
-    )
+
+def _products(X: Any, data: Array, share: Array) -> Array:
+    """The sums over the rows of share times `data`, which stand in the places of the entries of X."""
+    return np.asarray(type(X)((data, X.indices, X.indptr), shape=X.shape).T @ share)
+
+
+def _in_units(X: Any, exponent: Exponents) -> Array:
+    """The stored entries as float64, column j in units of 2**exponent[j]."""
+    data: Array = X.data.astype(np.float64, copy=False)
+    return np.ldexp(data, -exponent[_columns_of(X)]) if exponent.any() else data
+
+
+def _columns_of(X: Any) -> NDArray[np.integer[Any]]:
+    """The column of each stored entry of a CSR or CSC matrix."""
+    return X.indices if X.format == "csr" else np.repeat(np.arange(X.shape[1]), np.diff(X.indptr))
+
+
+def _rows_of(X: Any) -> NDArray[np.integer[Any]]:
+    """The row of each stored entry."""
+    return X.indices if X.format == "csc" else np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
 
 
 def exponents_of(rows: Rows) -> Exponents:

@@ -39,6 +39,7 @@ ORDER = [
     "_row_objective",
     "_step_size",
     "_descent",
+    "_plane",
     "_account",
     "_tables",
     "_function_descent",

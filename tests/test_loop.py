@@ -9,6 +9,7 @@ from gdlearn._descent import StepsDone, descend, iterates
 from gdlearn._design import Design
 from gdlearn._early_stopping import Patience
 from gdlearn._plan import Plan, Settings
+from gdlearn._plane import PlaneSteps
 from gdlearn._problem import Problem, error_on
 from gdlearn._rows import Rows
 
@@ -40,6 +41,7 @@ RULES = {
     "momentum": (Settings(0.01, 0.9), 2),
     "Nesterov": (Settings(0.01, 0.9, True), 2),
     "accelerated": (Settings(), 2),
+    "best of the plane": (Settings(), 2),
     "schedule": (Settings(lambda k: 0.1 / (k + 10)), 2),
     "exact line search": (Settings("exact"), 3),  # the curvature along the gradient takes one more
 }
@@ -51,11 +53,14 @@ def test_a_step_costs_two_products_with_the_rows(products, rule, t):
     settings, expected = RULES[rule]
     problem = Problem.of_rows(rows(30, t), "standard", True)
     held_out = error_on(problem, lambda: rows(20, t), problem.on(rows(20, t)), patience=100)
-    plan, counts = Plan.of(problem, settings), []
+    plan = Plan.of(problem, settings, early_stopping=rule == "accelerated")
+    counts = []
     for k in (10, 30):
         products.clear()
-        rules, start = plan.rules(problem), np.zeros(problem.coordinates.shape)
-        descent = descend(iterates(problem.objective, start, *rules), Patience(held_out), StepsDone(k))
+        start = np.zeros(problem.coordinates.shape)
+        steps = PlaneSteps(problem.objective, start) if plan.by_plane else None
+        steps = steps or iterates(problem.objective, start, *plan.rules(problem))
+        descent = descend(steps, Patience(held_out), StepsDone(k))
         assert descent.steps[-1] == k
         counts.append((products.count(30), products.count(20)))
     assert np.diff(counts, axis=0).tolist() == [[20 * expected, 20 * 2]]
