@@ -95,11 +95,8 @@ def _divergence_details(problem: Problem, plan: Plan, feature_name: Callable[[in
     square, stable = problem.feature_square, rounded(plan.stable_rate, ROUND_FLOOR)
     largest = int(np.argmax(square))
     unequal = square[largest] > 1.5 or square[square > 0].min(initial=1.0) < 0.5
-    scale = (
-        f"The feature of largest scale is {feature_name(largest)} (root mean square {np.sqrt(square[largest]):.3g}). "
-    )
-    if not (unequal or len(square) == 1):
-        scale = "The features are of one scale. "
+    size = f"root mean square {np.sqrt(square[largest]):.3g}"
+    start = "The" if unequal or len(square) == 1 else "No feature stands out: the"
     if grid:
         remedies = [f"learning_rates below {stable}"]
     else:
@@ -109,7 +106,10 @@ def _divergence_details(problem: Problem, plan: Plan, feature_name: Callable[[in
         remedies = ['learning_rate="exact" without momentum', *remedies]
     if plan.learning_rate.is_constant:
         remedies += steadier_scaling(problem, plan)
-    return f"the largest stable rate is {stable}. {scale}Use {listed(remedies, ', ')}."
+    return (
+        f"the largest stable rate is {stable}. {start} feature of largest scale is {feature_name(largest)} ({size}). "
+        f"Use {listed(remedies, ', ')}."
+    )
 
 
 def steadier_scaling(problem: Problem, plan: Plan) -> list[str]:
