@@ -96,7 +96,7 @@ def _divergence_details(problem: Problem, plan: Plan, feature_name: Callable[[in
     largest = int(np.argmax(square))
     unequal = square[largest] > 1.5 or square[square > 0].min(initial=1.0) < 0.5
     size = f"root mean square {np.sqrt(square[largest]):.3g}"
-    start = "The" if unequal or len(square) == 1 else "No feature stands out: the"
+    start = "The" if unequal or len(square) == 1 else "Among equals, the"
     if grid:
         remedies = [f"learning_rates below {stable}"]
     else:
