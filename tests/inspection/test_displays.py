@@ -407,6 +407,7 @@ def test_the_first_ten_steps_are_dots():
     assert few.lines_[0].get_label() == "steps,\nprojected on 2 of 3 parameters"
 
 
+@pytest.mark.slow  # it draws every frame twice
 def test_an_animation_shows_step_after_step(tmp_path):
     stable = GradientDescentRegressor(fit_intercept=False).fit(PAIR, CENTRED).max_stable_learning_rate_
     display = DescentPathDisplay.from_estimator(

@@ -169,6 +169,7 @@ def texts_of(figure):
                 yield f"{title.get_text()!r} of axes {i}", box(title)
 
 
+@pytest.mark.slow  # 140 pictures
 @pytest.mark.parametrize("name", DATA)
 @pytest.mark.parametrize("picture", PICTURES)
 def test_no_text_touches_another_and_all_is_on_the_figure(picture, name):
