@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 from sklearn.linear_model import LinearRegression
 
 from gdlearn import GradientDescentRegressor, Moments, _regressor
+from gdlearn.callbacks import HistoryRecorder
 
 COURSE = [
     "n_iter_",
@@ -103,14 +104,9 @@ def test_a_descent_that_is_more_than_its_limit_is_done_at_once(kind):
 
 
 def test_callbacks_see_the_descent():
-    callbacks = pytest.importorskip("gdlearn.callbacks")
-    if not hasattr(callbacks, "HistoryRecorder"):
-        pytest.skip("needs scikit-learn's callbacks")
-    model = GradientDescentRegressor()
-    if not hasattr(model, "set_callbacks"):
-        pytest.skip("needs scikit-learn's callbacks")
-    recorder = callbacks.HistoryRecorder()
-    assert not is_direct(model.set_callbacks(recorder).fit(*data()))
+    pytest.importorskip("sklearn.callback")  # 1.9 or later
+    model = GradientDescentRegressor().set_callbacks(HistoryRecorder())
+    assert not is_direct(model.fit(*data()))
 
 
 def test_parameters_that_are_set_later_do_not_change_what_is_told_of_the_fit(monkeypatch):
