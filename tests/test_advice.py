@@ -353,10 +353,9 @@ def test_a_search_shows_each_cause_once(action, backend):
     ]
 
 
-@pytest.mark.parametrize("backend", ["sequential", "threading"])
-def test_a_filter_for_errors_turns_each_warning_of_a_search_into_one(backend):
+def test_a_filter_for_errors_turns_each_warning_of_a_search_into_one():
     X, y = data("plain", 60, 3)
-    with warnings.catch_warnings(), joblib.parallel_backend(backend):
+    with warnings.catch_warnings():
         warnings.simplefilter("error")
         for _ in range(2):
             with pytest.raises(ConvergenceWarning, match="in one of several fits"):

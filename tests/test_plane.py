@@ -143,6 +143,7 @@ def test_the_loss_is_that_of_the_model(noise):
 
 def test_callbacks_and_the_bar_see_every_step():
     pytest.importorskip("sklearn.callback")
+    pytest.importorskip("rich")
     from gdlearn.callbacks import HistoryRecorder
 
     X, y = wide()
