@@ -21,9 +21,13 @@ from ._plan import Settings
 from ._problem import Problem
 from ._rows import Rows
 from ._running_moments import RunningMoments
-from ._solve import solve
+from ._solve import LARGEST_MATRIX, solve
+from ._step_size import Auto
 from ._validation import validate_part
 from ._warnings import warn_where_called
+
+MANY_FEATURES = 128
+"""Features from which the modes cost so much more than a Cholesky factor that they wait until they are asked for."""
 
 SEEN = ("n_features_in_", "feature_names_in_")
 """The learned attributes that stay when rows are added."""
@@ -76,10 +80,6 @@ class PartlyFitted(DescendedModel):
     @abstractmethod
     def _settings(self) -> Settings:
         """The parameters of the descent."""
-
-    @abstractmethod
-    def _start(self, problem: Problem) -> Array:
-        """Where the descent begins."""
 
     def partial_fit(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Add rows: the model is then that of a `fit` on all rows so far, in whatever parts and order they came.
@@ -174,20 +174,33 @@ class PartlyFitted(DescendedModel):
     def _fit_stream(self, moments: Moments, data: Data) -> None:
         """Descend on the rows so far."""
 
-    def _found_directly(self, moments: Moments, data: Data) -> bool:
-        """Set the limit by a Cholesky factor, where modes would cost much more; False where it does not have it."""
+    def _may_skip_modes(self, n_samples: int, n_features: int) -> bool:
+        """Whether the descent goes to its limit, nobody looks on, and the features are so many that modes are dear."""
+        if not (MANY_FEATURES <= n_features < min(n_samples, LARGEST_MATRIX) and self.fit_intercept):
+            return False
+        settings = self._settings
+        watched = self.verbose or self.check_gradient or self.early_stopping or hasattr(self, "_skl_callbacks")
+        return settings.to_limit and isinstance(settings.rate, Auto) and not (settings.wants_loop or watched)
+
+    def _found_directly(self, moments: Moments, data: Data, start: Callable[[Problem], Array]) -> bool:
+        """Set the limit by a Cholesky factor, where modes would cost much more; False where it does not have it.
+
+        `start` says where the descent to it begins, for what is told of it later.
+        """
+        if not self._may_skip_modes(moments.n_samples, moments.n_features):
+            return False
         problem = Problem.before_modes(moments, None, self.scaling, True)
         found = limit_by_cholesky(moments, problem.statistics)
         if found is None:
             return False
-        start = self._start(problem)
+        begin = start(problem)
         model, minimum = found
         coordinates = problem.coordinates
         self._set_coefficients(coordinates, model, float(coordinates.target_share @ minimum), data)
         self.rank_, self.solver_ = moments.n_features, "spectral"
         self.__dict__.pop("validation_loss_curve_", None)
         self.__dict__.pop("gradient_check_", None)
-        self._course = Course(moments, self.scaling, self._settings, start)
+        self._course = Course(moments, self.scaling, self._settings, begin)
         return True
 
     def _refuse_early_stopping(self, method: str) -> None:

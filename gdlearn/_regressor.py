@@ -44,15 +44,11 @@ from ._quadratic import Quadratic
 from ._row_objective import RowObjective, row_objective
 from ._rows import Rows
 from ._solve import LARGEST_MATRIX, SMALL_MATRIX, pose, solve
-from ._step_size import Auto
 from ._threads import blas_for
 from ._validation import validate_fit
 
 RESOLVED = 1e-5
 """λ_min/λ_max from which second moments hold the coefficients to ten digits."""
-
-MANY_FEATURES = 128
-"""Features from which the modes cost so much more than a Cholesky factor that they wait until they are asked for."""
 
 RULES: dict[str, Rule] = {
     "learning_rate": LEARNING_RATE,
@@ -314,21 +310,24 @@ class GradientDescentRegressor(PartlyFitted):
         """
         with self._unchanged_on_error():
             self._check()
-            if X_val is None and self._fit_pieces(X, y, sample_weight):
-                return self
-            matrix, target, weight, later = validate_fit(self, X, y, sample_weight)
-            rows = Rows.of(matrix, target, weight, unchecked=type(self).__name__ if later else None)
-            rows, held_out = self._hold_out(rows, X_val, y_val, sample_weight_val)
-            data = Data.of(matrix, target, weight, Origin.of(X))
-            with blas_for(*rows.X.shape):
-                moments = None
-                if self._may_skip_modes(*rows.X.shape) and not sparse.issparse(rows.X):
-                    moments = moments_of(rows, extremes=self.scaling in ("minmax", "maxabs"))
-                if moments is None or not self._found_directly(moments, data):
-                    problem = pose(rows, self.scaling, self.fit_intercept, self._settings, moments)
-                    self._descend(problem, rows, held_out, data)
+            if not (X_val is None and self._fit_pieces(X, y, sample_weight)):
+                self._fit_rows(X, y, sample_weight, (X_val, y_val, sample_weight_val))
             self.__dict__.pop("_stream", None)
         return self
+
+    def _fit_rows(self, X: Any, y: Any, sample_weight: Any, later: tuple[Any, Any, Any]) -> None:
+        """Fit rows that are in memory; by the `later` ones, if they are given, early stopping stops."""
+        matrix, target, weight, unchecked = validate_fit(self, X, y, sample_weight)
+        rows = Rows.of(matrix, target, weight, unchecked=type(self).__name__ if unchecked else None)
+        rows, held_out = self._hold_out(rows, *later)
+        data = Data.of(matrix, target, weight, Origin.of(X))
+        with blas_for(*rows.X.shape):
+            moments = None
+            if self._may_skip_modes(*rows.X.shape) and not sparse.issparse(rows.X):
+                moments = moments_of(rows, extremes=self.scaling in ("minmax", "maxabs"))
+            if moments is None or not self._found_directly(moments, data, self._start):
+                problem = pose(rows, self.scaling, self.fit_intercept, self._settings, moments)
+                self._descend(problem, rows, held_out, data)
 
     @with_callbacks
     def fit_moments(self, moments: Moments) -> GradientDescentRegressor:
@@ -378,9 +377,7 @@ class GradientDescentRegressor(PartlyFitted):
             self.n_features_in_ = moments.n_features
             if moments.feature_names is not None:
                 self.feature_names_in_ = np.array(moments.feature_names, dtype=object)
-            if not (
-                self._may_skip_modes(moments.n_samples, moments.n_features) and self._found_directly(moments, data)
-            ):
+            if not self._found_directly(moments, data, self._start):
                 problem = Problem.of_moments(moments, None, self.scaling, self.fit_intercept)
                 warn_if_unresolved(problem)
                 self._descend(problem, None, None, data)
@@ -400,30 +397,18 @@ class GradientDescentRegressor(PartlyFitted):
             moments = moments_of_collections(X, y, sample_weight, root=True)
             problem = Problem.of_moments(moments, None, self.scaling, self.fit_intercept)
         self._descend(problem, None, None, Data(None, None, None, y.ndim == 1, dtype_of(X)))
-        self.__dict__.pop("_stream", None)
         return True
 
-    def _may_skip_modes(self, n_samples: int, n_features: int) -> bool:
-        """Whether the descent goes to its limit, nobody looks on, and the features are so many that modes are dear."""
-        settings = self._settings
-        watched = self.verbose or self.check_gradient or self.early_stopping or hasattr(self, "_skl_callbacks")
-        goes_to_limit = settings.to_limit and isinstance(settings.rate, Auto) and not settings.wants_loop
-        return (
-            MANY_FEATURES <= n_features < min(n_samples, LARGEST_MATRIX)
-            and goes_to_limit
-            and self.fit_intercept
-            and not watched
-        )
-
     def _fit_stream(self, moments: Moments, data: Data) -> None:
-        if self._may_skip_modes(moments.n_samples, moments.n_features) and self._found_directly(moments, data):
+        def start(problem: Problem) -> Array:  # of the model so far there is none: that is what is asked for
+            return starting_point(problem, self._first_point(moments.n_features, moments.n_targets))
+
+        if self._found_directly(moments, data, start):
             return
         problem = Problem.of_moments(moments, None, self.scaling, self.fit_intercept)
-        start = starting_point(problem, self._first_point(moments.n_features, moments.n_targets))
-        check = self._verified(problem, None, start) if self.check_gradient else None
-        self._set_model(solve(problem, self._settings, start, self._feature_name, None), data)
-        if check is not None:
-            self.gradient_check_ = check
+        begin = start(problem)
+        self._verify(problem, None, begin)
+        self._set_model(solve(problem, self._settings, begin, self._feature_name, None), data)
 
     @property
     def _settings(self) -> Settings:
@@ -431,11 +416,14 @@ class GradientDescentRegressor(PartlyFitted):
 
     def _descend(self, problem: Problem, rows: Rows | None, held_out: Rows | None, data: Data) -> None:
         start = self._start(problem)
-        check = self._verified(problem, rows, start) if self.check_gradient else None
+        self._verify(problem, rows, start)
         self._run(problem, self._settings, start, data, held_out, self.verbose)
+
+    def _verify(self, problem: Problem, rows: Rows | None, start: Array) -> None:
+        """Set `gradient_check_` where it is asked for."""
         self.__dict__.pop("gradient_check_", None)
-        if check is not None:
-            self.gradient_check_ = check
+        if self.check_gradient:
+            self.gradient_check_ = self._verified(problem, rows, start)
 
     def _start(self, problem: Problem) -> Array:
         """Where `init` says, or the fitted coefficients, in the coordinates of the problem."""

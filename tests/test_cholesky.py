@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.linear_model import LinearRegression
 
-from gdlearn import GradientDescentRegressor, Moments, _regressor
+from gdlearn import GradientDescentRegressor, Moments, _partial_fit
 from gdlearn.callbacks import HistoryRecorder
 
 COURSE = [
@@ -32,7 +32,7 @@ def data(n=300, d=140, t=None, seed=0):
 
 def by_modes(monkeypatch, model, *given):
     with monkeypatch.context() as patch:
-        patch.setattr(_regressor, "MANY_FEATURES", 10**9)
+        patch.setattr(_partial_fit, "MANY_FEATURES", 10**9)
         return model.fit(*given)
 
 
@@ -157,6 +157,17 @@ def test_moments_and_parts_are_fitted_so_too(monkeypatch):
         assert_allclose(model.coef_, whole.coef_, rtol=1e-9)
         assert is_direct(model)
         assert model.n_iter_ == whole.n_iter_
+
+
+@pytest.mark.parametrize("max_iter", [None, 3])
+def test_parts_are_descended_on_from_init_also_with_a_warm_start(max_iter):
+    X, y = data()
+    model = GradientDescentRegressor(0.1 if max_iter else "auto", max_iter=max_iter, warm_start=True)
+    fresh = GradientDescentRegressor(0.1 if max_iter else "auto", max_iter=max_iter).fit(X, y)
+    for part in (slice(0, 200), slice(200, 300)):
+        model.partial_fit(X[part], y[part]).predict(X)
+    assert_allclose(model.coef_, fresh.coef_, rtol=1e-9)
+    assert model.n_iter_ == fresh.n_iter_
 
 
 def test_columns_of_extreme_sizes():
