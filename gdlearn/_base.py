@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._arrays import Array, beyond_float64
 from ._coordinates import Coordinates, Model
-from ._dask import are_collections, is_collection, predicted, score_of_collections
+from ._dask import are_collections, predicted, score_of_collections
 from ._device import DeviceMatrix
 from ._early_stopping import held_out_rows
 from ._namespaces import Origin, home, refuse_other_origin
@@ -36,7 +36,7 @@ from ._plan import Plan, Settings
 from ._problem import FirstPoint, Problem, error_on, first_point
 from ._rows import Rows, slices
 from ._solve import Solution, solve
-from ._validation import validate_held_out, validate_predict
+from ._validation import is_collection, validate_held_out, validate_predict
 
 SHARED: dict[str, Rule] = {
     "scaling": SCALING,

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from ._columns import names_of
 from ._parameters import InvalidParameterError
+from ._progress import progress_by_rich
 
 Batch = Any
 """(X, y), (X, y, sample_weight), or a table of pandas, polars or pyarrow."""
@@ -28,7 +30,7 @@ class Roles(NamedTuple):
                     f"{len(batch)} parts, target={self.target!r} and sample_weight={self.weight!r} instead."
                 )
             return self, (batch[0], batch[1], batch[2] if len(batch) == 3 else None)
-        names = _names_of(batch)
+        names = names_of(batch)
         if names is None or self.target is None:
             raise InvalidParameterError(
                 f"it must be (X, y), (X, y, sample_weight), or a table and target the name of its column of y. Got "
@@ -47,13 +49,6 @@ class Roles(NamedTuple):
         y = batch[self.target] if isinstance(self.target, str) else _taken(batch, targets)
         weight = None if self.weight is None else batch[self.weight]
         return self._replace(features=features), (_taken(batch, features), y, weight)
-
-
-def _names_of(table: Any) -> list[Any] | None:
-    """The names of a table's columns; None for what is no table."""
-    of_arrow = getattr(getattr(table, "schema", None), "names", None)  # whose columns are arrays
-    names = of_arrow if isinstance(of_arrow, list) else getattr(table, "columns", None)
-    return None if names is None else list(names)
 
 
 def _taken(table: Any, names: list[Any]) -> Any:
@@ -83,9 +78,7 @@ def counted(batches: Iterable[Batch], *, wanted: bool) -> Iterator[Iterable[Batc
     if not wanted:
         yield batches
         return
-    try:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-    except ImportError as error:
-        raise ImportError('verbose=1 shows its progress by rich: pip install "gdlearn[progress]".') from error
-    with Progress(TextColumn("batches"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()) as progress:
+    rich = progress_by_rich()
+    columns = rich.TextColumn("batches"), rich.BarColumn(), rich.MofNCompleteColumn(), rich.TimeElapsedColumn()
+    with rich.Progress(*columns) as progress:
         yield progress.track(batches, total=len(batches) if isinstance(batches, Sized) else None)

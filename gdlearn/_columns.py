@@ -44,6 +44,18 @@ LOOKED_AT = 1000
 """Values of a column of text among which a number is looked for."""
 
 
+def names_of(table: Any) -> list[Any] | None:
+    """The names of a table's columns, whatever they are; None for what is no table."""
+    of_arrow = getattr(getattr(table, "schema", None), "names", None)  # whose columns may be arrays
+    names = of_arrow if isinstance(of_arrow, list) else getattr(table, "columns", None)
+    return None if names is None else list(names)
+
+
+def texts_of(names: list[Any] | None) -> tuple[str, ...] | None:
+    """The names if all are texts, as scikit-learn learns them; else None."""
+    return tuple(map(str, names)) if names and all(isinstance(name, str) for name in names) else None
+
+
 @dataclass(frozen=True, eq=False)
 class Columns:
     """What the user handed over as X, y or weights.

@@ -10,14 +10,10 @@ from sklearn.utils.validation import validate_data
 
 from ._moments import Moments
 from ._threads import one_blas_thread
+from ._validation import is_collection
 
 BRANCHES = 8
 """Moments that are added at once: so a cluster adds those of a million pieces in seven rounds."""
-
-
-def is_collection(given: Any) -> bool:
-    """Whether it is a collection of dask, whose rows may be anywhere."""
-    return hasattr(type(given), "__dask_graph__")
 
 
 def is_frame(given: Any) -> bool:
@@ -82,11 +78,7 @@ def moments_of_collections(
 def _added(some: list[Moments | None]) -> Moments | None:
     """The sum of those that are not None, as those of empty pieces are."""
     there = [moments for moments in some if moments is not None]
-    total = there[0] if there else None
-    for moments in there[1:]:
-        assert total is not None
-        total = total + moments
-    return total
+    return sum(there[1:], start=there[0]) if there else None
 
 
 def _of_arrays(piece: Callable[..., Moments | None], given: list[Any]) -> list[Any]:
@@ -169,7 +161,7 @@ def predicted(estimator: Any, X: Any, n_targets: int | None) -> Any:
     import dask.array as da
 
     learn_features(estimator, X, reset=False)
-    dtype = np.float32 if dtype_of(X) == np.float32 else np.float64
+    dtype = dtype_of(X)
 
     def piece(x: Any) -> Any:
         if len(x) == 0:

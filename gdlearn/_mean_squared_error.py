@@ -12,6 +12,7 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from ._arrays import EPS, Array, beyond_float64, triangle
+from ._columns import names_of, texts_of
 from ._coordinates import Coordinates
 from ._descendable import Descendable
 from ._explained_step import MANY, InWords
@@ -111,7 +112,8 @@ class MeanSquaredError(RowObjective, Descendable):
             weight,
             Coordinates.original(matrix.shape[1], target[:1].size, fit_intercept),
         )
-        self._X, self._weight, self._names = matrix, weight, _names_of(table)
+        names = texts_of(names_of(table))
+        self._X, self._weight, self._names = matrix, weight, names if names and all(names) else None
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -307,9 +309,3 @@ def _as_table(X: Any) -> Any:
         X = np.asarray(X)
     is_one = getattr(X, "ndim", 2) == 1 and hasattr(X, "reshape") and not sparse.issparse(X)
     return X.reshape(-1, 1) if is_one else X
-
-
-def _names_of(table: Any) -> list[str] | None:
-    """The names of a table's columns, if they are texts."""
-    names = list(getattr(table, "column_names", getattr(table, "columns", [])))
-    return names if names and all(isinstance(name, str) and name for name in names) else None

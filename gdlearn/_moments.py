@@ -17,12 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._arrays import Array, Exponents, beyond_float64, in_units, squares_are_safe, triangle
 from ._batches import Roles, counted, named, parts_of
+from ._columns import names_of, texts_of
 from ._device import DeviceMatrix
 from ._extended import two_sum
 from ._parameters import MatrixLike
 from ._rows import Block, Rows
 from ._statistics import Statistics, exponents_of
-from ._validation import names_of, validate_rows
+from ._validation import validate_rows
 
 FAR_FROM_SHIFT, GROUP_FAR_FROM_SHIFT = 16.0, 100.0
 """How many variances the square of a mean's distance from the shift may be: the variance is then off by as many units
@@ -143,7 +144,7 @@ class Moments:
             If X, y or sample_weight is not finite, numeric, of matching length, or has no row or feature.
         """
         rows = Rows.of(*validate_rows(X, y, sample_weight))
-        moments = replace(moments_of(rows, extremes=extremes), feature_names=names_of(X))
+        moments = replace(moments_of(rows, extremes=extremes), feature_names=texts_of(names_of(X)))
         return with_root(moments, rows) if root else moments
 
     @classmethod

@@ -12,6 +12,7 @@ from typing import Any
 
 from ._descent import Observer
 from ._objective import Iterate
+from ._progress import progress_by_rich
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -84,12 +85,14 @@ def progress_bar(n_steps: int | None, *, wanted: bool) -> Iterator[Observer | No
     if not wanted:
         yield None
         return
-    try:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-    except ImportError as error:
-        raise ImportError('verbose=1 shows its progress by rich: pip install "gdlearn[progress]".') from error
-    columns = (TextColumn("gradient descent"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("J = {task.fields[loss]:.6g}")) as progress:
+    rich = progress_by_rich()
+    columns = (
+        rich.TextColumn("gradient descent"),
+        rich.BarColumn(),
+        rich.MofNCompleteColumn(),
+        rich.TimeRemainingColumn(),
+    )
+    with rich.Progress(*columns, rich.TextColumn("J = {task.fields[loss]:.6g}")) as progress:
         task = progress.add_task("descent", total=n_steps, loss=float("nan"))
 
         def observe(iterate: Iterate, eta: float) -> bool:

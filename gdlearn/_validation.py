@@ -30,10 +30,15 @@ PLAIN = (np.float64, np.float32)
 """The dtypes of arrays in which there is nothing to check but their values."""
 
 
+def is_collection(given: Any) -> bool:
+    """Whether it is a collection of dask, whose rows may be anywhere."""
+    return hasattr(type(given), "__dask_graph__")
+
+
 def _in_memory(given: Any, name: str) -> Any:
     """What can be looked at: dask's collections computed, and nothing that crashes compiled code or hides values."""
     given = in_numpy(given, name)
-    if hasattr(type(given), "__dask_graph__"):
+    if is_collection(given):
         given = given.compute()
     if hasattr(type(given), "collect") and not hasattr(type(given), "__array__"):
         raise TypeError(f"{name} is a {type(given).__name__}: call {name}.collect() first, for a query holds no rows.")
@@ -201,13 +206,6 @@ def validate_rows(X: Any, y: Any, sample_weight: Any) -> tuple[Any, NDArray[Any]
     """Check X, y and sample_weight that come without an estimator."""
     X = _check_features(X, "X")
     return X, *_check_target_and_weights(X, y, sample_weight)
-
-
-def names_of(X: Any) -> tuple[str, ...] | None:
-    """The names of the columns of a table, as scikit-learn would learn them; None for arrays and other names."""
-    names = getattr(X, "column_names", None)
-    names = getattr(X, "columns", None) if names is None else names
-    return tuple(map(str, names)) if names is not None and all(isinstance(name, str) for name in names) else None
 
 
 def validate_fit(

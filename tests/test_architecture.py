@@ -16,6 +16,7 @@ ORDER = [
     "_threads",
     "_arrays",
     "_parameters",
+    "_progress",
     "_points",
     "_stationary",
     "_second_differences",
@@ -109,9 +110,8 @@ SYMBOLIC_ORDER = [
 
 CORE = {"numpy", "scipy", "sklearn", "threadpoolctl"}  # the last comes with scikit-learn
 OPTIONAL = {
-    "_batches.py": {"rich"},
+    "_progress.py": {"rich"},
     "_dask.py": {"dask", "pandas"},
-    "_observers.py": {"rich"},
     "inspection": {"matplotlib", "pandas"},
 }
 SUBMODULES = {"callbacks", "inspection", "symbolic"}  # to be imported from; all else is in `gdlearn` itself
