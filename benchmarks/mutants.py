@@ -51,6 +51,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "_device": ("test_array_api.py",),
     "_partial_fit": ("test_partial_fit.py", "test_cholesky.py"),
     "_namespaces": ("test_array_api.py",),
+    "_squares": ("test_rows.py", "test_moments.py", "test_closed_form.py"),
+    "_progress": ("test_callbacks.py", "test_batches.py"),
     "_running_moments": ("test_partial_fit.py",),
     "_first_step": ("test_first_step.py", "test_recurrence.py"),
     "_gradient_check": ("test_finite_differences.py", "test_gradient_check.py"),

@@ -7,7 +7,7 @@ chunks, a cross-validation fold and a cluster.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -18,10 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 from ._arrays import Array, Exponents, beyond_float64, in_units, squares_are_safe, triangle
 from ._batches import Roles, counted, named, parts_of
 from ._columns import names_of, texts_of
-from ._device import DeviceMatrix
 from ._extended import two_sum
 from ._parameters import MatrixLike
-from ._rows import Block, Rows
+from ._rows import Rows
+from ._squares import squares_of_groups, triangle_of_rows, weights_of_groups
 from ._statistics import Statistics, exponents_of
 from ._validation import validate_rows
 
@@ -331,14 +331,7 @@ def with_root(moments: Moments, rows: Rows) -> Moments:
     Shifted so, what a Householder QR rounds is small beside each column's spread, wherever the column lies.
     """
     d, shift = moments.n_features, np.ldexp(moments.mean, moments.exponent)
-
-    def work(blocks: Iterator[Block]) -> Array:
-        total = np.zeros((0, rows.width + 1))
-        for block in blocks:
-            total = triangle(np.vstack([total, np.column_stack(block.weighted())]))
-        return total
-
-    first = rows.fold(work, lambda a, b: triangle(np.vstack([a, b])), shift, moments.exponent)
+    first = triangle_of_rows(rows, shift, moments.exponent, with_ones=True)
     root = np.zeros((rows.width, rows.width))
     root[: len(first) - 1] = first[1:, 1:] / np.abs(first[0, 0])
     root[:, :d][:, moments.covariance.diagonal()[:d] == 0] = 0.0  # a constant column; its mean may be rounded
@@ -346,23 +339,8 @@ def with_root(moments: Moments, rows: Rows) -> Moments:
 
 
 def root_about_zero(rows: Rows, exponent: Exponents) -> Array:
-    """R with RᵀR = ZᵀWZ/ΣW, Z the rows of X and y as they are.
-
-    Large rows of X come first: so a small one keeps its own digits beside them (Cox and Higham 1998).
-    """
-    d = rows.X.shape[1]
-
-    def work(blocks: Iterator[Block]) -> Array:
-        total = np.zeros((0, rows.width))
-        for block in blocks:
-            total = with_rows(total, np.column_stack(block.weighted()[1:]))
-        return total
-
-    def with_rows(a: Array, b: Array) -> Array:
-        both = np.vstack([a, b])
-        return triangle(both[np.argsort(-np.abs(both[:, :d]).max(axis=1, initial=0.0), kind="stable")])
-
-    root: Array = rows.fold(work, with_rows, np.zeros(rows.width), exponent) / np.sqrt(rows.total)
+    """R with RᵀR = ZᵀWZ/ΣW, Z the rows of X and y as they are."""
+    root: Array = triangle_of_rows(rows, np.zeros(rows.width), exponent, with_ones=False) / np.sqrt(rows.total)
     return root
 
 
@@ -420,11 +398,8 @@ def _one_pass(rows: Rows, shift: Array, exponent: Exponents, n_groups: int, *, e
     """For each group the Gram matrix of (1, z − shift), summed over blocks, then centred."""
     d = rows.n_features
     with beyond_float64():  # looked for in the result
-        if isinstance(rows.X, DeviceMatrix) and not exponent.any():
-            totals, bounds = _squares_on_device(rows, rows.X, shift, n_groups)
-        else:
-            totals, bounds = _squares_at_home(rows, shift, exponent, n_groups, extremes=extremes)
-        weights, counts = _weights(rows, n_groups)
+        totals, bounds = squares_of_groups(rows, shift, exponent, n_groups, extremes=extremes)
+        weights, counts = weights_of_groups(rows, n_groups)
         origins = np.broadcast_to(np.ldexp(shift, -exponent), (n_groups, rows.width))
         groups = []
         for g, (origin, total, (below, high)) in enumerate(zip(origins, totals, bounds, strict=True)):
@@ -446,76 +421,8 @@ def _one_pass(rows: Rows, shift: Array, exponent: Exponents, n_groups: int, *, e
     return groups
 
 
-def _squares_at_home(
-    rows: Rows, shift: Array, exponent: Exponents, n_groups: int, *, extremes: bool
-) -> tuple[Array, Array]:
-    """The Gram matrices of the groups, and the maxima of −x and of x."""
-    d, size = rows.n_features, rows.width + 1
-
-    def work(blocks: Iterator[Block]) -> tuple[Array, Array]:
-        totals, bounds = np.zeros((n_groups, size, size)), np.full((n_groups, 2, d), -np.inf)
-        for block in blocks:
-            for g, some in block.by_group():
-                if extremes:
-                    np.maximum(bounds[g], [-some.x.min(axis=0), some.x.max(axis=0)], out=bounds[g])
-                _add_squares(totals[g], *some.weighted())
-        return totals, bounds
-
-    def merge(a: tuple[Array, Array], b: tuple[Array, Array]) -> tuple[Array, Array]:
-        totals, bounds = a
-        totals += b[0]
-        return totals, np.maximum(bounds, b[1])
-
-    totals, bounds = rows.fold(work, merge, shift, exponent)
-    return totals, bounds
-
-
-def _squares_on_device(rows: Rows, X: DeviceMatrix, shift: Array, n_groups: int) -> tuple[Array, Array]:
-    """The same, with the products of an X on another device computed there."""
-    d, size = rows.n_features, rows.width + 1
-    totals, bounds = np.zeros((n_groups, size, size)), np.empty((n_groups, 2, d))
-    others = [0, *range(d + 1, size)]
-    for g, origin in enumerate(np.broadcast_to(shift, (n_groups, rows.width))):
-        used = None if rows.weight is None else rows.weight > 0
-        if rows.group is not None:
-            used = (rows.group == g) if used is None else used & (rows.group == g)
-        places = None if used is None else np.flatnonzero(used)
-        y = (rows.y if places is None else rows.y[places]) - origin[d:]
-        one = np.ones(len(y)) if rows.weight is None else np.sqrt(rows.weight[places])
-        beside = np.column_stack([one, one[:, None] * y])
-        squares = X.squares(beside, origin[:d], places, weighted=rows.weight is not None)
-        totals[g, 1 : d + 1, 1 : d + 1] = squares.of_x
-        totals[g][others, 1 : d + 1] = squares.beside
-        totals[g][np.ix_(others, others)] = beside.T @ beside
-        bounds[g] = -squares.low, squares.high
-    return totals, bounds
-
-
-def _add_squares(total: Array, one: Array, x: Array, y: Array) -> None:
-    """Add (1, x, y)ᵀ(1, x, y) to the total, but for the part that symmetry gives."""
-    d = x.shape[1]
-    total[1 : d + 1, 1 : d + 1] += x.T @ x
-    total[0, 1 : d + 1] += one @ x
-    total[d + 1 :, 1 : d + 1] += y.T @ x
-    total[0, 0] += one @ one
-    total[0, d + 1 :] += one @ y
-    total[d + 1 :, d + 1 :] += y.T @ y
-
-
 def _centred(total: Array, d: int) -> tuple[Array, Array]:
     """Mean and covariance from the sums of squares of (1, z)."""
     mean = total[0, 1:] / total[0, 0]
     total[1 : d + 1, d + 1 :] = total[d + 1 :, 1 : d + 1].T
     return mean, total[1:, 1:] / total[0, 0] - mean[:, None] * mean
-
-
-def _weights(rows: Rows, n_groups: int) -> tuple[Array, NDArray[np.intp]]:
-    """The sum of the weights and the number of the rows of each group."""
-    used = slice(None) if rows.weight is None else rows.weight > 0
-    counts = np.array([rows.n_used]) if rows.group is None else np.bincount(rows.group[used], minlength=n_groups)
-    if rows.weight is None:
-        return counts.astype(np.float64), counts
-    sums = rows.weight.sum()[None]
-    if rows.group is not None:
-        sums = np.bincount(rows.group, weights=rows.weight, minlength=n_groups)
-    return np.ldexp(sums, rows.weight_exponent), counts

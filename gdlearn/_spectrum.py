@@ -103,13 +103,15 @@ class MomentSpectrum:
                 modes = with_intercept(modes, statistics.target_mean)
         return LimitFinder(best, modes, statistics, self.rows)
 
-    @property
+    @cached_property
     def _root(self) -> Array | None:
         """A root of the second moments of X and y: about their means or, without an intercept, about zero."""
-        moments = self.moments
-        if self.about_zero is not None or moments.root is None or self.coordinates.fit_intercept:
-            return moments.root if self.about_zero is None else self.about_zero
-        return np.vstack([moments.mean, moments.root])
+        if self.about_zero is not None:
+            return self.about_zero
+        root = self.moments.root
+        if root is None or self.coordinates.fit_intercept:
+            return root
+        return np.vstack([self.moments.mean, root])
 
     @cached_property
     def modes(self) -> Modes:

@@ -29,6 +29,7 @@ ORDER = [
     "_rows",
     "_extended",
     "_statistics",
+    "_squares",
     "_batches",
     "_moments",
     "_running_moments",
