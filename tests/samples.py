@@ -1,6 +1,7 @@
 """Rows that several files of tests share, ordinary, extreme and degenerate, and what every fit of them must be."""
 
 import pickle
+import tracemalloc
 from functools import cache
 
 import numpy as np
@@ -25,6 +26,15 @@ def plain(n=24, d=3, t=None, seed=0):
     """Well conditioned rows with noise, in fresh arrays."""
     X, y = _plain(n, d, t, seed)
     return X.copy(), y.copy()
+
+
+def with_peak(call):
+    """What a call returns, and the most bytes that it held at once."""
+    tracemalloc.start()
+    try:
+        return call(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def with_entries(X, value, *places):

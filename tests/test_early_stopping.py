@@ -1,11 +1,11 @@
 """Early stopping: loop and closed form follow the rule written out in plain NumPy, and nothing leaks."""
 
-import tracemalloc
 import warnings
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from samples import with_peak
 from sklearn import config_context
 from sklearn.datasets import load_diabetes
 from sklearn.exceptions import ConvergenceWarning
@@ -208,10 +208,8 @@ def test_an_endless_patience_takes_few_evaluations_and_little_memory(monkeypatch
     model = GradientDescentRegressor(
         rate, momentum=momentum, early_stopping=True, n_iter_no_change=patience, random_state=0
     )
-    tracemalloc.start()
-    model.fit(X, y)
-    assert tracemalloc.get_traced_memory()[1] < 32 * 2**20
-    tracemalloc.stop()
+    model, peak = with_peak(lambda: model.fit(X, y))
+    assert peak < 32 * 2**20
     assert sum(asked) < 30_000
     held = train_test_split(np.arange(len(y)), test_size=0.1, random_state=0)[1]
     least = np.mean((y[held] - model.predict(X[held])) ** 2)

@@ -1,9 +1,8 @@
 """The first step below a bound is the one that counting one by one finds, however far out it lies."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
+from samples import with_peak
 from textbook import around, edges
 
 from gdlearn._first_step import LONGEST_SEARCH, first_step
@@ -159,10 +158,8 @@ def test_a_long_oscillation_takes_few_evaluations(monkeypatch, beta, nesterov):
     bound = EPS * np.sqrt(weight.sum(axis=0))
     squares = Recurrence.squares
     asked = counting_evaluations(monkeypatch)
-    tracemalloc.start()
-    k = first_step(weight, bound, Recurrence(h, beta, nesterov), FAR)
-    assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
-    tracemalloc.stop()
+    k, peak = with_peak(lambda: first_step(weight, bound, Recurrence(h, beta, nesterov), FAR))
+    assert peak < 64 * 2**20
     assert sum(asked) < 5_000
     assert k > (2_000 if nesterov else 100_000)
 

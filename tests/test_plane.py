@@ -2,12 +2,12 @@
 
 import inspect
 import re
-import tracemalloc
 import warnings
 
 import numpy as np
 import pytest
 from exact import exact_least_squares
+from samples import with_peak
 from scipy import sparse
 from scipy.sparse.linalg import cg
 from sklearn.exceptions import ConvergenceWarning
@@ -218,12 +218,7 @@ def test_it_takes_less_memory_than_x(kind, indices):
     X.sum_duplicates()
     X.indices, X.indptr = X.indices.astype(indices), X.indptr.astype(indices)
     y = rng.normal(size=n)
-    tracemalloc.start()
-    try:
-        model = GradientDescentRegressor().fit(X, y)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    model, peak = with_peak(lambda: GradientDescentRegressor().fit(X, y))
     assert model.solver_ == "loop"
     assert peak < 1.5 * (X.data.nbytes + X.indices.nbytes + X.indptr.nbytes)
 

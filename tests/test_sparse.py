@@ -1,12 +1,11 @@
 """Sparse rows are fitted as dense ones are, and left as they were."""
 
-import tracemalloc
 import warnings
 
 import numpy as np
 import pytest
 from exact import exact_least_squares
-from samples import DEGENERATE, MAGNITUDES, OFFSETS, RIGHT, WAYS, X0, Y0, plain, state
+from samples import DEGENERATE, MAGNITUDES, OFFSETS, RIGHT, WAYS, X0, Y0, plain, state, with_peak
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
@@ -147,12 +146,7 @@ def test_two_million_sparse_columns_are_never_densified():
         shape=(n, d),
     )
     y = random.standard_normal(n)
-    tracemalloc.start()
-    try:
-        model = GradientDescentRegressor().fit(X, y)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    model, peak = with_peak(lambda: GradientDescentRegressor().fit(X, y))
     assert peak < n * d * 8 / 2  # X alone as float64 would take 800 MB
     used = np.unique(X.indices)
     Z = X[:, used].toarray()

@@ -4,7 +4,6 @@ import importlib.util
 import pickle
 import random
 import re
-import tracemalloc
 import warnings
 
 import mpmath
@@ -25,6 +24,7 @@ from grammar import (
     texts,
 )
 from hypothesis import HealthCheck, given, settings
+from samples import with_peak
 
 from gdlearn.symbolic import ExpressionError, SymbolicFunction
 from gdlearn.symbolic._hints import MEANT
@@ -51,13 +51,9 @@ def read(text):
 def test_hostile_texts(expected, text, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = text.replace(hostile.M, str(tmp_path / "marker"))
-    tracemalloc.start()
-    try:
-        with no_hang():
-            outcome = read(text)
-        assert tracemalloc.get_traced_memory()[1] < 50e6
-    finally:
-        tracemalloc.stop()
+    with no_hang():
+        outcome, peak = with_peak(lambda: read(text))
+    assert peak < 50e6
     assert not list(tmp_path.iterdir())
     if isinstance(outcome, ExpressionError):
         assert "R" in expected
