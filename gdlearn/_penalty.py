@@ -1,0 +1,89 @@
+"""Penalty: what J charges for the size of the slopes, and the proximal step that goes with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ._arrays import Array, Exponents
+
+
+@dataclass(frozen=True, eq=False)
+class Penalty:
+    r"""A charge for the slopes, never for the intercept.
+
+    .. math::  P(\theta) = \sum_j r_j\theta_j^2 + 2\sum_j t_j|\theta_j|
+
+    From the parameters `alpha` = α and `l1_ratio` = ρ come r = α(1 − ρ) and t = αρ for every feature, in the
+    coordinates of the descent; in other coordinates r and t differ from feature to feature.
+
+    Attributes
+    ----------
+    ridge, lasso : float or ndarray that broadcasts to the slopes, of shape (d, t)
+        r and t; t in units of the target.
+    """
+
+    ridge: Array | float = 0.0
+    lasso: Array | float = 0.0
+
+    @classmethod
+    def of(cls, alpha: float, l1_ratio: float) -> Penalty:
+        """What the two parameters of the estimators say."""
+        return cls(alpha * (1.0 - l1_ratio), alpha * l1_ratio)
+
+    @property
+    def has_ridge(self) -> bool:
+        """Whether squares of slopes are charged."""
+        return bool(np.any(self.ridge))
+
+    @property
+    def has_lasso(self) -> bool:
+        """Whether sizes of slopes are charged, so that J has a kink where one is 0."""
+        return bool(np.any(self.lasso))
+
+    @property
+    def smooth(self) -> Penalty:
+        """The squares alone."""
+        return Penalty(self.ridge)
+
+    def in_target_units(self, exponent: Exponents) -> Penalty:
+        """The same where target i is measured in units of 2**exponent[i]."""
+        return Penalty(self.ridge, self.lasso * np.ldexp(1.0, -exponent)) if self.has_lasso else self
+
+    def of_multiples(self, size: Array) -> Penalty:
+        """The same of slopes θ/size, for `size` of shape (d,)."""
+        size = size[:, None]
+        return Penalty(self.ridge * size**2, self.lasso * size)
+
+    def value(self, slopes: Array) -> Array:
+        """P of each target, of shape (t,)."""
+        charge: Array = np.sum(self.ridge * slopes**2, axis=0)
+        return charge + 2.0 * np.sum(self.lasso * np.abs(slopes), axis=0) if self.has_lasso else charge
+
+    def gradient(self, slopes: Array) -> Array:
+        """∇ of the squares, 2rθ."""
+        return 2.0 * self.ridge * slopes
+
+    def step(self, slopes: Array, eta: Array | float) -> Array:
+        """The proximal step of the sizes: S(θ) = sign(θ)·max(|θ| − 2ηt, 0), whose zeros are exact.
+
+        References
+        ----------
+        Parikh, Boyd (2014), *Proximal Algorithms*, 6.5.2. https://doi.org/10.1561/2400000003
+        """
+        shrunk = np.maximum(np.abs(slopes) - 2.0 * eta * self.lasso, 0.0)
+        return np.asarray(np.copysign(shrunk, slopes) + 0.0)
+
+    def violation(self, slopes: Array, gradient: Array) -> Array:
+        r"""By how much each slope misses the condition of a minimum, of shape (d, t), relative to 2t.
+
+        With :math:`\partial_j` the partial derivative of the rest of J, squares included, it is
+        :math:`|\partial_j + 2t_j\operatorname{sign}\theta_j|` where θ_j ≠ 0 and max(|∂_j| − 2t_j, 0) where θ_j = 0.
+        """
+        charge = 2.0 * self.lasso
+        still = np.maximum(np.abs(gradient) - charge, 0.0)
+        return np.asarray(np.where(slopes == 0, still, np.abs(gradient + charge * np.sign(slopes))) / charge)
+
+
+NO_PENALTY = Penalty()
