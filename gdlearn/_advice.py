@@ -174,6 +174,22 @@ def warn_of_limit_not_reached(problem: Problem, descent: Descent) -> None:
     warn(f"Gradient descent did not come to its limit in {descent.steps[-1]} steps", details)
 
 
+def warn_of_violation(problem: Problem, plan: Plan, descent: Descent, missed: float, tol: float) -> None:
+    """Warn that `tol` was not reached with an L1 penalty: what optimality_ is, and what would help."""
+
+    def details() -> str:
+        remedies = ["more steps (max_iter)"]
+        if not plan.by_proximal:
+            remedies.append("learning_rate, momentum and max_iter left at their defaults, which end at the minimum")
+        looser = rounded(missed, ROUND_CEILING, 2)
+        if float(looser) <= LOOSEST:
+            remedies.append(f"tol={looser}, which is reached")
+        return f"optimality_ is {missed:.3g}. What would help: {listed(remedies, '; ')}."
+
+    n_steps = descent.steps[-1]
+    warn(f"Gradient descent did not reach tol={tol:g} in {n_steps} step{'s' if n_steps > 1 else ''}", details)
+
+
 def _slowness_details(
     problem: Problem,
     plan: Plan,
@@ -280,9 +296,11 @@ def _in_steps(n_steps: int | None, before: str = " (") -> str:
 def warn_if_unresolved(problem: Problem) -> None:
     """Warn where moments alone, without the rows and without a root, are too coarse for the features."""
     moments, spectrum, fit_intercept = problem.moments, problem.spectrum, problem.coordinates.fit_intercept
-    if moments is None or spectrum is None or moments.root is not None or not spectrum.is_lossy:
+    has_lasso = problem.penalty.has_lasso  # which asks for no modes
+    if moments is None or spectrum is None or moments.root is not None or has_lasso or not spectrum.is_lossy:
         return
-    modes = Problem.of_moments(_varying(moments, fit_intercept), None, "standard", fit_intercept).modes
+    varying = _varying(moments, fit_intercept)
+    modes = Problem.of_moments(varying, None, "standard", fit_intercept, problem.penalty.smooth).modes
     if not modes.is_lossy:
         return
     warn(

@@ -242,9 +242,15 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         self.__dict__.update(course_of(solution))
         self.rank_ = -1
         if solution.problem.spectrum is not None:
-            self.rank_ = len(solution.problem.modes.eigenvalues) - coordinates.first
+            is_full = coordinates.penalty.has_ridge
+            self.rank_ = (
+                len(coordinates.scale) if is_full else len(solution.problem.modes.eigenvalues) - coordinates.first
+            )
         self.solver_ = solution.solver
-        self.__dict__.pop("validation_loss_curve_", None)
+        for name in ("validation_loss_curve_", "optimality_"):
+            self.__dict__.pop(name, None)
+        if solution.optimality is not None:
+            self.optimality_ = solution.optimality
         if descent.held_out_values is not None:
             self.validation_loss_curve_ = coordinates.loss(descent.held_out_values).tolist()
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.linalg import lapack
 
 from ._arrays import Array
-from ._coordinates import Model
+from ._coordinates import Coordinates, Model
 from ._limit import SMALL_LOSS
 from ._moments import Moments
 from ._statistics import Statistics
@@ -19,16 +19,20 @@ WELL_CONDITIONED = 1e-4
 """The reciprocal condition number of the correlations from which the factor gives the slopes to twelve digits."""
 
 
-def limit_by_cholesky(moments: Moments, statistics: Statistics) -> tuple[Model, Array] | None:
-    """The least-squares model with an intercept, and J of each target; None where features are too nearly collinear.
+def limit_by_cholesky(moments: Moments, statistics: Statistics, coordinates: Coordinates) -> tuple[Model, Array] | None:
+    """The model with an intercept that minimises J, and J of each target; None where features are nearly collinear.
 
     One step of refinement gives back what the factorisation has rounded.
     """
     d, covariance = moments.n_features, moments.covariance
-    size = np.sqrt(statistics.feature_variance)
-    if not (size > 0).all() or moments.n_samples <= d:
+    ridge = coordinates.penalty.has_ridge
+    best = coordinates.equilibrated(statistics)
+    size = best.scale
+    if not ((statistics.feature_variance > 0).all() and (moments.n_samples > d or ridge)):
         return None
     A: Array = np.asfortranarray(covariance[:d, :d] / size / size[:, None])
+    if ridge:
+        A[np.diag_indices(d)] += np.ravel(best.penalty.ridge)
     b = covariance[:d, d:] / size[:, None]
     factor, info = lapack.dpotrf(A, lower=True, clean=False)
     if info != 0:

@@ -7,13 +7,14 @@ undone on the coefficients.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from ._arrays import Array, Exponents, beyond_float64, in_units
+from ._penalty import NO_PENALTY, Penalty
 from ._statistics import Statistics
 
 ScalingName = Literal["standard", "minmax", "maxabs"] | None
@@ -46,6 +47,8 @@ class Coordinates:
         Whether theta starts with an intercept.
     centred : bool
         Whether the shift is the mean of each feature, so that the intercept is a mode by itself.
+    penalty : Penalty
+        What J charges for the slopes of theta, target by target in the target's units.
     """
 
     shift: Array
@@ -54,9 +57,12 @@ class Coordinates:
     target_exponent: Exponents
     fit_intercept: bool
     centred: bool = False
+    penalty: Penalty = NO_PENALTY
 
     @classmethod
-    def learned(cls, name: ScalingName, statistics: Statistics, fit_intercept: bool) -> Coordinates:
+    def learned(
+        cls, name: ScalingName, statistics: Statistics, fit_intercept: bool, penalty: Penalty = NO_PENALTY
+    ) -> Coordinates:
         """The coordinates of StandardScaler, MinMaxScaler, MaxAbsScaler, or of the features as they are (None).
 
         Without an intercept a scaling divides but does not shift, for a model through the origin must stay one.
@@ -81,7 +87,8 @@ class Coordinates:
             scale = np.maximum(np.abs(minimum), np.abs(maximum))
         scale = np.where(scale > 0, scale, 1.0)
         centred = name == "standard" and fit_intercept
-        return cls(shift if fit_intercept else nothing, scale, exponent, target_exponent, fit_intercept, centred)
+        shift, penalty = shift if fit_intercept else nothing, penalty.in_target_units(target_exponent)
+        return cls(shift, scale, exponent, target_exponent, fit_intercept, centred, penalty)
 
     @classmethod
     def original(cls, n_features: int, n_targets: int, fit_intercept: bool) -> Coordinates:
@@ -89,16 +96,34 @@ class Coordinates:
         exponent, target_exponent = (np.zeros(n, dtype=np.int64) for n in (n_features, n_targets))
         return cls(np.zeros(n_features), np.ones(n_features), exponent, target_exponent, fit_intercept)
 
-    @classmethod
-    def equilibrated(cls, statistics: Statistics, fit_intercept: bool) -> Coordinates:
+    def equilibrated(self, statistics: Statistics) -> Coordinates:
         """Where the problem is best conditioned, near enough (van der Sluis 1969): columns of norm 1.
 
         Centred where there is an intercept, for the intercept is then a mode by itself.
         """
-        d, mean, square = statistics.n_features, statistics.feature_mean, statistics.feature_variance
-        shift, square = (mean, square) if fit_intercept else (np.zeros(d), square + mean**2)
+        mean, square = statistics.feature_mean, statistics.feature_variance
+        shift, square = (mean, square) if self.fit_intercept else (np.zeros_like(mean), square + mean**2)
+        if self.penalty.has_ridge:
+            with beyond_float64():
+                square = square + self.penalty.ridge_of_multiples(self.scale)
         scale = np.where(square > 0, np.sqrt(square), 1.0)
-        return cls(shift, scale, statistics.exponent[:d], statistics.exponent[d:], fit_intercept, fit_intercept)
+        penalty = self.penalty.of_multiples(self.scale / scale)
+        return replace(self, shift=shift, scale=scale, centred=self.fit_intercept, penalty=penalty)
+
+    @property
+    def unpenalised(self) -> Coordinates:
+        """The same where J is the error alone, as on rows that are held out."""
+        return replace(self, penalty=NO_PENALTY)
+
+    def charge(self, theta: Array) -> Array:
+        """What the penalty adds to J at theta of shape (p, t), target by target."""
+        with beyond_float64():
+            return self.penalty.value(self.split(theta)[1])
+
+    def proximal(self, theta: Array, eta: Array | float) -> Array:
+        """The proximal step of the penalty's L1 part on the slopes of theta."""
+        intercept, slopes = self.split(theta)
+        return self.join(intercept, self.penalty.step(slopes, eta))
 
     @property
     def first(self) -> int:

@@ -7,15 +7,20 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 import numpy as np
 
 from ._arrays import LARGEST_FLOAT, Array
+from ._coordinates import Coordinates
 from ._objective import Iterate, Objective
 from ._step_size import Momentum, StepRule
 
 Observer = Callable[[Iterate, float], bool]
 """Told of an iterate and the η that led to it, it says whether to stop there."""
+
+Proximal = Callable[[Array, Any], Array]
+"""The proximal step of what J has no gradient of: from a point and the η that led to it to another point."""
 
 MAX_RECORDED = 1_000
 """Up to this number of steps each is recorded."""
@@ -99,13 +104,14 @@ def iterates(
     theta: Array,
     step_rule: StepRule,
     momentum: Momentum | None = None,
+    proximal: Proximal | None = None,
 ) -> Iterator[tuple[Iterate, float]]:
     r"""Yield each iterate, from the start on, with the η that led to it.
 
     .. math::  v \leftarrow \beta v - \eta\nabla J(\theta), \qquad \theta \leftarrow \theta + v
 
-    from v = 0; with a lookahead the gradient is taken at θ + βv. Without momentum: θ ← θ − η∇J(θ). It ends only where
-    the step rule knows no step.
+    from v = 0; with a lookahead the gradient is taken at θ + βv. Without momentum: θ ← θ − η∇J(θ). A proximal step
+    follows each of them, and v is then what both have come to. It ends only where the step rule knows no step.
     """
     velocity, before = np.zeros_like(theta), None
     eta = np.nan
@@ -117,12 +123,17 @@ def iterates(
             return
         if momentum is None:
             theta = theta - eta * point.gradient
+            theta = theta if proximal is None else proximal(theta, eta)
             continue
         beta, gradient = momentum.beta(point, velocity), point.gradient
         if momentum.lookahead is not None:
             gradient = momentum.lookahead(point, before or point, beta, velocity)
         velocity = beta * velocity - eta * gradient
-        theta, before = theta + velocity, point
+        after = theta + velocity
+        if proximal is not None:
+            after = proximal(after, eta)
+            velocity = after - theta
+        theta, before = after, point
 
 
 @dataclass(frozen=True)
@@ -147,6 +158,27 @@ class SmallGradient:
         return Status.CONVERGED if is_small else None
 
 
+@dataclass(frozen=True, eq=False)
+class SmallViolation:
+    """The first step k ≥ 1 at which the condition of a minimum is missed by at most `tol`, relative to the L1 penalty."""
+
+    coordinates: Coordinates
+    tol: float
+
+    def __call__(self, iterate: Iterate, rate: float) -> Status | None:
+        is_small = iterate.n_steps > 0 and violation(self.coordinates, iterate) <= self.tol
+        return Status.CONVERGED if is_small else None
+
+
+def violation(coordinates: Coordinates, iterate: Iterate) -> float:
+    """By how much an iterate misses the condition of a minimum, relative to the L1 penalty; the largest of all."""
+    slopes, gradient = coordinates.split(iterate.theta)[1], iterate.gradient[coordinates.first :]
+    missed = float(coordinates.penalty.violation(slopes, gradient).max(initial=0.0))
+    if coordinates.fit_intercept:  # which has no penalty of its own
+        missed = max(missed, float(np.max(np.abs(iterate.gradient[0]) / (2.0 * coordinates.penalty.lasso))))
+    return missed
+
+
 @dataclass(frozen=True)
 class Observed:
     """The first step k ≥ 1 at which an observer, told of each of them, asks to stop."""
@@ -157,15 +189,16 @@ class Observed:
         return Status.STOPPED if iterate.n_steps > 0 and self.observe(iterate, rate) else None
 
 
-def usual_ends(max_iter: int | None, threshold: Array | None, observe: Observer | None = None) -> list[End]:
-    """The ends that a user asks for; with a threshold and no `max_iter` there are at most `ENDLESS` steps."""
+def usual_ends(max_iter: int | None, small: End | None, observe: Observer | None = None) -> list[End]:
+    """The ends that a user asks for, `small` for a tolerance; with it and no `max_iter` there are `ENDLESS` steps."""
     ends: list[End] = []
     if observe is not None:
         ends.append(Observed(observe))
-    if threshold is not None:
-        ends.append(SmallGradient(threshold))
+    if small is not None:
+        ends.append(small)
     n_steps = ENDLESS if max_iter is None else max_iter
-    return [*ends, StepsDone(n_steps, Status.STEPS_DONE if threshold is None else Status.NOT_CONVERGED)]
+    asked = max_iter is not None and small is None
+    return [*ends, StepsDone(n_steps, Status.STEPS_DONE if asked else Status.NOT_CONVERGED)]
 
 
 def descend(steps: Iterable[tuple[Iterate, float]], *ends: End) -> Descent:

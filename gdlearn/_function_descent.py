@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from ._account import Account
 from ._arrays import Array
-from ._descent import Status, iterates, usual_ends
+from ._descent import SmallGradient, Status, iterates, usual_ends
 from ._descent import descend as take_steps
 from ._objective import Evaluation, Iterate
 from ._parameters import (
@@ -155,7 +155,7 @@ def descend(
     with np.errstate(all="ignore"):
         descent = take_steps(
             iterates(surface, theta, _rule(learning_rate, surface), asked_momentum),
-            *usual_ends(int(max_iter), None if tol is None else np.asarray(tol, dtype=np.float64), record),
+            *usual_ends(int(max_iter), None if tol is None else SmallGradient(np.asarray(float(tol))), record),
         )
     points, values, gradients = (np.array(column) for column in list(zip(*seen, strict=True))[1:])
     symbol = getattr(function, "symbol", "f")

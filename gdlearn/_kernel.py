@@ -8,7 +8,7 @@ blocks of columns.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -117,104 +117,157 @@ def _raw(rows: Rows, used: NDArray[np.intp] | None, columns: Any) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class KernelModes:
-    """Modes as in `Modes`, the vectors left as products with X."""
+    r"""Modes as in `Modes`, the vectors left as products with X: :math:`v_i = (a_i, \tilde X^T B_{\cdot i})`.
+
+    A ridge term raises the eigenvalue of each direction of the slopes. Those that the rows do not span have an
+    eigenvalue from it alone; descent moves along them only from a start that has a part there, and so they are added
+    for that start, by `seen_from`.
+
+    Attributes
+    ----------
+    columns : Columns
+    left : ndarray of shape (n, m), float64
+        B, for columns times √(w/W).
+    intercept : ndarray of shape (m,), float64
+        a; zeros without an intercept.
+    eigenvalues, optimum, minimum, error, smallest, is_lossy
+        As in `Modes`.
+    beside : ndarray of shape (d, any), float64
+        Unit vectors of slopes beside what the rows span, for the last modes.
+    """
 
     columns: Columns
-    U: Array
+    left: Array
+    intercept: Array
     eigenvalues: Array
     optimum: Array
     minimum: Array
     error: float
     smallest: float
     is_lossy: bool
-    intercept_mode: int | None
-    """Where the intercept is a mode by itself: its place, with a column of zeros in U."""
+    beside: Array
 
     @classmethod
     def of(cls, columns: Columns, *, root: bool = False) -> KernelModes:
         """From the eigenvalues of the kernel ZZᵀ, or with `root` from the singular values of Zᵀ's triangle."""
-        y, share, coordinates = columns.y, columns.share, columns.coordinates
-        n, centred = len(y), coordinates.centred
-        mean = (share**2) @ y
-        q = share[:, None] * (y - mean if centred else y)
-        start = np.zeros((0 if root else n, n))
-        if coordinates.fit_intercept and not centred:
-            start = share[None].copy() if root else np.outer(share, share)
-        total = start
-        with beyond_float64():
-            for _, block in columns.blocks():
-                if root:
-                    total = triangle(np.vstack([total, block.T]))
-                else:
-                    total = total + block @ block.T
-        if not np.isfinite(total).all():
-            raise ValueError(OVERFLOW)
+        share, coordinates = columns.share, columns.coordinates
+        n, centred = len(share), coordinates.centred
+        ridge = float(coordinates.penalty.ridge)  # in the coordinates of the descent it is one number
+        mean = (share**2) @ columns.y
+        q = share[:, None] * (columns.y - mean if centred else columns.y)
+        in_kernel = coordinates.fit_intercept and not centred and not ridge
+        s, U = _singular(columns, in_kernel, root)
+        known_zero = int(centred and len(s) == n)  # centred rows sum to zero
+        s, U = s[: len(s) - known_zero], U[:, : U.shape[1] - known_zero]
+        largest = float(s[0]) if len(s) else 0.0
         # What is below the noise is rounding: of squares by their sides, of a root where products with X lose digits.
-        noise = ROOT_RESOLUTION if root else EPS * (8 * n + 2 * np.sqrt(columns.rows.n_features))
-        if root:
-            _, s, Ut = factorised(linalg.svd, total, full_matrices=False, check_finite=False, lapack_driver="gesvd")
-            values, U = s, Ut.T
-        else:
-            values, U = (part[..., ::-1] for part in factorised(np.linalg.eigh, total))
-        known_zero = int(centred and len(values) == n)  # centred rows sum to zero
-        values, U = values[: len(values) - known_zero], U[:, : U.shape[1] - known_zero]
-        largest = float(values[0]) if len(values) else 0.0
-        smallest = max(float(values[-1]) / largest, 0.0) if largest > 0 else 1.0
-        held = values > noise * largest
-        values, U = values[held], U[:, held]
-        error = min(1.0, 4 * EPS * float(values[0] / values[-1])) if len(values) else 0.0
-        eigenvalues = values * values if root else values
+        noise = ROOT_RESOLUTION if root else np.sqrt(EPS * (8 * n + 2 * np.sqrt(columns.rows.n_features)))
+        held = s > (EPS if ridge else noise) * largest
+        least = float(s[-1]) ** 2 + ridge if len(s) else 1.0
+        top = largest**2 + ridge
+        smallest = max(least / top, 0.0) if top > 0 else 1.0
+        s, U = s[held], U[:, held]
+        values = s * s + ridge
         projection = U.T @ q
+        left, optimum = U / s, (s / values)[:, None] * projection
         rest = q - U @ projection
-        optimum = projection / np.sqrt(eigenvalues)[:, None]
-        place = None
+        minimum = np.sum(rest * rest, axis=0) + np.sum(ridge / values[:, None] * projection**2, axis=0)
+        a = left.T @ share if in_kernel else np.zeros(len(values))
+        squared = top / float(values[-1]) if len(values) else 0.0
+        error = min(1.0, 4 * EPS * (np.sqrt(squared) if root else squared))
         if centred:  # the intercept is one more mode, λ = 1, with a column of zeros so that products leave it out
-            place = int(np.searchsorted(-eigenvalues, -1.0))
-            eigenvalues = np.insert(eigenvalues, place, 1.0)
-            optimum = np.insert(optimum, place, mean, axis=0)
-            U = np.insert(U, place, 0.0, axis=1)
-        minimum = np.sum(rest * rest, axis=0)
-        if root:
-            smallest = smallest**2
-        is_lossy = not root and largest > 0 and (not held.all() or float(values[-1]) < HALF_THE_DIGITS * largest)
-        return cls(columns, U, eigenvalues, optimum, minimum, error, smallest, is_lossy, place)
+            place = int(np.searchsorted(-values, -1.0))
+            values, a = np.insert(values, place, 1.0), np.insert(a, place, 1.0)
+            optimum, left = np.insert(optimum, place, mean, axis=0), np.insert(left, place, 0.0, axis=1)
+        elif coordinates.fit_intercept and ridge:  # which the intercept does not pay: its mode mixes with the others
+            h = s * (U.T @ share)
+            A = np.block([[np.ones((1, 1)), h[None]], [h[:, None], np.diag(values)]])
+            values, V = (part[..., ::-1] for part in factorised(np.linalg.eigh, A))
+            optimum = (V.T @ np.vstack([mean, s[:, None] * projection])) / values[:, None]
+            a, left = V[0].copy(), left @ V[1:]
+            intercept, slopes = V[:1] @ optimum, V[1:] @ optimum
+            rest = q - share[:, None] * intercept - U @ (s[:, None] * slopes)
+            minimum = np.sum(rest * rest, axis=0) + ridge * np.sum(slopes**2, axis=0)
+            smallest = max(float(min(ridge, values[-1]) / values[0]), 0.0)
+            error = min(1.0, 4 * EPS / max(smallest, EPS))
+        is_lossy = not root and largest > 0 and (smallest < HALF_THE_DIGITS or not (held.all() or ridge))
+        beside = np.zeros((columns.rows.n_features, 0))
+        return cls(columns, left, a, values, optimum, minimum, error, smallest, is_lossy, beside)
+
+    def seen_from(self, start: Array) -> KernelModes:
+        """The same with the modes that descent from this start moves along besides."""
+        coordinates = self.columns.coordinates
+        slopes = coordinates.split(start)[1]
+        if not (coordinates.penalty.has_ridge and slopes.any()):
+            return self
+        spanned = coordinates.split(self.combine(self.coordinates(start)))[1]
+        unit, sizes, _ = linalg.svd(slopes - spanned, full_matrices=False)
+        unit = unit[:, sizes > EPS * np.abs(slopes).max()]
+        nothing = np.zeros((unit.shape[1], slopes.shape[1]))
+        return replace(
+            self,
+            eigenvalues=np.append(self.eigenvalues, np.full(len(nothing), coordinates.penalty.ridge)),
+            optimum=np.vstack([self.optimum, nothing]),
+            beside=unit,
+        )
 
     @property
     def condition_number(self) -> float:
-        """λ_max/λ_min, over the modes that the data hold."""
-        return float(self.eigenvalues[0] / self.eigenvalues[-1]) if len(self.eigenvalues) else 1.0
+        """λ_max/λ_min, over the modes that the data or a ridge term hold."""
+        if not len(self.eigenvalues):
+            return 1.0
+        coordinates, least = self.columns.coordinates, float(self.eigenvalues[-1])
+        if coordinates.penalty.has_ridge and len(self.eigenvalues) < coordinates.shape[0]:
+            least = min(least, float(coordinates.penalty.ridge))
+        return float(self.eigenvalues[0]) / least
 
     def gap(self, start: Array) -> Array:
         """z* − Vᵀθ, of shape (m, t)."""
         return self.optimum - self.coordinates(start)
 
     def coordinates(self, theta: Array) -> Array:
-        """Vᵀθ = Λ^{-1/2} Uᵀ Zθ."""
+        """Vᵀθ = aᵀθ₀ + BᵀX̃ θ_{1..d}."""
         if not theta.any():
             return np.zeros((len(self.eigenvalues), theta.shape[1]))
-        columns, coordinates = self.columns, self.columns.coordinates
-        intercept, slopes = coordinates.split(theta)
-        product = columns.predict(slopes)
-        if coordinates.fit_intercept and not coordinates.centred:
-            product += np.outer(columns.share, intercept)
-        z = (self.U.T @ product) / np.sqrt(self.eigenvalues)[:, None]
-        if self.intercept_mode is not None:
-            z[self.intercept_mode] = intercept
-        return z
+        intercept, slopes = self.columns.coordinates.split(theta)
+        z = self.left.T @ self.columns.predict(slopes) + np.outer(self.intercept, intercept)
+        return np.vstack([z, self.beside.T @ slopes])
 
     def combine(self, z: Array) -> Array:
-        """Vz = Zᵀ U Λ^{-1/2} z."""
-        columns = self.columns
-        rows = self.U @ (z / np.sqrt(self.eigenvalues)[:, None])
-        intercept = columns.share @ rows if self.intercept_mode is None else z[self.intercept_mode]
-        return columns.coordinates.join(intercept, columns.adjoint(rows))
+        """Vz: the intercepts aᵀz and the slopes X̃ᵀBz."""
+        columns, m = self.columns, len(self.intercept)
+        slopes = columns.adjoint(self.left @ z[:m]) + self.beside @ z[m:]
+        return columns.coordinates.join(self.intercept @ z[:m], slopes)
 
     def residual_step(self, theta: Array) -> tuple[Array, Array]:
-        """The residuals' J at theta, and the step in the modes that removes what the modes can remove of them."""
-        columns = self.columns
-        intercept, slopes = columns.coordinates.split(theta)
+        """J at theta by the residuals, and the step in the modes that removes what the modes can remove of them."""
+        columns, coordinates = self.columns, self.columns.coordinates
+        intercept, slopes = coordinates.split(theta)
         r = columns.share[:, None] * (columns.y - intercept) - columns.predict(slopes)
-        step = (self.U.T @ r) / np.sqrt(self.eigenvalues)[:, None]
-        if self.intercept_mode is not None:
-            step[self.intercept_mode] = columns.share @ r
-        return np.sum(r * r, axis=0), step
+        value = np.sum(r * r, axis=0) + coordinates.charge(theta)
+        if coordinates.penalty.has_ridge:
+            downhill = columns.adjoint(r) - coordinates.penalty.gradient(slopes) / 2.0
+            step = self.left.T @ columns.predict(downhill) + np.outer(self.intercept, columns.share @ r)
+            return value, np.vstack([step, self.beside.T @ downhill]) / self.eigenvalues[:, None]
+        step = self.left.T @ r
+        if coordinates.centred:
+            step[self.intercept == 1.0] = columns.share @ r
+        return value, step
+
+
+def _singular(columns: Columns, with_intercept: bool, root: bool) -> tuple[Array, Array]:
+    """Singular values of Z, descending, and its left singular vectors; 0 where a square is rounded below it."""
+    share, n = columns.share, len(columns.share)
+    total = np.zeros((0 if root else n, n))
+    if with_intercept:
+        total = share[None].copy() if root else np.outer(share, share)
+    with beyond_float64():
+        for _, block in columns.blocks():
+            total = triangle(np.vstack([total, block.T])) if root else total + block @ block.T
+    if not np.isfinite(total).all():
+        raise ValueError(OVERFLOW)
+    if root:
+        _, s, Ut = factorised(linalg.svd, total, full_matrices=False, check_finite=False, lapack_driver="gesvd")
+        return s, Ut.T
+    values, U = (part[..., ::-1] for part in factorised(np.linalg.eigh, total))
+    return np.sqrt(np.maximum(values, 0.0)), U

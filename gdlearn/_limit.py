@@ -100,9 +100,12 @@ class LimitFinder:
         limit = self._raw()
         if self.rows is not None and self._needs_refinement(limit):
             limit = self._refined(limit)
+        theta = own.theta(limit.model)
+        if own.penalty.has_ridge:  # there is one solution, wherever the descent starts
+            return theta, limit
         if not (self.modes.complete or (self.coordinates.agree_with(own) and not start.any())):
             limit = self._nearest(limit, start, own)
-        theta = own.theta(limit.model)
+            theta = own.theta(limit.model)
         # A feature that is zero in the descent's coordinates: its coefficient never moves.
         still = (self.statistics.feature_variance == 0) & (self.statistics.feature_mean == own.shift)
         if still.any():
@@ -291,19 +294,20 @@ class LimitFinder:
         doubtful = bool((modes.doubt > DOUBTFUL).any())
         for _ in range(MAX_REFINEMENTS):
             sum_r, sum_rx, sum_rr = residual_and_gradient(rows, coordinates.joint_exponent, coef, intercept)
-            loss = sum_rr / weight
+            slopes_now = coef * coordinates.scale[:, None]
+            loss = sum_rr / weight + coordinates.penalty.value(slopes_now)
             better = loss <= WORSE * least  # else the last step was rounding, and worse than none
             best = Model(np.where(better, coef, best.coef), np.where(better, intercept, best.intercept))
             least = np.minimum(loss, least)
             # Σ w r (x − s) from Σ w r x and Σ w r, in pairs: of a feature far from zero the two agree to most digits.
             product, error = two_product(shift, np.broadcast_to(sum_r[0], coef.shape))
             centred = (sum_rx[0] - product) + (sum_rx[1] - error - shift * sum_r[1])
-            slopes = centred / coordinates.scale[:, None] / weight
+            slopes = centred / coordinates.scale[:, None] / weight - coordinates.penalty.gradient(slopes_now) / 2.0
             descent = coordinates.join((sum_r[0] + sum_r[1]) / weight, slopes)
             # In the modes Newton's step is a division, and directions that are not held get none of it.
             step = modes.coordinates(descent) / modes.eigenvalues[:, None]
             theta = modes.combine(step)
-            size = _relative(theta, coef * coordinates.scale[:, None], intercept)
+            size = _relative(theta, slopes_now, intercept)
             shrinks = better & (size < before / 2)  # else the target is left alone: what is left of it is rounding
             change = coordinates.model(theta)
             coef = np.where(shrinks, coef + change.coef, best.coef)
@@ -323,7 +327,7 @@ class LimitFinder:
 def loss_of(model: Model, rows: Rows, coordinates: Coordinates) -> Array:
     """J of a model on the rows, target by target, its residuals in extended precision."""
     loss: Array = residual_and_gradient(rows, coordinates.joint_exponent, *model)[2] / rows.total
-    return loss
+    return loss + coordinates.charge(coordinates.theta(model))
 
 
 def _relative(change: Array, slopes: Array, intercept: Array) -> Array:

@@ -95,6 +95,10 @@ class Modes:
     given_up: Array
     factor: Factor | None = None
 
+    def seen_from(self, start: Array) -> Modes:
+        """The modes that descent from this start moves along: these, for they are all."""
+        return self
+
     def gap(self, start: Array) -> Array:
         """z* − Vᵀθ, of shape (m, t)."""
         return self.optimum - self.coordinates(start) if self.factor is None else self.factor.gap(start)

@@ -17,6 +17,7 @@ from ._coordinates import ScalingName
 from ._moments import Moments
 from ._namespaces import Origin
 from ._parameters import MatrixLike
+from ._penalty import Penalty
 from ._plan import Settings
 from ._problem import Problem
 from ._rows import Rows
@@ -64,12 +65,13 @@ class Course:
 
     moments: Moments
     scaling: ScalingName
+    penalty: Penalty
     settings: Settings
     start: Array
 
     def found(self, feature_name: Callable[[int], str]) -> dict[str, Any]:
         """The attributes that tell of the descent."""
-        problem = Problem.of_moments(self.moments, None, self.scaling, True)
+        problem = Problem.of_moments(self.moments, None, self.scaling, True, self.penalty)
         return course_of(solve(problem, self.settings, self.start, feature_name, None))
 
 
@@ -80,6 +82,11 @@ class PartlyFitted(DescendedModel):
     @abstractmethod
     def _settings(self) -> Settings:
         """The parameters of the descent."""
+
+    @property
+    @abstractmethod
+    def _penalty(self) -> Penalty:
+        """What J charges for the slopes."""
 
     def partial_fit(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Add rows: the model is then that of a `fit` on all rows so far, in whatever parts and order they came.
@@ -179,6 +186,8 @@ class PartlyFitted(DescendedModel):
         if not (MANY_FEATURES <= n_features < min(n_samples, LARGEST_MATRIX) and self.fit_intercept):
             return False
         settings = self._settings
+        if self._penalty.has_lasso:
+            return False
         watched = self.verbose or self.check_gradient or self.early_stopping or hasattr(self, "_skl_callbacks")
         return settings.to_limit and isinstance(settings.rate, Auto) and not (settings.wants_loop or watched)
 
@@ -189,8 +198,8 @@ class PartlyFitted(DescendedModel):
         """
         if not self._may_skip_modes(moments.n_samples, moments.n_features):
             return False
-        problem = Problem.before_modes(moments, None, self.scaling, True)
-        found = limit_by_cholesky(moments, problem.statistics)
+        problem = Problem.before_modes(moments, None, self.scaling, True, self._penalty)
+        found = limit_by_cholesky(moments, problem.statistics, problem.coordinates)
         if found is None:
             return False
         begin = start(problem)
@@ -200,7 +209,7 @@ class PartlyFitted(DescendedModel):
         self.rank_, self.solver_ = moments.n_features, "spectral"
         self.__dict__.pop("validation_loss_curve_", None)
         self.__dict__.pop("gradient_check_", None)
-        self._course = Course(moments, self.scaling, self._settings, begin)
+        self._course = Course(moments, self.scaling, self._penalty, self._settings, begin)
         return True
 
     def _refuse_early_stopping(self, method: str) -> None:

@@ -53,12 +53,20 @@ class Penalty:
 
     def of_multiples(self, size: Array) -> Penalty:
         """The same of slopes θ/size, for `size` of shape (d,)."""
+        if not (self.has_ridge or self.has_lasso):
+            return self
         size = size[:, None]
         return Penalty(self.ridge * size**2, self.lasso * size)
 
+    def ridge_of_multiples(self, size: Array) -> Array:
+        """What the squares of slopes θ/size are charged, of shape (d,)."""
+        return np.asarray(np.ravel(self.ridge) * size**2)
+
     def value(self, slopes: Array) -> Array:
         """P of each target, of shape (t,)."""
-        charge: Array = np.sum(self.ridge * slopes**2, axis=0)
+        charge: Array = np.zeros(slopes.shape[1:])
+        if self.has_ridge:  # elsewhere 0 times what may be infinite
+            charge = charge + np.sum(self.ridge * slopes**2, axis=0)
         return charge + 2.0 * np.sum(self.lasso * np.abs(slopes), axis=0) if self.has_lasso else charge
 
     def gradient(self, slopes: Array) -> Array:

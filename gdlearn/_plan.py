@@ -10,6 +10,7 @@ import numpy as np
 
 from ._arrays import EPS, LARGEST_FLOAT, Array, beyond_float64
 from ._closed_form import ClosedForm
+from ._descent import Proximal
 from ._problem import Problem
 from ._recurrence import Recurrence
 from ._step_size import (
@@ -93,6 +94,8 @@ class Plan:
     by_plane : bool
         Whether each step is the best in the plane of −∇J and the last step: η, β and the stable rate are then NaN, for
         no L is found.
+    by_proximal : bool
+        Whether an L1 penalty is descended by accelerated proximal steps, which end at the minimum.
     """
 
     learning_rate: Rate
@@ -103,6 +106,7 @@ class Plan:
     loop: bool
     accelerated: bool
     by_plane: bool = False
+    by_proximal: bool = False
 
     @classmethod
     def of(cls, problem: Problem, settings: Settings, *, early_stopping: bool = False) -> Plan:
@@ -112,10 +116,13 @@ class Plan:
                 f"solver='spectral' needs a constant learning rate, not learning_rate={settings.learning_rate!r}: use "
                 "solver='auto' or 'loop'."
             )
-        loop = settings.wants_loop or problem.spectrum is None
+        has_lasso = problem.penalty.has_lasso
+        if has_lasso:
+            _refuse_beside_lasso(settings)
+        loop = settings.wants_loop or problem.spectrum is None or has_lasso
         beta = 0.0 if settings.momentum == "auto" else float(settings.momentum)
         automatic = isinstance(settings.rate, Auto)
-        accelerated = loop and settings.is_free
+        accelerated = loop and settings.is_free and not has_lasso
         # Steps so large are too few to choose the best of them on held-out rows.
         if accelerated and problem.spectrum is None and not early_stopping:
             return cls(settings.rate, np.nan, np.nan, False, np.nan, loop=True, accelerated=False, by_plane=True)
@@ -138,6 +145,7 @@ class Plan:
             stable_rate=largest_stable_rate(L, beta, settings.nesterov),
             loop=loop,
             accelerated=accelerated,
+            by_proximal=has_lasso and settings.is_free and not early_stopping,
         )
 
     @property
@@ -162,10 +170,11 @@ class Plan:
 
     def closed_form(self, problem: Problem, start: Array) -> ClosedForm:
         """The descent from `start`, to be asked for any step."""
+        modes = problem.modes.seen_from(start)
         return ClosedForm(
-            modes=problem.modes,
+            modes=modes,
             start=start,
-            recurrence=self.recurrence(problem.modes),
+            recurrence=self.recurrence(modes),
             target_scale=problem.target_scale,
             target_share=problem.coordinates.target_share,
             limit=cache(lambda: problem.limit(start)),
@@ -177,10 +186,10 @@ class Plan:
             return problem.objective.at(theta).gradient
         closed = self.closed_form(problem, theta)
         done = closed.recurrence.powers([1])[1][0]
-        return -problem.modes.combine(done[:, None] * closed.gap) / self.rate
+        return -closed.modes.combine(done[:, None] * closed.gap) / self.rate
 
-    def rules(self, problem: Problem) -> tuple[StepRule, Momentum | None]:
-        """Step rule and momentum, for the loop."""
+    def rules(self, problem: Problem) -> tuple[StepRule, Momentum | None, Proximal | None]:
+        """Step rule, momentum and proximal step, for the loop."""
         match self.learning_rate:
             case Schedule(of):
                 rule = schedule(of)
@@ -189,8 +198,22 @@ class Plan:
             case _:
                 rule = constant(self.rate)
         if self.accelerated:
-            return rule, Momentum(Acceleration(), lookahead_by_linearity)
-        return rule, constant_momentum(self.momentum, lookahead_by_linearity if self.nesterov else None)
+            return rule, Momentum(Acceleration(), lookahead_by_linearity), None
+        proximal = problem.coordinates.proximal if problem.penalty.has_lasso else None
+        return rule, constant_momentum(self.momentum, lookahead_by_linearity if self.nesterov else None), proximal
+
+
+def _refuse_beside_lasso(settings: Settings) -> None:
+    """Raise where a setting needs a J that is a quadratic."""
+    for name, value, instead in (
+        ("solver", "spectral", 'solver="auto"'),
+        ("learning_rate", "exact", 'learning_rate="auto", or a number'),
+    ):
+        if getattr(settings, name) == value:
+            raise ValueError(
+                f"{name}={value!r} needs a J without kinks, and l1_ratio > 0 makes one where a slope is 0: use "
+                f"{instead}, or l1_ratio=0."
+            )
 
 
 def target_deviation(problem: Problem) -> Array:

@@ -60,7 +60,7 @@ class PlaneSteps:
         for k in count():
             if k and k % REFRESHED == 0:
                 r = objective.residual(theta)
-            point = Iterate(k, theta, *objective.at_residual(r))
+            point = Iterate(k, theta, *objective.at_residual(r, theta))
             yield point, float(np.max(eta))
             # Divided by its largest entry, so that squares neither overflow nor vanish.
             size = np.abs(point.gradient).max(axis=0)
@@ -68,9 +68,10 @@ class PlaneSteps:
             q = objective.change(g)
             length, uphill = _dots(g, g), _dots(g, step)
             # The part of −∇J that is conjugate to the last step, and the best step along each of the two.
-            along = _ratio(objective.row_mean(q, moved), last)
+            along = _ratio(objective.inner(q, moved, g, step), last)
             rest = np.subtract(q, np.multiply(moved, along, out=rest), out=rest)
-            curvature = objective.row_mean(rest, rest)
+            new = g - step * along
+            curvature = objective.inner(rest, rest, new, new)
             square = curvature + along * along * last
             spoilt = curvature <= EPS * square  # nothing but rounding is left of it: then −∇J itself
             along, curvature = np.where(spoilt, 0.0, along), np.where(spoilt, square, curvature)
@@ -80,7 +81,8 @@ class PlaneSteps:
             step = beta * step - eta * g
             moved *= beta  # in place: what is as long as y takes longer to allocate than to add
             moved -= np.multiply(q, eta, out=q)
-            last = np.where(spoilt, objective.row_mean(moved, moved), eta * eta * curvature + ahead * ahead * last)
+            anew = objective.inner(moved, moved, step, step)
+            last = np.where(spoilt, anew, eta * eta * curvature + ahead * ahead * last)
             r -= moved
             theta, eta = theta + step, _ratio(eta, size)
             self._seen.append((size * np.sqrt(length), 2.0 * _ratio(square, length), eta))

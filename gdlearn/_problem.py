@@ -20,6 +20,7 @@ from ._modes import Modes
 from ._moments import Moments, moments_of, statistics_of_moments
 from ._objective import QuadraticObjective
 from ._parameters import InvalidParameterError
+from ._penalty import NO_PENALTY, Penalty
 from ._quadratic import Quadratic
 from ._row_objective import row_objective
 from ._rows import Rows
@@ -54,6 +55,8 @@ class Problem:
         The rows, where they are at hand.
     spectrum : Spectrum or None
         Where the modes come from; None where no matrix was formed, and the loop must descend.
+    penalty : Penalty
+        As it was asked for; that of the coordinates is in their units.
     otherwise : callable or None
         Makes another form of the problem, for where a loop on this one does not converge.
     """
@@ -62,26 +65,45 @@ class Problem:
     statistics: Statistics
     rows: Rows | None
     spectrum: Spectrum | None
+    penalty: Penalty = NO_PENALTY
     otherwise: Callable[[], Problem] | None = None
 
     @classmethod
-    def of_moments(cls, moments: Moments, rows: Rows | None, name: ScalingName, fit_intercept: bool) -> Problem:
+    def of_moments(
+        cls,
+        moments: Moments,
+        rows: Rows | None,
+        name: ScalingName,
+        fit_intercept: bool,
+        penalty: Penalty = NO_PENALTY,
+    ) -> Problem:
         """By the moments; `rows`, where they are at hand, serve to sharpen what the moments cannot resolve."""
-        return cls.before_modes(moments, rows, name, fit_intercept)._checked()
+        problem = cls.before_modes(moments, rows, name, fit_intercept, penalty)
+        if penalty.has_lasso:  # its descent asks for no modes
+            refuse_overflow(problem.feature_square)
+            return problem
+        return problem._checked()
 
     @classmethod
-    def before_modes(cls, moments: Moments, rows: Rows | None, name: ScalingName, fit_intercept: bool) -> Problem:
+    def before_modes(
+        cls,
+        moments: Moments,
+        rows: Rows | None,
+        name: ScalingName,
+        fit_intercept: bool,
+        penalty: Penalty = NO_PENALTY,
+    ) -> Problem:
         """The same before its modes are looked at, which cost more than the moments where features are many."""
         statistics = statistics_of_moments(moments)
-        coordinates = Coordinates.learned(name, statistics, fit_intercept)
-        return cls(coordinates, statistics, rows, MomentSpectrum(moments, statistics, coordinates, rows))
+        coordinates = Coordinates.learned(name, statistics, fit_intercept, penalty)
+        return cls(coordinates, statistics, rows, MomentSpectrum(moments, statistics, coordinates, rows), penalty)
 
     @classmethod
-    def of_columns(cls, rows: Rows, name: ScalingName, fit_intercept: bool) -> Problem:
+    def of_columns(cls, rows: Rows, name: ScalingName, fit_intercept: bool, penalty: Penalty = NO_PENALTY) -> Problem:
         """By the kernel of the rows."""
-        statistics, coordinates = _learned(rows, name, fit_intercept)
+        statistics, coordinates = _learned(rows, name, fit_intercept, penalty)
         spectrum = KernelSpectrum.of(Columns.of(rows, statistics, coordinates))
-        return cls(coordinates, statistics, rows, spectrum)._checked()
+        return cls(coordinates, statistics, rows, spectrum, penalty)._checked()
 
     @classmethod
     def of_rows(
@@ -89,11 +111,12 @@ class Problem:
         rows: Rows,
         name: ScalingName,
         fit_intercept: bool,
+        penalty: Penalty = NO_PENALTY,
         otherwise: Callable[[], Problem] | None = None,
     ) -> Problem:
         """By products with X alone."""
-        statistics, coordinates = _learned(rows, name, fit_intercept)
-        return cls(coordinates, statistics, rows, None, otherwise)._checked()
+        statistics, coordinates = _learned(rows, name, fit_intercept, penalty)
+        return cls(coordinates, statistics, rows, None, penalty, otherwise)._checked()
 
     def _checked(self) -> Problem:
         """The same, as sharp as it must be for any descent; an error where float64 does not hold the squares."""
@@ -117,14 +140,18 @@ class Problem:
         if self.moments is None:
             assert self.rows is not None
             return row_objective(self.rows, self.coordinates)
-        return replace(Quadratic.of(self.moments, self.coordinates), modes=self.modes)
+        quadratic = Quadratic.of(self.moments, self.coordinates)
+        return quadratic if self.coordinates.penalty.has_lasso else replace(quadratic, modes=self.modes)
 
     def on(self, rows: Rows, moments: Moments | None = None) -> QuadraticObjective:
-        """J on other rows, by their moments where this problem knows J so; the moments may be at hand already."""
+        """The error on other rows, without the penalty: by their moments where this problem knows J so.
+
+        The moments may be at hand already.
+        """
         if self.moments is None:
-            return row_objective(rows, self.coordinates)
+            return row_objective(rows, self.coordinates.unpenalised)
         moments = moments_of(rows) if moments is None else moments
-        return Quadratic.of(moments.in_units(self.moments.exponent), self.coordinates)
+        return Quadratic.of(moments.in_units(self.moments.exponent), self.coordinates.unpenalised)
 
     @cached_property
     def curvature(self) -> float:
@@ -151,8 +178,10 @@ class Problem:
     @property
     def _trace(self) -> float:
         """The trace of ∇²J: its eigenvalues are at most this."""
+        d = self.statistics.n_features
+        charge = d * self.coordinates.penalty.ridge if self.coordinates.penalty.has_ridge else 0.0
         with beyond_float64():
-            return 2.0 * (float(self.feature_square.sum()) + self.coordinates.first)
+            return 2.0 * (float(self.feature_square.sum()) + self.coordinates.first + float(charge))
 
     @cached_property
     def feature_square(self) -> Array:
@@ -171,14 +200,15 @@ class Problem:
 
     def under(self, name: ScalingName) -> Problem:
         """The same rows in the coordinates of another scaling; ValueError where that cannot be had."""
-        fit_intercept = self.coordinates.fit_intercept
+        fit_intercept, penalty = self.coordinates.fit_intercept, self.penalty
         if self.moments is None:
             assert self.rows is not None
-            return (Problem.of_rows if self.spectrum is None else Problem.of_columns)(self.rows, name, fit_intercept)
+            of = Problem.of_rows if self.spectrum is None else Problem.of_columns
+            return of(self.rows, name, fit_intercept, penalty)
         moments = self.moments
         if name in ("minmax", "maxabs") and moments.minimum is None and self.rows is not None:
             moments = moments_of(self.rows, extremes=True)
-        return Problem.of_moments(moments, self.rows, name, fit_intercept)
+        return Problem.of_moments(moments, self.rows, name, fit_intercept, penalty)
 
     def sharper(self, amplification: float, too_lossy: float = TOO_LOSSY) -> Problem:
         """The same with modes one degree sharper, if rounding so amplified calls for it."""
@@ -250,15 +280,15 @@ def starting_point(problem: Problem, start: FirstPoint) -> Array:
 
 def error_on(problem: Problem, rows: Callable[[], Rows], objective: QuadraticObjective, patience: int = 1) -> HeldOut:
     """The error on other rows, in the coordinates of the problem; `objective` is J on them."""
-    on_rows = cache(lambda: row_objective(rows(), problem.coordinates))
+    on_rows = cache(lambda: row_objective(rows(), problem.coordinates.unpenalised))
     return HeldOut(objective, on_rows, problem.coordinates.target_share, patience)
 
 
-def _learned(rows: Rows, name: ScalingName, fit_intercept: bool) -> tuple[Statistics, Coordinates]:
+def _learned(rows: Rows, name: ScalingName, fit_intercept: bool, penalty: Penalty) -> tuple[Statistics, Coordinates]:
     """Statistics and coordinates from the rows alone, which are refused where float64 does not hold their squares."""
     rows.refuse_nonfinite()
     statistics = statistics_of(rows, extremes=name in ("minmax", "maxabs"))
-    coordinates = Coordinates.learned(name, statistics, fit_intercept)
+    coordinates = Coordinates.learned(name, statistics, fit_intercept, penalty)
     refuse_overflow(coordinates.feature_square(statistics))
     return statistics, coordinates
 

@@ -10,6 +10,7 @@ from ._arrays import EPS, Array
 from ._coordinates import Coordinates
 from ._moments import Moments
 from ._objective import Evaluation, ModalSpace
+from ._penalty import Penalty
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,8 @@ class Quadratic:
         \frac{\partial J}{\partial\theta_{1..d}} = 2(S\theta - s + e\mu)
 
     Squared mean and variance stay apart, so that an offset of y or of a feature cancels nothing. Where its modes are
-    known, J is the sum of their parabolas: then nothing cancels however large theta is.
+    known, J is the sum of their parabolas: then nothing cancels however large theta is. A ridge term is a part of S; of
+    an L1 penalty J has its value, and the gradient, which is that of the rest, has not.
     """
 
     mean: Array
@@ -43,10 +45,13 @@ class Quadratic:
         C, gap = moments.covariance, moments.mean[:d] - coordinates.shift
         if moments.mean_rest is not None:  # a feature shifted by its mean is centred; another is off by this much
             gap = np.where(gap == 0, 0.0, gap + moments.mean_rest[:d])
+        covariance = C[:d, :d] / scale / scale[:, None]
+        if coordinates.penalty.has_ridge:
+            covariance[np.diag_indices(d)] += np.ravel(coordinates.penalty.ridge)
         return cls(
             mean=gap / scale,
             target_mean=moments.mean[d:],
-            covariance=C[:d, :d] / scale / scale[:, None],
+            covariance=covariance,
             cross=C[:d, d:] / scale[:, None],
             target_variance=C.diagonal()[d:],
             coordinates=coordinates,
@@ -66,10 +71,17 @@ class Quadratic:
         if self.modes is not None:
             gap = self.modes.coordinates(theta) - self.modes.optimum
             above = np.sum((np.sqrt(self.modes.eigenvalues)[:, None] * gap) ** 2, axis=0)
-            return float(self.coordinates.target_share @ (self.modes.minimum + above))
+            return self._sum(self.modes.minimum + above, theta)
         e, slopes = self._split(theta)
         quadratic = _dot(slopes, self.covariance @ slopes - 2.0 * self.cross)
-        return float(self.coordinates.target_share @ (e * e + np.maximum(quadratic + self.target_variance, 0.0)))
+        return self._sum(e * e + np.maximum(quadratic + self.target_variance, 0.0), theta)
+
+    def _sum(self, smooth: Array, theta: Array) -> float:
+        """J of all targets together, from what each has without an L1 penalty."""
+        penalty = self.coordinates.penalty
+        if penalty.has_lasso:
+            smooth = smooth + Penalty(lasso=penalty.lasso).value(self.coordinates.split(theta)[1])
+        return float(self.coordinates.target_share @ smooth)
 
     def rounding(self, theta: Array) -> Array:
         """The size of the terms of J at theta that cancel, target by target: ε times this is what rounding may do."""

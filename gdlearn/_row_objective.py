@@ -1,4 +1,4 @@
-"""The mean squared error on the rows themselves: what the loop descends where there are no moments."""
+"""J on the rows themselves: what the loop descends where there are no moments."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ RESIDUALS = 2**22
 
 
 class RowObjective:
-    """J on validated rows, in these coordinates; each target's error counts its `target_share`.
+    """J on validated rows, in these coordinates, with their penalty; each target's error counts its `target_share`.
+
+    Of an L1 penalty J has its value; the gradient is that of the rest, which has one everywhere.
 
     Parameters
     ----------
@@ -31,6 +33,7 @@ class RowObjective:
     def __init__(self, X: Any, y: Array, weight: Array | None, coordinates: Coordinates) -> None:
         self.fit_intercept = coordinates.fit_intercept
         self._design, self._target_share = Design(X, coordinates), coordinates.target_share
+        self._penalty, self._first = coordinates.penalty, coordinates.first
         self._y = in_units(y, -coordinates.target_exponent)
         # Normalised before summing, by a power of two: the scale of the weights is then exactly irrelevant.
         raw = np.ones(len(y)) if weight is None else np.ldexp(weight, -int(np.frexp(weight.max())[1]))
@@ -75,11 +78,14 @@ class RowObjective:
         """
         theta = self._shaped(theta)
         with beyond_float64():
-            return self.at_residual(self.residual(theta))
+            return self.at_residual(self.residual(theta), theta)
 
-    def at_residual(self, r: Array) -> Evaluation:
-        """J and ∇J where the residuals are known."""
-        return Evaluation(self._sum(self.row_mean(r, r)), -2.0 * self._design.adjoint((self._share * r.T).T))
+    def at_residual(self, r: Array, theta: Array) -> Evaluation:
+        """J and ∇J at theta, where the residuals are known."""
+        gradient = -2.0 * self._design.adjoint((self._share * r.T).T)
+        if self._penalty.has_ridge:
+            gradient[self._first :] += self._penalty.gradient(theta[self._first :])
+        return Evaluation(self._sum(self.row_mean(r, r) + self._penalty.value(theta[self._first :])), gradient)
 
     def row_mean(self, a: Array, b: Array) -> Array:
         """The weighted mean over the rows of a·b, for each target."""
@@ -87,8 +93,15 @@ class RowObjective:
             return np.asarray(np.dot(a.ravel(), b.ravel()) / len(a)).reshape(a.shape[1:])
         return np.asarray(self._share @ (a * b))
 
+    def inner(self, q: Array, moved: Array, direction: Array, step: Array) -> Array:
+        """directionᵀ∇²J step/2 of each target, where it is known how the predictions change with both: q and moved."""
+        product = self.row_mean(q, moved)
+        if self._penalty.has_ridge:
+            product = product + np.sum(self._penalty.ridge * (direction * step)[self._first :], axis=0)
+        return product
+
     def _sum(self, means: Array) -> float:
-        """The mean squared errors of all targets as one number."""
+        """J of all targets together, from what each has."""
         return float(np.sum(self._target_share * means))
 
     def value(self, theta: ArrayLike) -> float:
@@ -104,11 +117,12 @@ class RowObjective:
             In units of y squared.
         """
         with beyond_float64():
-            r = self.residual(self._shaped(theta))
-            return self._sum(self.row_mean(r, r))
+            theta = self._shaped(theta)
+            r = self.residual(theta)
+            return self._sum(self.row_mean(r, r) + self._penalty.value(theta[self._first :]))
 
     def errors(self, thetas: Array) -> Array:
-        """The mean squared error of each target at many points, of shape (p, n, t) → (n, t)."""
+        """The mean squared error of each target, without the penalty, at many points of shape (p, n, t) → (n, t)."""
         p, n, t = thetas.shape
         out, y = np.empty((n, t)), self._y.reshape(-1, 1, t)
         step = max(1, RESIDUALS // (len(y) * t))
@@ -143,13 +157,16 @@ class RowObjective:
     def hessian_product(self, direction: Array) -> Array:
         """∇²J times each column of `direction`."""
         with beyond_float64():
-            return 2.0 * self._design.adjoint((self._share * self._design.predict(direction).T).T)
+            product = 2.0 * self._design.adjoint((self._share * self._design.predict(direction).T).T)
+            if self._penalty.has_ridge:
+                product[self._first :] += self._penalty.gradient(direction[self._first :])
+            return product
 
     def curvature_along(self, direction: Array) -> Array:
         """dᵀ∇²J d for the direction of each target, by one product with X."""
         with beyond_float64():
             curvature: Array = 2.0 * (self._share @ self._design.predict(direction) ** 2)
-        return curvature
+            return curvature + self._penalty.smooth.value(direction[self._first :]) * 2.0
 
 
 def row_objective(rows: Rows, coordinates: Coordinates) -> RowObjective:

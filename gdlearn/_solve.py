@@ -9,11 +9,16 @@
 | neither matrix fits, or it costs more than the steps asked for           | rows in their coordinates → loop       |
 | the same, and no rate, momentum, number of steps or hold-out is given    | rows in their coordinates → loop of    |
 |                                                                          | the best steps in a plane              |
+| an L1 penalty, a rate or a number of steps is given                      | moments or rows → loop                 |
+| an L1 penalty, and none of these                                         | moments or rows → accelerated loop,    |
+|                                                                          | which ends at the minimum              |
+
+A ridge term is a part of J in each of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,20 +32,36 @@ from ._advice import (
     warn_of_divergence,
     warn_of_limit_not_reached,
     warn_of_slowness,
+    warn_of_violation,
 )
 from ._arrays import EPS, Array
 from ._closed_form import ClosedForm, descend_in_closed_form, first_stop
 from ._coordinates import Model, ScalingName
-from ._descent import Descent, Observer, Status, descend, iterates, usual_ends
+from ._descent import (
+    Descent,
+    End,
+    Observer,
+    SmallGradient,
+    SmallViolation,
+    Status,
+    descend,
+    iterates,
+    usual_ends,
+    violation,
+)
 from ._early_stopping import HeldOut, Patience
 from ._limit import loss_of
 from ._moments import Moments, moments_of
 from ._objective import Iterate
+from ._penalty import NO_PENALTY, Penalty
 from ._plan import LOOP_MAX_ITER, LOOP_TOL, Plan, Settings, target_deviation, threshold
 from ._plane import LittleToGain, PlaneSteps
 from ._problem import STEPS_FOR_CURVATURE, TOO_LOSSY, TOO_LOSSY_FOR_ERRORS, Problem
+from ._proximal import ProximalSteps
+from ._quadratic import Quadratic
 from ._row_objective import RowObjective
 from ._rows import Rows
+from ._slopes import MatrixSlopes, RowSlopes, Slopes
 from ._step_size import (
     Auto,
     Constant,
@@ -86,6 +107,8 @@ class Solution:
     model: Model
     max_stable_rate: float
     solver: str
+    optimality: float | None = None
+    """With an L1 penalty, by how much the condition of a minimum is missed, relative to it."""
 
 
 def is_wide(rows: Rows, fit_intercept: bool) -> bool:
@@ -95,7 +118,12 @@ def is_wide(rows: Rows, fit_intercept: bool) -> bool:
 
 
 def pose(
-    rows: Rows, scaling: ScalingName, fit_intercept: bool, settings: Settings, moments: Moments | None = None
+    rows: Rows,
+    scaling: ScalingName,
+    fit_intercept: bool,
+    settings: Settings,
+    penalty: Penalty = NO_PENALTY,
+    moments: Moments | None = None,
 ) -> Problem:
     """The problem in the form that is cheapest to descend, before anything is formed; all give the same iterates.
 
@@ -104,16 +132,18 @@ def pose(
 
     def with_matrix() -> Problem:
         if is_wide(rows, fit_intercept):
-            return Problem.of_columns(rows, scaling, fit_intercept)
+            if penalty.has_lasso:  # its steps are taken one by one, and a product with X costs less than the kernel
+                return Problem.of_rows(rows, scaling, fit_intercept, penalty)
+            return Problem.of_columns(rows, scaling, fit_intercept, penalty)
         formed = moments or moments_of(rows, extremes=scaling in ("minmax", "maxabs"))
-        return Problem.of_moments(formed, rows, scaling, fit_intercept)
+        return Problem.of_moments(formed, rows, scaling, fit_intercept, penalty)
 
     if settings.solver == "spectral":
         return with_matrix()
     n, p = rows.n_used, rows.n_features + fit_intercept
     side = min(n, p)
     if side > LARGEST_MATRIX:
-        return Problem.of_rows(rows, scaling, fit_intercept)
+        return Problem.of_rows(rows, scaling, fit_intercept, penalty)
     is_sparse = sparse.issparse(rows.X)
     entries = rows.X.nnz if is_sparse else n * p
     matrix = n * p * side + 10 * side**3
@@ -122,13 +152,14 @@ def pose(
     if numeric and settings.max_iter is not None:
         on_rows = 2 * product * (settings.max_iter + STEPS_FOR_CURVATURE)
         if PLAIN_SPEED * on_rows < matrix:
-            return Problem.of_rows(rows, scaling, fit_intercept)
+            return Problem.of_rows(rows, scaling, fit_intercept, penalty)
     elif is_sparse and matrix > WORTH_A_LOOP:
         most = settings.max_iter or (LOOP_MAX_ITER if settings.wants_loop else LIMIT_MAX_ITER)
         sharp = isinstance(settings.rate, Auto) and settings.max_iter is not None
         on_rows = 2 * product * (most + (STEPS_FOR_SHARP_L if sharp else STEPS_FOR_CURVATURE))
         if PLAIN_SPEED * on_rows < matrix and (settings.wants_loop or settings.to_limit or settings.is_free):
-            return Problem.of_rows(rows, scaling, fit_intercept, None if settings.wants_loop else with_matrix)
+            otherwise = None if settings.wants_loop else with_matrix
+            return Problem.of_rows(rows, scaling, fit_intercept, penalty, otherwise)
     return with_matrix()
 
 
@@ -150,6 +181,8 @@ def solve(
     if plan.loop:
         if plan.by_plane:
             plan, descent, model = _by_plane(problem, settings, plan, start, observe)
+        elif plan.by_proximal:
+            descent, model = _by_proximal(problem, settings, start, observe)
         else:
             descent, model = _loop(problem, settings, plan, start, held_out, observe)
         if descent.status is Status.NOT_CONVERGED and problem.otherwise is not None:
@@ -166,6 +199,9 @@ def solve(
     if plan.unstable:
         happened, reached = "does not converge", loss_reached(problem, descent)
         warn_of_divergence(problem, plan, plan.rate, feature_name, happened, reached, grid=settings.of_grid)
+    elif descent.status is Status.NOT_CONVERGED and problem.penalty.has_lasso:
+        missed = violation(problem.coordinates, descent.last)
+        warn_of_violation(problem, plan, descent, missed, settings.of_loop[1] or LOOP_TOL)
     elif descent.status is Status.NOT_CONVERGED and plan.by_plane and settings.to_limit:
         warn_of_limit_not_reached(problem, descent)
     elif descent.status is Status.NOT_CONVERGED:
@@ -177,7 +213,8 @@ def solve(
         warn_of_divergence(problem, plan, descent.rate, feature_name, happened, reached)
     if descent.status is Status.LIMIT and len(problem.given_up):
         warn_of_directions_given_up([feature_name(int(j)) for j in problem.given_up])
-    return Solution(problem, descent, model, plan.stable_rate, "loop" if plan.loop else "spectral")
+    optimality = violation(problem.coordinates, descent.last) if problem.penalty.has_lasso else None
+    return Solution(problem, descent, model, plan.stable_rate, "loop" if plan.loop else "spectral", optimality)
 
 
 def _closed_form(
@@ -277,8 +314,7 @@ def _loop(
     max_iter, tol = settings.of_loop
     if problem.otherwise is not None:
         max_iter, tol = LIMIT_MAX_ITER, settings.tol or LIMIT_TOL
-    ends = usual_ends(max_iter, None if tol is None else threshold(problem, tol), observe)
-    steps = iterates(problem.objective, start, *plan.rules(problem))
+    ends, steps = _ends(problem, max_iter, tol, observe), iterates(problem.objective, start, *plan.rules(problem))
     if held_out is None:
         descent = descend(steps, *ends)
     else:
@@ -290,6 +326,40 @@ def _loop(
     return _ending_at(loss_at(problem, model, descent.last.value), descent), model
 
 
+def _ends(problem: Problem, max_iter: int | None, tol: float | None, observe: Observer | None) -> list[End]:
+    """The ends that a user asks for; with an L1 penalty `tol` is about the condition of a minimum."""
+    if tol is None:
+        return usual_ends(max_iter, None, observe)
+    small: End = SmallGradient(threshold(problem, tol))
+    if problem.penalty.has_lasso:
+        small = SmallViolation(problem.coordinates, tol)
+    return usual_ends(max_iter, small, observe)
+
+
+def _by_proximal(problem: Problem, settings: Settings, start: Array, observe: Observer | None) -> tuple[Descent, Model]:
+    """Descend with an L1 penalty by accelerated proximal steps, in the coordinates where they need the fewest."""
+    own = problem.coordinates
+    best = own.equilibrated(problem.statistics)
+    plain = best.unpenalised
+    slopes: Slopes
+    if problem.moments is not None:
+        slopes = MatrixSlopes.of(Quadratic.of(problem.moments, plain))
+    else:
+        assert problem.rows is not None
+        slopes = RowSlopes.of(problem.rows, problem.statistics, plain)
+    ratio = (own.scale / best.scale)[:, None]
+
+    def in_own_coordinates() -> Iterator[tuple[Iterate, float]]:
+        first = own.split(start)[1] / ratio
+        for point, rate in ProximalSteps(slopes, best.penalty, first, own.target_share):
+            theta = own.theta(best.model(best.join(problem.statistics.target_mean, point.theta)))
+            gradient = own.join(np.zeros(theta.shape[1]), point.gradient / ratio)
+            yield Iterate(point.n_steps, theta, point.value, gradient), rate
+
+    descent = descend(in_own_coordinates(), *_ends(problem, None, settings.tol, observe))
+    return descent, _model_at(problem, descent)
+
+
 def _by_plane(
     problem: Problem, settings: Settings, plan: Plan, start: Array, observe: Observer | None
 ) -> tuple[Plan, Descent, Model]:
@@ -297,12 +367,12 @@ def _by_plane(
     objective = problem.objective
     assert isinstance(objective, RowObjective)
     if problem.otherwise is not None:
-        ends = usual_ends(LIMIT_MAX_ITER, threshold(problem, settings.tol or LIMIT_TOL), observe)
+        ends = _ends(problem, LIMIT_MAX_ITER, settings.tol or LIMIT_TOL, observe)
     elif settings.to_limit:
-        ends = usual_ends(LOOP_MAX_ITER, threshold(problem, LIMIT_TOL), observe)
+        ends = _ends(problem, LOOP_MAX_ITER, LIMIT_TOL, observe)
         ends.insert(0, LittleToGain(target_deviation(problem) ** 2))
     else:
-        ends = usual_ends(None, threshold(problem, settings.tol or LOOP_TOL), observe)
+        ends = _ends(problem, None, settings.tol or LOOP_TOL, observe)
     steps = PlaneSteps(objective, start)
     descent = descend(steps, *ends)
     curvature = steps.curvature

@@ -92,12 +92,15 @@ class MomentSpectrum:
         moments, statistics, fit_intercept = self.moments, self.statistics, self.coordinates.fit_intercept
         best = self.coordinates
         if not best.centred:
-            best = Coordinates.equilibrated(statistics, fit_intercept)
+            best = best.equilibrated(statistics)
         root, d = self._root, statistics.n_features
         if root is None:
-            modes = modes_of_matrix(self._quadratic(best), moments.n_samples)
+            modes = modes_of_matrix(self._quadratic(best), self._n_rows)
         else:
             M, q = root[:, :d] / best.scale, root[:, d:]
+            if best.penalty.has_ridge:  # a row for each feature, on which its slope alone is to come to nothing
+                M = np.vstack([M, np.diag(np.sqrt(np.ravel(best.penalty.ridge)) * np.ones(d))])
+                q = np.vstack([q, np.zeros((d, q.shape[1]))])
             modes = modes_of_root(M, q, statistics.feature_size / best.scale, moments.n_samples)
             if fit_intercept:
                 modes = with_intercept(modes, statistics.target_mean)
@@ -125,14 +128,15 @@ class MomentSpectrum:
                 return modes
         if self.rows is None:
             return modes
-        on_rows = row_objective(self.rows, self.coordinates)
-        return replace(modes, minimum=on_rows.errors(modes.combine(modes.optimum)[:, None])[0])
+        on_rows, theta = row_objective(self.rows, self.coordinates), modes.combine(modes.optimum)
+        charge = self.coordinates.penalty.smooth.value(self.coordinates.split(theta)[1])
+        return replace(modes, minimum=on_rows.errors(theta[:, None])[0] + charge)
 
     def _own_modes(self) -> Modes:
         if self.coordinates.centred:  # these coordinates are the best conditioned ones
             return self.finder.modes
         if self._is_own_matrix:
-            modes = modes_of_matrix(self._quadratic(self.coordinates), self.moments.n_samples)
+            modes = modes_of_matrix(self._quadratic(self.coordinates), self._n_rows)
             if not modes.is_lossy:
                 statistics = self.statistics
                 far = (statistics.target_mean**2 > OFFSET * statistics.target_variance).any()
@@ -140,6 +144,11 @@ class MomentSpectrum:
                     return self.finder.with_factor(modes, self.coordinates)
                 return modes
         return self.modes_in(self.coordinates)
+
+    @property
+    def _n_rows(self) -> int:
+        """The number of rows; a ridge term is one more for each feature."""
+        return self.moments.n_samples + self.statistics.n_features * self.coordinates.penalty.has_ridge
 
     @property
     def _is_own_matrix(self) -> bool:
@@ -241,9 +250,9 @@ class KernelSpectrum:
     def _rooted(self) -> KernelSpectrum:
         columns, statistics = self.columns, self.columns.statistics
         d, fit_intercept = statistics.n_features, columns.coordinates.fit_intercept
-        if len(columns.y) * d > LARGEST_FACTOR:
+        if len(columns.y) * d > LARGEST_FACTOR or columns.coordinates.penalty.has_ridge:
             return replace(self, modes=KernelModes.of(columns, root=True), is_sharpest=True)
-        best = Coordinates.equilibrated(statistics, fit_intercept)
+        best = columns.coordinates.equilibrated(statistics)
         y = columns.y - statistics.target_mean if fit_intercept else columns.y
         M = replace(columns, coordinates=best).dense()
         modes = modes_of_root(M, columns.share[:, None] * y, statistics.feature_size / best.scale, d)
@@ -269,6 +278,7 @@ class KernelSpectrum:
             return self.finder.limit(start, self.columns.coordinates)
         modes = self.modes
         assert isinstance(modes, KernelModes)  # others come with a finder
+        modes = modes.seen_from(start)
         theta, minimum = start + modes.combine(modes.gap(start)), modes.minimum
         if modes.error > 100 * EPS:
             before = np.inf

@@ -16,6 +16,8 @@ from gdlearn import GradientDescentRegressor, GradientDescentRegressorCV, gradie
 X, y = load_diabetes(return_X_y=True)
 
 BAD = {
+    "alpha": [-1e-9, np.nan, np.inf, None, "1", True, [1.0]],
+    "l1_ratio": [-0.1, 1.1, np.nan, None, "0.5", True],
     "learning_rate": [0, -1, np.nan, np.inf, "fast", None, True, [0.1], "0.1"],
     "momentum": [1.0, -0.1, np.nan, 2, "high", None, True],
     "nesterov": [None, 1, "yes"],
