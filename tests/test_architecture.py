@@ -65,6 +65,7 @@ ORDER = [
     "_problem",
     "_plan",
     "_advice",
+    "_minima",
     "_solve",
     "_finite_differences",
     "_gradient_check",
@@ -74,6 +75,7 @@ ORDER = [
     "_base",
     "_partial_fit",
     "_regressor",
+    "_candidates",
     "_cross_validation",
     "_regressor_cv",
 ]
