@@ -1,0 +1,233 @@
+r"""Slopes: the squared error as a function of the slopes alone, on the matrix of second moments or on the rows.
+
+.. math::  \sigma^2 - 2b^T\theta + \theta^TS\theta
+
+An intercept is at its best value whatever the slopes are, so S, b and :math:`\sigma^2` are centred where there is one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any, Protocol
+
+import numpy as np
+from scipy.linalg import lapack
+
+from ._arrays import EPS, Array
+from ._coordinates import Coordinates
+from ._curvature import largest_eigenvalue
+from ._design import Design
+from ._quadratic import Quadratic
+from ._rows import Rows, slices
+from ._statistics import Statistics
+from ._threads import LONG_SIDE, factorised
+
+FEW = 64
+"""Features up to which all eigenvalues are sooner found than a bound on the largest."""
+
+ELEMENTS = 2**22
+"""Elements in the θ of all columns together with what they predict (32 MB)."""
+
+LARGEST_SUPPORT = 2**12
+"""Features whose second moments are formed at most, where those of all features are not (128 MB)."""
+
+
+class Slopes(Protocol):
+    """What proximal steps ask of the squared error, for m columns: targets, or targets times penalties."""
+
+    @property
+    def cross(self) -> Array:
+        """b of each column, of shape (d, m)."""
+
+    @property
+    def square(self) -> Array:
+        """σ² of each column, of shape (m,)."""
+
+    @property
+    def size(self) -> Array:
+        """The root of the diagonal of S."""
+
+    @property
+    def curvature(self) -> float:
+        """The largest eigenvalue of S, or a number not far above it."""
+
+    @property
+    def largest_support(self) -> int:
+        """Features of which `gram` may be asked at once."""
+
+    @property
+    def most_columns(self) -> int:
+        """Columns that take no more memory than a matrix that has room."""
+
+    def product(self, theta: Array) -> Array:
+        """Sθ, for any number of columns."""
+
+    def gram(self, support: Any) -> Array:
+        """The rows and columns of S that belong to these features, as a new array."""
+
+    def repeated(self, n: int) -> Slopes:
+        """All columns n times, one set of them after the other."""
+
+
+@dataclass(frozen=True, eq=False)
+class MatrixSlopes:
+    """On the matrix S itself, of shape (d, d)."""
+
+    matrix: Array
+    cross: Array
+    square: Array
+
+    @classmethod
+    def of(cls, quadratic: Quadratic) -> MatrixSlopes:
+        """The slopes of this quadratic."""
+        S, b, square = quadratic.covariance, quadratic.cross, quadratic.target_variance
+        if not quadratic.coordinates.fit_intercept:
+            mean, target_mean = quadratic.mean, quadratic.target_mean
+            S, b = S + np.outer(mean, mean), b + np.outer(mean, target_mean)
+            square = square + target_mean**2
+        return cls(S, b, square)
+
+    @cached_property
+    def size(self) -> Array:
+        """The root of the diagonal of S."""
+        return np.sqrt(np.maximum(self.matrix.diagonal(), 0.0))
+
+    @cached_property
+    def curvature(self) -> float:
+        """The largest eigenvalue of S, or a number not far above it."""
+        S, d = self.matrix, len(self.matrix)
+        if d <= FEW:
+            return max(float(np.linalg.eigvalsh(S)[-1]), 0.0)
+        bound = largest_eigenvalue(lambda v: S @ v, d, float(self.size @ self.size), 0.5, 20)
+        return min(bound, float(np.abs(S).sum(axis=0).max()))
+
+    @property
+    def largest_support(self) -> int:
+        """All of them."""
+        return len(self.matrix)
+
+    @property
+    def most_columns(self) -> int:
+        """Columns that take no more memory than a matrix that has room."""
+        return max(1, ELEMENTS // len(self.matrix))
+
+    def product(self, theta: Array) -> Array:
+        """Sθ, for any number of columns."""
+        return self.matrix @ theta
+
+    def gram(self, support: Any) -> Array:
+        """The rows and columns of S that belong to these features, as a new array."""
+        return np.asarray(self.matrix[support[:, None], support])
+
+    def repeated(self, n: int) -> MatrixSlopes:
+        """All columns n times, one set of them after the other."""
+        return replace(self, cross=np.tile(self.cross, n), square=np.tile(self.square, n))
+
+
+@dataclass(frozen=True, eq=False)
+class RowSlopes:
+    """On the rows, where S has no room: by two products with X, of which no more is ever dense than a support.
+
+    Attributes
+    ----------
+    X : array or CSR/CSC matrix of shape (n, d)
+    share : ndarray of shape (n,)
+        The weights, which sum to 1.
+    coordinates : Coordinates
+        Best those whose shift is the mean, for nothing cancels there.
+    """
+
+    X: Any
+    share: Array
+    coordinates: Coordinates
+    size: Array
+    cross: Array
+    square: Array
+
+    @classmethod
+    def of(cls, rows: Rows, statistics: Statistics, coordinates: Coordinates) -> RowSlopes:
+        """The slopes of J on these rows."""
+        square = statistics.feature_variance
+        if not coordinates.fit_intercept:
+            square = square + statistics.feature_mean**2
+        share = rows.share
+        y = np.ldexp(rows.y.astype(np.float64), -coordinates.target_exponent)
+        y = y - share @ y if coordinates.fit_intercept else y
+        size = np.sqrt(np.maximum(square, 0.0)) / coordinates.scale
+        nothing = cls(rows.X, share, coordinates, size, np.empty((0, 0)), share @ (y * y))
+        return replace(nothing, cross=nothing._adjoint(y))
+
+    @cached_property
+    def _design(self) -> Design:
+        return Design(self.X, self.coordinates)
+
+    @cached_property
+    def curvature(self) -> float:
+        """The largest eigenvalue of S, or a number not far above it."""
+        return largest_eigenvalue(self.product, self.X.shape[1], float(self.size @ self.size), 0.1, 100)
+
+    @property
+    def largest_support(self) -> int:
+        """No more than there are rows, for the rest would be collinear."""
+        return int(min(self.X.shape[0], LARGEST_SUPPORT))
+
+    @property
+    def most_columns(self) -> int:
+        """Columns that take no more memory than a matrix that has room."""
+        return int(max(1, ELEMENTS // sum(self.X.shape)))
+
+    def product(self, theta: Array) -> Array:
+        """Sθ, for any number of columns."""
+        first = self.coordinates.first
+        padded = np.concatenate([np.zeros((first, *theta.shape[1:])), theta]) if first else theta
+        moved = self._design.predict(padded)
+        return self._adjoint(moved - self.share @ moved if first else moved)
+
+    def _adjoint(self, r: Array) -> Array:
+        return self._design.adjoint((self.share * r.T).T)[self.coordinates.first :]
+
+    @cached_property
+    def _mean(self) -> Array:
+        """Of the features in their coordinates, where there is an intercept; else 0."""
+        d, first = self.X.shape[1], self.coordinates.first
+        return self._design.adjoint(self.share)[first:] if first else np.zeros(d)
+
+    def _blocks(self, support: Any) -> Any:
+        """Rows of some features, less their mean and times the root of their share."""
+        c, root = self.coordinates, np.sqrt(self.share)
+        some = replace(c, shift=c.shift[support], scale=c.scale[support], exponent=c.exponent[support])
+        some = replace(some, fit_intercept=False)
+        for rows in slices(self.X.shape[0], len(support)):
+            design = Design(self.X[rows][:, support], some)
+            yield root[rows, None] * (design.predict(np.eye(len(support))) - self._mean[support])
+
+    def gram(self, support: Any) -> Array:
+        """The rows and columns of S that belong to these features, as a new array."""
+        G = np.zeros((len(support), len(support)))
+        for block in self._blocks(support):
+            G += block.T @ block
+        return G
+
+    def repeated(self, n: int) -> RowSlopes:
+        """All columns n times, one set of them after the other."""
+        return replace(self, cross=np.tile(self.cross, n), square=np.tile(self.square, n))
+
+
+def solved(G: Array, g: Array) -> Array:
+    """Solve Gp = g for a positive semidefinite G, with a little more on its diagonal.
+
+    One step of refinement takes back what that changes, but for directions that float64 cannot tell from flat ones:
+    along them p is long, as long as g says that J falls there.
+    """
+    n, diagonal = len(G), G.diagonal()
+    diagonal = np.where(diagonal > 0, diagonal, diagonal.max() if diagonal.max() > 0 else 1.0)
+    more = n * EPS
+    while True:
+        A = np.array(G, order="F")
+        A.reshape(-1, order="F")[:: n + 1] += more * diagonal
+        solve = partial(lapack.dposv, b=g, lower=True, overwrite_a=True)
+        factor, p, info = solve(A) if n < LONG_SIDE else factorised(solve, A)
+        if info == 0 or more > 1.0:
+            return np.asarray(p + lapack.dpotrs(factor, g - G @ p, lower=True)[0])
+        more *= 10.0
