@@ -305,10 +305,7 @@ def test_what_rows_and_moments_say_of_curvature(fit_intercept):
     Z, share = (X - coordinates.shift) / coordinates.scale, weight / weight.sum()
     S = (Z.T * share) @ Z
     some, quadratic = np.array([3, 5, 17, 60]), Quadratic.of(moments_of(rows), coordinates)
-    for slopes in (
-        RowSlopes.of(rows, statistics, coordinates),
-        MatrixSlopes.of(Quadratic.of(moments_of(rows), coordinates)),
-    ):
+    for slopes in (RowSlopes.of(rows, statistics, coordinates), MatrixSlopes.of(quadratic)):
         np.testing.assert_allclose(slopes.gram(some), S[np.ix_(some, some)], atol=1e-10 * S.max())
         np.testing.assert_allclose(slopes.size, np.sqrt(S.diagonal()), rtol=1e-10)
         L = np.linalg.eigvalsh(S)[-1]
