@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -12,10 +13,12 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
 from ._advice import DivergenceError
+from ._alphas import alpha_grid
 from ._arrays import Array, in_units
 from ._base import Data, DescendedModel
+from ._candidates import Descents, Fold, Grid
 from ._coordinates import ScalingName
-from ._cross_validation import Fold, Stopping, folds, refuse_too_large, splits_of
+from ._cross_validation import Stopping, folds, refuse_too_large, splits_of
 from ._namespaces import Origin
 from ._observers import with_callbacks
 from ._parameters import (
@@ -34,6 +37,7 @@ from ._parameters import (
     integers,
     several,
 )
+from ._penalty import NO_PENALTY, Penalty
 from ._plan import Plan, Settings
 from ._problem import FirstPoint, Problem, starting_point
 from ._rows import Rows
@@ -293,12 +297,14 @@ class GradientDescentRegressorCV(DescendedModel):
             given = None if stopping is not None else held_out
             with blas_for(*rows.X.shape):
                 first = self._first_point(rows.n_features, rows.y.shape[1])
-                whole = self._search(folds(rows, splits, self.scaling, self.fit_intercept, given), first)
+                base = self._base_penalty()
+                whole = self._search(folds(rows, splits, self.scaling, self.fit_intercept, given, base), first)
 
-                settings = Settings(
-                    self.learning_rate_, self.momentum, self.nesterov, self.max_iter_, solver="spectral", of_grid=True
-                )
-                problem = whole if train is rows else pose(train, self.scaling, self.fit_intercept, settings)
+                settings, penalty = self._chosen(), Penalty.of(self.alpha_, self.l1_ratio_)
+                if train is not rows:
+                    problem = pose(train, self.scaling, self.fit_intercept, settings, penalty)
+                else:
+                    problem = whole if penalty.is_like(base) else whole.charging(penalty)
                 data = Data.of(matrix, target, weight, Origin.of(X))
                 self._run(problem, settings, starting_point(problem, first), data, held_out)
         return self
@@ -332,38 +338,95 @@ class GradientDescentRegressorCV(DescendedModel):
         """Every number of steps is a stop before the limit."""
         return True
 
+    def _check(self) -> None:
+        super()._check()
+        owner, ratios = type(self).__name__, np.asarray(self.l1_ratios, dtype=np.float64)
+        if self.alphas is None and ratios.any():
+            raise InvalidParameterError(
+                f"The 'l1_ratios' parameter of {owner} says which part of a penalty is an L1 penalty, and without alphas "
+                f"there is none. Got {self.l1_ratios!r} instead of 0.0: give alphas as well."
+            )
+        if self.early_stopping and self._goes_to_limits:
+            raise InvalidParameterError(
+                f"The 'early_stopping' parameter of {owner} must be False where every descent goes to its limit, with "
+                "alphas and without learning_rates and max_iters. Got True instead: give max_iters, which are then upper "
+                "bounds."
+            )
+
+    @property
+    def _goes_to_limits(self) -> bool:
+        """Whether rates and steps play no part."""
+        return self.alphas is not None and self.learning_rates is None and self.max_iters is None
+
+    @property
+    def _ratios(self) -> Array:
+        """The l1_ratios, one at least."""
+        return np.atleast_1d(np.asarray(self.l1_ratios, dtype=np.float64))
+
+    def _base_penalty(self) -> Penalty:
+        """What every problem of the search has, before a grid of alphas is known."""
+        if self.alphas is None:
+            return NO_PENALTY
+        if not POSITIVE_INTEGER(self.alphas):
+            return self._of_penalties(np.array([[float(alpha) for alpha in cast(Sequence[float], self.alphas)]])).base
+        return Penalty(0.0, float(self._ratios.min()))
+
+    def _of_penalties(self, alphas: Array) -> Grid:
+        """A grid of penalties alone."""
+        ratios = self._ratios
+        return Grid(ratios, np.broadcast_to(alphas, (len(ratios), alphas.shape[1])), None, None)
+
+    def _chosen(self) -> Settings:
+        """How to descend with what was chosen."""
+        if self.max_iter_ is None:
+            return Settings(of_grid=True)
+        solver = "loop" if self.alpha_ * self.l1_ratio_ > 0 else "spectral"
+        return Settings(self.learning_rate_, self.momentum, self.nesterov, self.max_iter_, solver=solver, of_grid=True)
+
     def _search(self, reads: Iterator[tuple[Problem, Iterator[Fold]]], first: FirstPoint) -> Problem:
         """Set the grid, its errors and the best of it; return the problem of all rows."""
         whole, errors, stable = None, [], np.inf
+        descents = Descents(self.momentum, self.nesterov, self.n_iter_no_change, first)
         for problem, some in reads:
             if whole is None:
                 whole = problem
-                self.learning_rates_, self.max_iters_ = self._grid(problem, starting_point(problem, first))
-            grid = self.learning_rates_, [int(k) for k in self.max_iters_]
+                grid = self._grid(problem, descents)
             for fold in some:
-                stable = min(stable, fold.stable_rate(self.momentum, self.nesterov))
-                errors.append(fold.errors(*grid, self.momentum, self.nesterov, self.n_iter_no_change, first))
+                if grid.rates is not None:
+                    stable = min(stable, descents.stable_rate(fold.problem.curvature))
+                errors.append(fold.errors(grid, descents))
         if whole is None:
             raise ValueError("cv yields no split: it must yield at least one pair of training and test rows.")
-        self._choose(whole, errors, stable)
+        self._choose(whole, grid, errors, stable)
         return whole
 
-    def _choose(self, whole: Problem, errors: list[tuple[Array, int]], stable: float) -> None:
+    def _choose(self, whole: Problem, grid: Grid, errors: list[tuple[Array, int]], stable: float) -> None:
         """The best of the grid, in units in which the means are finite though in units of y squared they may not be."""
         unit = max(exponent + int(np.frexp(part[np.isfinite(part)].max(initial=0.0))[1]) for part, exponent in errors)
         scaled = np.stack([in_units(part, exponent - unit) for part, exponent in errors], axis=-1)
         means = scaled.mean(axis=-1)
-        self.mse_path_ = in_units(scaled, unit)
+        shape = grid.shape if grid.rates is not None else grid.shape[:2]
+        self.mse_path_ = in_units(scaled, unit).reshape(*(shape if self.alphas is not None else shape[2:]), len(errors))
         best = np.unravel_index(int(np.argmin(means)), means.shape)
         if not np.isfinite(means[best]):
-            self._refuse(whole, stable)
+            self._refuse(whole, grid, stable)
+        if self.selection == "one_standard_error" and len(errors) > 1:
+            best = _simplest(grid, means, best, float(scaled[best].std(ddof=1)) / np.sqrt(len(errors)))
         self.best_score_ = -float(in_units(means[best], unit))
-        self.learning_rate_ = float(self.learning_rates_[best[0]])
-        self.max_iter_ = int(self.max_iters_[best[1]])
+        i, j, rate, step = (int(place) for place in best)
+        self.alpha_, self.l1_ratio_ = float(grid.alphas[i, j]), float(grid.l1_ratios[i])
+        self.learning_rates_, self.max_iters_ = np.zeros(0), np.zeros(0, dtype=np.int64)
+        self.max_iter_ = None
+        if grid.rates is not None and grid.steps is not None:
+            self.learning_rates_, self.max_iters_ = grid.rates, integers(grid.steps)
+            self.learning_rate_, self.max_iter_ = float(grid.rates[rate]), grid.steps[step]
+        self.__dict__.pop("alphas_", None)
+        if self.alphas is not None:
+            self.alphas_ = np.array(grid.alphas if len(grid.l1_ratios) > 1 else grid.alphas[0])
 
-    def _refuse(self, whole: Problem, stable: float) -> None:
+    def _refuse(self, whole: Problem, grid: Grid, stable: float) -> None:
         """Say why no candidate has an error; `stable` is the least of the folds' largest stable rates."""
-        if self.learning_rates_.min() < stable:
+        if grid.rates is None or grid.rates.min() < stable:
             raise ValueError(
                 "The errors on the test rows exceed what float64 holds, whatever the learning rate and the number of "
                 "steps: rows of some fold are too far from those it is trained on. Look for entries that are too "
@@ -371,21 +434,59 @@ class GradientDescentRegressorCV(DescendedModel):
             )
         whole_stable = largest_stable_rate(whole.curvature, self.momentum, self.nesterov)
         raise DivergenceError(
-            f"Every learning rate diverges on some fold; the smallest is {self.learning_rates_.min():.6g}, and the "
+            f"Every learning rate diverges on some fold; the smallest is {grid.rates.min():.6g}, and the "
             f"largest stable rate on all rows is {whole_stable:.6g}. Give smaller learning_rates, or a number of them."
         )
 
-    def _grid(self, problem: Problem, start: Array) -> tuple[Array, NDArray[Any]]:
-        """Learning rates and numbers of steps, as given or log-spaced over what makes sense on all rows."""
-        stable = largest_stable_rate(problem.curvature, self.momentum, self.nesterov)
+    def _grid(self, problem: Problem, descents: Descents) -> Grid:
+        """All that is tried, as given or log-spaced over what makes sense on all rows."""
+        grid = self._of_penalties(np.zeros((1, 1)))
+        if POSITIVE_INTEGER(self.alphas):
+            n = int(cast(int, self.alphas))
+            alphas = [alpha_grid(problem, float(ratio), n) for ratio in grid.l1_ratios]
+            grid = replace(grid, alphas=np.array(alphas))
+        elif self.alphas is not None:
+            grid = self._of_penalties(np.array([[float(alpha) for alpha in cast(Sequence[float], self.alphas)]]))
+        if self._goes_to_limits:
+            return grid
+        learning_rates = N_RATES if self.learning_rates is None else self.learning_rates
+        max_iters = N_MAX_ITERS if self.max_iters is None else self.max_iters
+        penalties = grid.penalties
+        largest = Penalty(max(float(penalty.ridge) for penalty in penalties))
+        stable = descents.stable_rate(_smooth(problem, largest).curvature)
         bound = stable if np.isfinite(stable) else 1.0
-        if POSITIVE_INTEGER(self.learning_rates):
-            rates = bound * np.geomspace(SLOWEST, FASTEST, int(cast(int, self.learning_rates)))
+        if POSITIVE_INTEGER(learning_rates):
+            rates = bound * np.geomspace(SLOWEST, FASTEST, int(cast(int, learning_rates)))
         else:
-            rates = np.array([float(rate) for rate in cast(Sequence[float], self.learning_rates)])
-        if not POSITIVE_INTEGER(self.max_iters):
-            return rates, integers(self.max_iters)
-        fastest = float(rates[rates < stable].max(initial=0.0)) or FASTEST * bound
-        settings = Settings(fastest, self.momentum, self.nesterov, max_iter=1)
-        last = min(Plan.of(problem, settings).closed_form(problem, start).steps_to_limit(), MOST_STEPS)
-        return rates, np.unique(np.rint(np.geomspace(1, last, int(cast(int, self.max_iters))))).astype(np.int64)
+            rates = np.array([float(rate) for rate in cast(Sequence[float], learning_rates)])
+        if not POSITIVE_INTEGER(max_iters):
+            return replace(grid, rates=rates, steps=[int(k) for k in cast(Sequence[int], max_iters)])
+        last = MOST_STEPS_OF_LOOP
+        if not any(penalty.has_lasso for penalty in penalties):
+            slowest = _smooth(problem, grid.base)
+            fastest = float(rates[rates < stable].max(initial=0.0)) or FASTEST * bound
+            settings = Settings(fastest, self.momentum, self.nesterov, max_iter=1)
+            closed = Plan.of(slowest, settings).closed_form(slowest, starting_point(slowest, descents.first))
+            last = min(closed.steps_to_limit(), MOST_STEPS)
+        steps = np.unique(np.rint(np.geomspace(1, last, int(cast(int, max_iters))))).astype(np.int64)
+        return replace(grid, rates=rates, steps=steps.tolist())
+
+
+def _smooth(problem: Problem, penalty: Penalty) -> Problem:
+    """The problem with a ridge term, the one at hand where it has that already."""
+    return problem if problem.penalty.is_like(penalty) else problem.charging(penalty)
+
+
+def _simplest(grid: Grid, means: Array, best: Any, error: float) -> tuple[int, int, int, int]:
+    """The candidate with the largest alpha, then the smallest product of rate and steps, within an error of the best."""
+    i = int(best[0])
+    _, n_alphas, n_rates, n_steps = grid.shape
+    alphas = grid.alphas[i][:, None, None]
+    reach = np.ones((1, 1))
+    if grid.rates is not None and grid.steps is not None:
+        reach = np.multiply.outer(grid.rates, np.array(grid.steps, dtype=np.float64))
+    shape = (n_alphas, n_rates, n_steps)
+    is_near = (means[i] <= means[best] + error).ravel()
+    order = np.lexsort((np.broadcast_to(reach, shape).ravel(), -np.broadcast_to(alphas, shape).ravel()))
+    j, rate, step = np.unravel_index(int(order[np.argmax(is_near[order])]), shape)
+    return i, int(j), int(rate), int(step)

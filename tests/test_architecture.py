@@ -65,6 +65,7 @@ ORDER = [
     "_problem",
     "_plan",
     "_advice",
+    "_alphas",
     "_minima",
     "_solve",
     "_finite_differences",
