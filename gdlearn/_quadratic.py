@@ -67,9 +67,14 @@ class Quadratic:
             gap = self.modes.coordinates(theta) - self.modes.optimum
             above = np.sum((np.sqrt(self.modes.eigenvalues)[:, None] * gap) ** 2, axis=0)
             return float(self.coordinates.target_share @ (self.modes.minimum + above))
+        return float(self.coordinates.target_share @ self.values(theta))
+
+    def values(self, theta: Array) -> Array:
+        """J of each target at theta of shape (p, t), by the moments alone."""
         e, slopes = self._split(theta)
         quadratic = _dot(slopes, self.covariance @ slopes - 2.0 * self.cross)
-        return float(self.coordinates.target_share @ (e * e + np.maximum(quadratic + self.target_variance, 0.0)))
+        value: Array = e * e + np.maximum(quadratic + self.target_variance, 0.0)
+        return value
 
     def rounding(self, theta: Array) -> Array:
         """The size of the terms of J at theta that cancel, target by target: ε times this is what rounding may do."""

@@ -10,7 +10,7 @@ from textbook import numpy_loop, scaled
 
 from gdlearn import GradientDescentRegressor, Moments, gradient_descent_path
 from gdlearn._coordinates import Coordinates
-from gdlearn._modes import modes_of_matrix, modes_of_root
+from gdlearn._modes import modes_of_matrix, modes_of_root, singular_values
 from gdlearn._quadratic import Quadratic
 
 SCALINGS = [None, "standard", "minmax", "maxabs"]
@@ -216,6 +216,46 @@ def test_a_small_least_loss_has_its_digits(fit_intercept, noise):
             assert model.loss_ == pytest.approx(least, rel=1e-5, abs=(4 * EPS * np.abs(y).max()) ** 2)
     of_moments = GradientDescentRegressor(fit_intercept=fit_intercept).fit_moments(Moments.from_data(X, y, root=True))
     assert of_moments.loss_ == pytest.approx(least, rel=1e-3, abs=(100 * EPS * np.abs(y).max()) ** 2)
+
+
+@pytest.mark.parametrize("scaling", [None, "maxabs"])
+def test_an_offset_of_y_costs_the_loss_without_an_intercept_no_digit(scaling):
+    mpmath = pytest.importorskip("mpmath")
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        X = np.column_stack([np.ones(20), np.round(64 * rng.normal(size=(20, 2))) / 64 + 10])
+        y = X @ rng.normal(size=3) + 30 + 3 * rng.normal(size=20)
+        with mpmath.workdps(40):
+            A, b = mpmath.matrix(X.tolist()), mpmath.matrix(y.tolist())
+            r = b - A * mpmath.lu_solve(A.T * A, A.T * b)
+            least = float(mpmath.sqrt(sum(v * v for v in r) / 20))
+        model = GradientDescentRegressor(scaling=scaling, fit_intercept=False).fit(X, y)
+        assert model.loss_**0.5 == pytest.approx(least, rel=0, abs=32 * EPS * np.mean(y**2) ** 0.5)
+
+
+def test_even_the_small_entries_of_singular_vectors_have_their_digits():
+    """As of one feature a hundred thousand times as large as the others: |ΔV_ij| is ε of s_j over column i's norm."""
+    mpmath = pytest.importorskip("mpmath")
+    M = np.array(
+        [
+            [-5.79582697e05, -2.61541384e01, -7.07220098e00, -1.56431798e01],
+            [3.53718789e04, 1.40376984e00, -2.61967198e00, 3.48212873e00],
+            [-3.98856358e04, 2.46452550e-01, 1.28055035e-01, 7.06392806e-01],
+            [-4.22942305e03, 7.22475937e-01, -4.72105977e-02, -2.37216336e-01],
+        ]
+    )
+    with mpmath.workdps(60):
+        A = mpmath.matrix(M.tolist())
+        squares, vectors = mpmath.eigsy(A.T * A)
+        exact = np.array(vectors.tolist(), dtype=float)[:, ::-1]
+        s = np.array([float(mpmath.sqrt(v)) for v in squares])[::-1]
+    found, U, V = singular_values(M)
+    assert_allclose(found, s, rtol=4 * EPS)
+    assert_allclose(U * found, M @ V, rtol=0, atol=1e-10)
+    largest = np.abs(exact).argmax(axis=0), np.arange(4)
+    exact *= np.sign(exact[largest] * V[largest])
+    size = np.minimum(1.0, s / np.linalg.norm(M, axis=0)[:, None])
+    assert (np.abs(V - exact) <= 500 * EPS * size).all()
 
 
 def test_overflow_of_the_squares_is_refused_and_not_a_number_is_never_returned():
