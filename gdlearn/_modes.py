@@ -143,7 +143,10 @@ class Modes:
         Drmač, Veselić (2008), *New fast and accurate Jacobi SVD algorithm I*, SIAM J. Matrix Anal. Appl. 29.
         https://doi.org/10.1137/050639193
         """
-        M, q = self._root_in(here, there, rest)
+        return self.as_of_root(*self._root_in(here, there, rest))
+
+    def as_of_root(self, M: Array, q: Array) -> Modes:
+        """The same directions in the coordinates where J − J_min = ‖Mθ − q‖²."""
         s, U, V = singular_values(M)
         with np.errstate(over="ignore", under="ignore"):
             eigenvalues = s * s
@@ -227,7 +230,7 @@ def modes_of_matrix(quadratic: Quadratic, n_samples: int) -> Modes:
         V[zero] = 0.0  # a constant feature: no rounding may move its coefficient
     projection = V.T @ b
     optimum = projection / values[:, None]
-    # Where the means are part of A, an offset of y is part of c: at the optimum the moments keep it apart from the rest.
+    # Where the means are part of A, an offset of y is part of c; the moments keep it apart from the rest of J.
     minimum = np.maximum(c - (projection * optimum).sum(axis=0), 0.0) if centred else quadratic.values(V @ optimum)
     smallest = max(float(eigenvalues[-1]) / largest, 0.0) if largest > 0 else 1.0
     modes = Modes(

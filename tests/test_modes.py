@@ -233,6 +233,27 @@ def test_an_offset_of_y_costs_the_loss_without_an_intercept_no_digit(scaling):
         assert model.loss_**0.5 == pytest.approx(least, rel=0, abs=32 * EPS * np.mean(y**2) ** 0.5)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("apart", "k"), [(4e5, 400_000), (1e8, 10**9)])
+def test_rows_near_zero_keep_their_digits_beside_others_far_from_it(apart, k, weighted):
+    """The slopes are what the residuals of the small rows make of them: a mean over all rows would round those."""
+    mpmath = pytest.importorskip("mpmath")
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((28, 2))
+    X[:14] = np.round(64 * X[:14]) / 64 + apart
+    y, w = X @ [2.0, 1.0] + rng.standard_normal(28) + 1e8, rng.integers(1, 4, 28).astype(float)
+    w = w if weighted else np.ones(28)
+    rate = 0.4 * len(X) / np.linalg.norm(np.column_stack([np.ones(28), X]), 2) ** 2 / w.max() * w.mean()
+    model = GradientDescentRegressor(rate, max_iter=k, scaling=None).fit(X, y, w if weighted else None)
+    with mpmath.workdps(80):
+        Z, W = mpmath.matrix([[1, *row] for row in X.tolist()]), mpmath.diag(w.tolist()) / sum(w)
+        H, g = 2 * Z.T * W * Z, 2 * Z.T * W * mpmath.matrix(y.tolist())
+        left = (mpmath.eye(3) - mpmath.mpf(rate) * H) ** k
+        theta = (mpmath.eye(3) - left) * mpmath.lu_solve(H, g)
+        exact = [float(v) for v in theta]
+    assert_allclose([model.intercept_, *model.coef_], exact, rtol=1e-12)
+
+
 def test_even_the_small_entries_of_singular_vectors_have_their_digits():
     """As of one feature a hundred thousand times as large as the others: |ΔV_ij| is ε of s_j over column i's norm."""
     mpmath = pytest.importorskip("mpmath")
