@@ -216,7 +216,7 @@ def _check_partial(line: Line, analytic: float, reading: Reading, bound: float, 
     if reading.is_single:
         least = HIDDEN * size
         if abs(reading.slope - analytic) > least:  # what may be hidden verifies nothing, and refutes nothing either
-            least = max(least, min(2.0 * reading.hidden, 8.0 * least))
+            least = max(least, min(2.0 * reading.hidden, 8.0 * least), reading.absorbed)
     allowed = reading.step * max(bound, least)
     unit = max(abs(slope), allowed if math.isfinite(allowed) else 0.0, TINY)
 
