@@ -187,6 +187,15 @@ def test_the_loss_on_the_way_is_that_of_the_rows_however_far_y_lies(scaling, fit
     assert_allclose(model.loss_curve_, losses, rtol=1e-12)
 
 
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_iterates_of_a_y_far_from_zero_are_the_same_in_any_unit(scaling):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 3)) + 1.0
+    y = X @ [1.0, -1.0, 0.5] + rng.standard_normal(30) + 1000.0
+    small, large = (GradientDescentRegressor(0.05, max_iter=20, scaling=scaling).fit(X, c * y) for c in (1.0, 2.0**40))
+    assert (large.coef_ == 2.0**40 * small.coef_).all()
+
+
 def test_a_hundred_powers_of_ten_between_the_features_are_no_condition():
     rng = np.random.default_rng(3)
     Q = np.linalg.qr(np.column_stack([np.ones(16), rng.normal(size=(16, 3))]))[0][:, 1:] * 4
