@@ -282,9 +282,7 @@ class Raised:
             errors[some] = found.reshape(-1, len(steps))
         return errors
 
-    def _powers(
-        self, h: Array, gaps: Array, steps: list[int], watched: HeldOutInModes | None
-    ) -> tuple[Array, Array]:
+    def _powers(self, h: Array, gaps: Array, steps: list[int], watched: HeldOutInModes | None) -> tuple[Array, Array]:
         """What is left and done of the way of each mode, of shape (n, n_steps, m)."""
         momentum = () if self.grid.rates is None else (self.descents.momentum, self.descents.nesterov)
         if watched is None:  # all at once

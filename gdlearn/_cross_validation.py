@@ -31,6 +31,7 @@ GROUP_ELEMENTS = 2**21
 FEW_GROUPS = 8
 """The number of groups that may always be read at once, whatever their size."""
 
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """How often each row (or group) is descended on, tested on and, with early stopping, held out to stop by."""

@@ -294,7 +294,9 @@ def starting_point(problem: Problem, start: FirstPoint) -> Array:
     return theta
 
 
-def error_on(problem: Problem, rows: Callable[[], Rows], objective: Quadratic | RowObjective, patience: int = 1) -> HeldOut:
+def error_on(
+    problem: Problem, rows: Callable[[], Rows], objective: Quadratic | RowObjective, patience: int = 1
+) -> HeldOut:
     """The error on other rows, in the coordinates of the problem; `objective` is J on them."""
     on_rows = cache(lambda: row_objective(rows(), problem.coordinates.unpenalised))
     return HeldOut(objective, on_rows, problem.coordinates.target_share, patience)

@@ -99,6 +99,11 @@ def test_predictions_are_lazy_and_those_of_the_rows():
             lazy = several.predict(given)
             assert lazy.shape[1] == 3
             assert_allclose(lazy.compute(), several.predict(FRAME[NAMES]), rtol=1e-13)
+            late = frame()
+            late = late[late["row"] > 400][NAMES]
+            late = late.to_dask_array() if given is rows else late
+            for one in (model, several):  # most pieces have no row
+                assert_allclose(one.predict(late).compute(), one.predict(X[401:]), rtol=1e-13)
 
 
 def test_names_and_widths_are_looked_at_before_anything_is_computed():
