@@ -13,11 +13,13 @@ from gdlearn._coordinates import Coordinates
 from gdlearn._descent import Status, StepsDone, descend
 from gdlearn._moments import moments_of
 from gdlearn._penalty import Penalty
-from gdlearn._proximal import SETTLING, ProximalSteps, SmallViolation, path, smallest_without_slopes
+from gdlearn._proximal import ProximalSteps, SmallViolation, path, smallest_without_slopes
 from gdlearn._quadratic import Quadratic
 from gdlearn._rows import Rows
 from gdlearn._slopes import MatrixSlopes, RowSlopes
 from gdlearn._statistics import statistics_of
+
+SETTLING = 15  # accelerated steps before others where there is a matrix
 
 MANY = StepsDone(2000, Status.NOT_CONVERGED)
 
