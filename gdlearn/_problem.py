@@ -24,6 +24,7 @@ from ._penalty import NO_PENALTY, Penalty
 from ._quadratic import Quadratic
 from ._row_objective import row_objective
 from ._rows import Rows
+from ._slopes import MatrixSlopes, RowSlopes, Slopes
 from ._spectrum import KernelSpectrum, MomentSpectrum, Spectrum
 from ._statistics import Statistics, statistics_of
 
@@ -152,6 +153,13 @@ class Problem:
             return row_objective(rows, self.coordinates.unpenalised)
         moments = moments_of(rows) if moments is None else moments
         return Quadratic.of(moments.in_units(self.moments.exponent), self.coordinates.unpenalised)
+
+    def slopes(self, coordinates: Coordinates) -> Slopes:
+        """The error as a function of the slopes alone in these coordinates: by the moments or, without, on the rows."""
+        if self.moments is not None:
+            return MatrixSlopes.of(Quadratic.of(self.moments, coordinates))
+        assert self.rows is not None
+        return RowSlopes.of(self.rows, self.statistics, coordinates)
 
     @cached_property
     def curvature(self) -> float:

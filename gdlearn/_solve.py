@@ -58,10 +58,8 @@ from ._plan import LOOP_MAX_ITER, LOOP_TOL, Plan, Settings, target_deviation, th
 from ._plane import LittleToGain, PlaneSteps
 from ._problem import STEPS_FOR_CURVATURE, TOO_LOSSY, TOO_LOSSY_FOR_ERRORS, Problem
 from ._proximal import ProximalSteps
-from ._quadratic import Quadratic
 from ._row_objective import RowObjective
 from ._rows import Rows
-from ._slopes import MatrixSlopes, RowSlopes, Slopes
 from ._step_size import (
     Auto,
     Constant,
@@ -340,13 +338,7 @@ def _by_proximal(problem: Problem, settings: Settings, start: Array, observe: Ob
     """Descend with an L1 penalty by accelerated proximal steps, in the coordinates where they need the fewest."""
     own = problem.coordinates
     best = own.equilibrated(problem.statistics)
-    plain = best.unpenalised
-    slopes: Slopes
-    if problem.moments is not None:
-        slopes = MatrixSlopes.of(Quadratic.of(problem.moments, plain))
-    else:
-        assert problem.rows is not None
-        slopes = RowSlopes.of(problem.rows, problem.statistics, plain)
+    slopes = problem.slopes(best.unpenalised)
     ratio = (own.scale / best.scale)[:, None]
 
     def in_own_coordinates() -> Iterator[tuple[Iterate, float]]:

@@ -63,6 +63,7 @@ ORDER = [
     "_closed_form",
     "_spectrum",
     "_problem",
+    "_alphas",
     "_plan",
     "_advice",
     "_solve",
