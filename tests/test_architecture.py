@@ -70,6 +70,7 @@ ORDER = [
     "_finite_differences",
     "_gradient_check",
     "_path",
+    "_regularization_path",
     "_observers",
     "callbacks",
     "_base",
