@@ -1,4 +1,4 @@
-"""Cross-validation of descents: the rows read once, then every learning rate and number of steps from the modes.
+"""Cross-validation of descents: the rows read once, and what each fold needs of them.
 
 Rows that take part in the same way in every split form a group. A fold's training and test moments are sums over
 groups, so one read serves all splits whose groups are few (those of K disjoint test folds are K groups), and no fold is
@@ -16,24 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._arrays import Array
+from ._candidates import Counts, Fold, Part
 from ._coordinates import ScalingName
-from ._early_stopping import HeldOut, held_out_rows
-from ._held_out import HeldOutInModes
+from ._early_stopping import held_out_rows
 from ._moments import Moments, grouped_moments, merged, moments_of
-from ._plan import Plan, Settings
-from ._problem import FirstPoint, Problem, error_on, starting_point
+from ._penalty import NO_PENALTY, Penalty
+from ._problem import Problem
 from ._rows import Rows
-from ._solve import LARGEST_MATRIX, is_wide, resolved
-from ._step_size import largest_stable_rate
+from ._solve import LARGEST_MATRIX, is_wide
 
 GROUP_ELEMENTS = 2**21
 """Most elements in the moments of all groups of a read together (16 MB)."""
 
 FEW_GROUPS = 8
 """The number of groups that may always be read at once, whatever their size."""
-
-Counts = NDArray[np.unsignedinteger[Any]]
-
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -145,77 +141,6 @@ def _refined(group: Counts, n_groups: int, split: Split, used: NDArray[np.bool_]
     return number[code], n_groups
 
 
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Rows that a fold does not descend on, how often each counts, and their moments unless X is wide."""
-
-    all_rows: Rows
-    times: Counts | None
-    moments: Moments | None
-
-    @property
-    def rows(self) -> Rows:
-        """Made when needed, for the weights of a million rows are 8 MB."""
-        return self.all_rows if self.times is None else self.all_rows.taken(self.times)
-
-    def error(self, problem: Problem) -> HeldOut:
-        """The error on them, in the coordinates of a problem."""
-        return error_on(problem, lambda: self.rows, problem.on(self.rows, self.moments))
-
-
-@dataclass(frozen=True, eq=False)
-class Fold:
-    """One split, ready to be descended."""
-
-    problem: Problem
-    test: Part
-    held_out: Part | None
-
-    def stable_rate(self, momentum: float, nesterov: bool) -> float:
-        """The learning rate at and above which the descent does not converge."""
-        return largest_stable_rate(self.problem.curvature, momentum, nesterov)
-
-    def errors(
-        self, rates: Array, steps: list[int], momentum: float, nesterov: bool, patience: int, first: FirstPoint
-    ) -> tuple[Array, int]:
-        """J on the test rows for each rate and number of steps; with early stopping the number is the largest allowed.
-
-        Returns
-        -------
-        errors : ndarray of shape (n_rates, n_steps)
-            The mean over targets; inf where the rate is not below the largest stable one, and where float64 does not
-            hold the error.
-        exponent : int
-            The errors are in units of 2**exponent, for in units of y squared float64 may hold none.
-        """
-        problem = self.problem
-        start = starting_point(problem, first)
-        stable = self.stable_rate(momentum, nesterov)
-        used = rates[rates < stable]
-        plans = []
-        for rate in used.tolist():  # all from the same modes: as sharp as any of them needs
-            plans.append(Plan.of(problem, Settings(rate, momentum, nesterov, max_iter=max(steps))))
-            problem = resolved(problem, plans[-1], start, max(steps), for_errors=True)
-        modes, n_targets = problem.modes, len(problem.target_scale)
-        watched = None
-        if self.held_out is not None:
-            watched = HeldOutInModes.of(self.held_out.error(problem), modes, start)
-
-        candidates = []
-        for plan in plans:
-            recurrence = plan.recurrence(modes)
-            chosen = steps
-            if watched is not None:
-                chosen = [watched.watch(recurrence, patience, last).best for last in steps]
-            candidates.append((recurrence, chosen))
-
-        errors = np.full((len(rates), len(steps)), np.inf)
-        if candidates:
-            on_test = HeldOutInModes.of(self.test.error(problem), modes, start)
-            errors[rates < stable] = on_test.errors(candidates).reshape(len(used), -1)
-        return np.where(np.isnan(errors), np.inf, errors) / n_targets, 2 * problem.coordinates.unit
-
-
 def refuse_too_large(rows: Rows, fit_intercept: bool) -> None:
     """Raise where neither matrix fits, for then there is no closed form."""
     side = min(rows.n_used, rows.n_features + fit_intercept)
@@ -227,16 +152,22 @@ def refuse_too_large(rows: Rows, fit_intercept: bool) -> None:
 
 
 def folds(
-    rows: Rows, splits: Iterable[Split], name: ScalingName, fit_intercept: bool, held_out: Rows | None
+    rows: Rows,
+    splits: Iterable[Split],
+    name: ScalingName,
+    fit_intercept: bool,
+    held_out: Rows | None,
+    penalty: Penalty = NO_PENALTY,
 ) -> Iterator[tuple[Problem, Iterator[Fold]]]:
     """For each read of the rows the problem of all of them, and the folds that the read serves.
 
-    `held_out` are rows to stop by, the same for all folds; without, each split names its own.
+    `held_out` are rows to stop by, the same for all folds; without, each split names its own. The `penalty` is
+    the base of those that are to be tried.
     """
     if is_wide(rows, fit_intercept):
         watched = None if held_out is None else Part(held_out, None, None)
-        whole = Problem.of_columns(rows, name, fit_intercept)
-        yield whole, (_wide_fold(rows, split, name, fit_intercept, watched) for split in splits)
+        whole = (Problem.of_rows if penalty.has_lasso else Problem.of_columns)(rows, name, fit_intercept, penalty)
+        yield whole, (_wide_fold(rows, split, name, fit_intercept, watched, penalty) for split in splits)
         return
     watched = None if held_out is None else Part(held_out, None, moments_of(held_out))
     most = max(FEW_GROUPS, GROUP_ELEMENTS // (rows.width + 1) ** 2)
@@ -249,8 +180,8 @@ def folds(
         moments = merged(groups, np.ones(len(groups)))
         pairs = zip(batch.splits, batch.of_groups, strict=True)
         yield (
-            Problem.of_moments(moments, rows, name, fit_intercept),
-            (_moment_fold(rows, groups, *pair, name, fit_intercept, watched) for pair in pairs),
+            Problem.of_moments(moments, rows, name, fit_intercept, penalty),
+            (_moment_fold(rows, groups, *pair, name, fit_intercept, watched, penalty) for pair in pairs),
         )
 
 
@@ -262,10 +193,11 @@ def _moment_fold(
     name: ScalingName,
     fit_intercept: bool,
     held_out: Part | None,
+    penalty: Penalty,
 ) -> Fold:
     _refuse_empty(bool(of_groups.train.any()), bool(of_groups.test.any()))
     train = merged(groups, of_groups.train)
-    problem = Problem.of_moments(train, rows.taken(split.train), name, fit_intercept)
+    problem = Problem.of_moments(train, rows.taken(split.train), name, fit_intercept, penalty)
     if split.held_out.any():
         held_out = Part(rows, split.held_out, merged(groups, of_groups.held_out))
     return Fold(problem, Part(rows, split.test, merged(groups, of_groups.test)), held_out)
@@ -276,10 +208,12 @@ def _refuse_empty(some_train: bool, some_test: bool) -> None:
         raise ValueError("A fold has no training or no test row with a weight: use fewer folds, or another cv.")
 
 
-def _wide_fold(rows: Rows, split: Split, name: ScalingName, fit_intercept: bool, held_out: Part | None) -> Fold:
+def _wide_fold(
+    rows: Rows, split: Split, name: ScalingName, fit_intercept: bool, held_out: Part | None, penalty: Penalty
+) -> Fold:
     train = rows.taken(split.train)
     _refuse_empty(train.n_used > 0, rows.taken(split.test).n_used > 0)
-    problem = Problem.of_columns(train, name, fit_intercept)
+    problem = (Problem.of_rows if penalty.has_lasso else Problem.of_columns)(train, name, fit_intercept, penalty)
     if split.held_out.any():
         held_out = Part(rows, split.held_out, None)
     return Fold(problem, Part(rows, split.test, None), held_out)

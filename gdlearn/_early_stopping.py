@@ -21,13 +21,17 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from ._arrays import Array, first_in
+from ._arrays import EPS, Array, first_in
 from ._descent import Descent, Status
-from ._objective import Iterate, QuadraticObjective
+from ._objective import Iterate
+from ._quadratic import Quadratic
 from ._row_objective import RowObjective
 
 DENSE = 1_000
 """Up to this step the closed form looks at every one; beyond, where it changes slowly, at points between."""
+
+RELIABLE = 1e-13
+"""The relative rounding that an error found by moments may have; where it may be larger, the rows are asked."""
 
 CHUNK = 256
 """Steps looked at together, unless there are many to be looked at one by one."""
@@ -58,7 +62,7 @@ class HeldOut:
 
     Attributes
     ----------
-    objective : QuadraticObjective
+    objective : Quadratic or RowObjective
         The error as a function of theta.
     on_rows : callable
         The same on the rows themselves, for where moments lose its digits.
@@ -67,10 +71,22 @@ class HeldOut:
     patience : int
     """
 
-    objective: QuadraticObjective
+    objective: Quadratic | RowObjective
     on_rows: Callable[[], RowObjective]
     target_share: Array
     patience: int = 1
+
+    def errors(self, thetas: Array) -> Array:
+        """v at points of shape (p, n, t): from the rows where the terms of the moments cancel."""
+        if isinstance(self.objective, RowObjective):
+            return np.asarray(self.objective.errors(thetas) @ self.target_share)
+        J, points = self.objective, thetas.swapaxes(0, 1)
+        values = np.array([J.value(theta) for theta in points])
+        rounding = EPS * np.array([J.rounding(theta) @ self.target_share for theta in points])
+        lost = ~(rounding <= RELIABLE * values) & np.isfinite(rounding)
+        if lost.any():
+            values[lost] = self.on_rows().errors(thetas[:, lost]) @ self.target_share
+        return values
 
     def change(self, step: Array, before: Array, after: Array) -> float:
         """v(θ + δ) − v(θ) from δ and ∇v at both ends."""

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._arrays import EPS, Array, beyond_float64
-from ._early_stopping import CHUNK, DENSE, HeldOut, Watch, watch_curve
+from ._early_stopping import CHUNK, DENSE, RELIABLE, HeldOut, Watch, watch_curve
 from ._objective import ModalSpace, QuadraticObjective, moved
 from ._quadratic import Quadratic
 from ._recurrence import Recurrence
 
 WEAK = 1e-6
 """λ/λ_max below which a mode is taken for weak: one that few descents bring to its optimum."""
-
-RELIABLE = 1e-13
-"""The relative rounding that an error found in the modes may have; where it may be larger, the rows are asked."""
 
 ELEMENTS = 2**18
 """Elements in the arrays of steps looked at together: 2 MB, which cache holds."""
@@ -50,6 +47,8 @@ class HeldOutInModes:
     size : ndarray of shape (m,)
         ‖diag(rms x) v_i‖: moments round what they say of mode i as coarsely as if x varied by this along it. Zeros
         where the error is known by rows.
+    offset : ndarray of shape (m, t) or 0
+        By how much the gap exceeds that with which θ_r was found: it differs where a penalty has moved the optimum.
     """
 
     held_out: HeldOut
@@ -61,6 +60,7 @@ class HeldOutInModes:
     gradient: Array
     hessian: Array
     size: Array
+    offset: Array | float = 0.0
 
     @classmethod
     def of(cls, held_out: HeldOut, modes: ModalSpace, start: Array) -> HeldOutInModes:
@@ -90,18 +90,32 @@ class HeldOutInModes:
                 size=size,
             )
 
+    def towards(self, gap: Array) -> HeldOutInModes:
+        """The same for a descent with the same modes to another optimum, which the start misses by `gap`."""
+        return replace(self, gap=gap, offset=gap - (self.gap - self.offset))
+
     def displacement(self, recurrence: Recurrence, steps: Sequence[int]) -> Array:
         """u at each step, of shape (len(steps), m, t)."""
         return self._displacement(*recurrence.powers(steps))
 
     def _displacement(self, left: Array, done: Array) -> Array:
         with beyond_float64():
-            return np.where(self.strong[:, 0], -left, done)[:, :, None] * self.gap
+            u = np.where(self.strong[:, 0], -left, done)[:, :, None] * self.gap
+            return u + np.where(self.strong, self.offset, 0.0) if np.any(self.offset) else u
 
     def errors(self, candidates: Sequence[tuple[Recurrence, Sequence[int]]]) -> Array:
         """v at the steps of each descent, one after another; from the rows where the terms in the modes cancel."""
+        powers = [recurrence.powers(steps) for recurrence, steps in candidates]
+        left, done = (np.concatenate(part) for part in zip(*powers, strict=True))
+        return self.errors_at(left, done)
+
+    def errors_at(self, left: Array, done: Array) -> Array:
+        """v where so much of the way of each mode is left and done, both of shape (n, m).
+
+        With a gap of shape (n, m, t) each point has its own, see `towards`.
+        """
         with beyond_float64():
-            u = np.concatenate([self.displacement(*candidate) for candidate in candidates])
+            u = self._displacement(left, done)
             values = self.value + self._products(u, self.gradient + 0.5 * self._times(self.hessian, u))
             size = np.abs(u)
             terms = self._products(size, np.abs(self.gradient) + 0.5 * self._times(np.abs(self.hessian), size))
@@ -109,8 +123,8 @@ class HeldOutInModes:
             terms += rounded + 2.0 * np.sqrt(rounded * abs(self.value))
             lost = np.flatnonzero(~(EPS * (abs(self.value) + terms) <= RELIABLE * values) & np.isfinite(terms))
             if len(lost):
-                done = np.concatenate([recurrence.powers(steps)[1] for recurrence, steps in candidates])[lost]
-                on_rows = self.held_out.on_rows().errors(moved(self.modes, self.start, self.gap, done))
+                gap = self.gap[lost] if self.gap.ndim > 2 else self.gap
+                on_rows = self.held_out.on_rows().errors(moved(self.modes, self.start, gap, done[lost]))
                 values[lost] = on_rows @ self.held_out.target_share
         return np.asarray(values)
 

@@ -221,6 +221,13 @@ class KernelModes:
             least = min(least, float(coordinates.penalty.ridge))
         return float(self.eigenvalues[0]) / least
 
+    @property
+    def of_intercept(self) -> NDArray[np.bool_]:
+        """Which mode is the intercept by itself, of shape (m,)."""
+        apart = np.zeros(len(self.eigenvalues), dtype=bool)
+        apart[: len(self.intercept)] = self.intercept == 1.0
+        return apart
+
     def gap(self, start: Array) -> Array:
         """z* − Vᵀθ, of shape (m, t)."""
         return self.optimum - self.coordinates(start)

@@ -25,6 +25,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import linalg
 
 from ._arrays import EPS, Array
@@ -121,6 +122,11 @@ class Modes:
         """λ_max/λ_min, over the modes that the data hold."""
         with np.errstate(over="ignore"):
             return float(self.eigenvalues[0] / self.eigenvalues[-1]) if len(self.eigenvalues) else 1.0
+
+    @property
+    def of_intercept(self) -> NDArray[np.bool_]:
+        """Which mode is the intercept by itself, of shape (m,)."""
+        return np.asarray(self.vectors[0] == 1.0)
 
     def without(self, i: int) -> Modes:
         """The same with mode i given up."""

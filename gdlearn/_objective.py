@@ -81,8 +81,11 @@ class ModalSpace(Protocol):
 
 
 def moved(modes: ModalSpace, start: Array, gap: Array, done: Array) -> Array:
-    """θ₀ + V·diag(done)·gap for each row of `done`, of shape (n, m): the points, of shape (p, n, t)."""
-    z = done.T[:, :, None] * gap[:, None, :]
+    """θ₀ + V·diag(done)·gap for each row of `done`, of shape (n, m): the points, of shape (p, n, t).
+
+    `gap` is of shape (m, t), or (n, m, t) where each point has its own.
+    """
+    z = (done[:, :, None] * gap).transpose(1, 0, 2)
     return start[:, None, :] + modes.combine(z.reshape(len(z), -1)).reshape(len(start), *z.shape[1:])
 
 

@@ -18,13 +18,11 @@ from ._kernel import Columns, KernelModes
 from ._limit import Limit
 from ._modes import Modes
 from ._moments import Moments, moments_of, statistics_of_moments
-from ._objective import QuadraticObjective
 from ._parameters import InvalidParameterError
 from ._penalty import NO_PENALTY, Penalty
 from ._quadratic import Quadratic
-from ._row_objective import row_objective
+from ._row_objective import RowObjective, row_objective
 from ._rows import Rows
-from ._slopes import MatrixSlopes, RowSlopes, Slopes
 from ._spectrum import KernelSpectrum, MomentSpectrum, Spectrum
 from ._statistics import Statistics, statistics_of
 
@@ -136,7 +134,7 @@ class Problem:
         return None if self.spectrum is None else self.spectrum.moments
 
     @cached_property
-    def objective(self) -> QuadraticObjective:
+    def objective(self) -> Quadratic | RowObjective:
         """J: by the moments where they were formed, else on the rows."""
         if self.moments is None:
             assert self.rows is not None
@@ -144,7 +142,7 @@ class Problem:
         quadratic = Quadratic.of(self.moments, self.coordinates)
         return quadratic if self.coordinates.penalty.has_lasso else replace(quadratic, modes=self.modes)
 
-    def on(self, rows: Rows, moments: Moments | None = None) -> QuadraticObjective:
+    def on(self, rows: Rows, moments: Moments | None = None) -> Quadratic | RowObjective:
         """The error on other rows, without the penalty: by their moments where this problem knows J so.
 
         The moments may be at hand already.
@@ -153,13 +151,6 @@ class Problem:
             return row_objective(rows, self.coordinates.unpenalised)
         moments = moments_of(rows) if moments is None else moments
         return Quadratic.of(moments.in_units(self.moments.exponent), self.coordinates.unpenalised)
-
-    def slopes(self, coordinates: Coordinates) -> Slopes:
-        """The error as a function of the slopes alone in these coordinates: by the moments or, without, on the rows."""
-        if self.moments is not None:
-            return MatrixSlopes.of(Quadratic.of(self.moments, coordinates))
-        assert self.rows is not None
-        return RowSlopes.of(self.rows, self.statistics, coordinates)
 
     @cached_property
     def curvature(self) -> float:
@@ -217,6 +208,15 @@ class Problem:
         if name in ("minmax", "maxabs") and moments.minimum is None and self.rows is not None:
             moments = moments_of(self.rows, extremes=True)
         return Problem.of_moments(moments, self.rows, name, fit_intercept, penalty)
+
+    def charging(self, penalty: Penalty) -> Problem:
+        """The same with another penalty."""
+        asked = penalty.in_target_units(self.coordinates.target_exponent)
+        coordinates, spectrum = replace(self.coordinates, penalty=asked), self.spectrum
+        if spectrum is not None:
+            spectrum = spectrum.charging(coordinates)
+        problem = replace(self, coordinates=coordinates, spectrum=spectrum, penalty=penalty)
+        return problem if penalty.has_lasso else problem._checked()
 
     def sharper(self, amplification: float, too_lossy: float = TOO_LOSSY) -> Problem:
         """The same with modes one degree sharper, if rounding so amplified calls for it."""
@@ -286,7 +286,7 @@ def starting_point(problem: Problem, start: FirstPoint) -> Array:
     return theta
 
 
-def error_on(problem: Problem, rows: Callable[[], Rows], objective: QuadraticObjective, patience: int = 1) -> HeldOut:
+def error_on(problem: Problem, rows: Callable[[], Rows], objective: Quadratic | RowObjective, patience: int = 1) -> HeldOut:
     """The error on other rows, in the coordinates of the problem; `objective` is J on them."""
     on_rows = cache(lambda: row_objective(rows(), problem.coordinates.unpenalised))
     return HeldOut(objective, on_rows, problem.coordinates.target_share, patience)

@@ -22,12 +22,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from itertools import count, repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ._arrays import EPS, Array
-from ._descent import Status
+from ._descent import ENDLESS, Status, StepsDone, descend
 from ._objective import Iterate
 from ._penalty import Penalty
 from ._slopes import Slopes, solved
@@ -43,6 +43,12 @@ WORST = 0.9
 
 ROUNDING = 4.0
 """What the rounding of a partial derivative may come to, in units of ε times its terms."""
+
+SLACK = 1e-6
+"""By which part J, a difference of squares, may be below the penalty that it holds."""
+
+SOLVED = 1e-3
+"""What a linear system may miss of its right side, relative to t; it misses more where a parabola falls for ever."""
 
 TINY = float(np.finfo(np.float64).tiny)
 
@@ -89,8 +95,10 @@ class _Columns:
         here = self.theta[:, some]
         # From the slopes at both ends, for a difference of J would cancel.
         rise = np.einsum("ji,ji->i", theta - here, slope + self.slope[:, some])
-        rise += 2.0 * np.einsum("ji,ji->i", self.t[:, some], np.abs(theta) - np.abs(here))
-        lower = rise < 0
+        t, length = self.t[:, some], np.abs(theta)
+        rise += 2.0 * np.einsum("ji,ji->i", t, length - np.abs(here))
+        # J is not below the penalty: so it is told, where θ is huge, what is nothing but rounding.
+        lower = (rise < 0) & (2.0 * np.einsum("ji,ji->i", t, length) <= (1.0 + SLACK) * self.value()[some])
         if lower.any():
             moved = some[lower]
             self.theta, self.slope = self.theta.copy(), self.slope.copy()  # an iterate may hold the old ones
@@ -218,13 +226,18 @@ class ProximalSteps:
             before, last = last[fewer], n_wrong[fewer]
 
     def _minima(self, columns: _Columns, sign: Array) -> Array:
-        """The minimum of the parabola with these zeros and signs, for each column."""
+        """The minimum of the parabola with these zeros and signs, for each column; NaN where it has none."""
         theta = np.zeros(sign.shape)
         for i in range(sign.shape[1]):
             support = sign[:, i].nonzero()[0]
-            if 0 < len(support) <= self._slopes.largest_support:
+            if len(support) > self._slopes.largest_support:
+                theta[:, i] = np.nan
+            elif len(support):
                 G = _with_ridge(self._slopes.gram(support), columns.r[support, i])
-                theta[support, i] = solved(G, columns.b[support, i] - columns.t[support, i] * sign[support, i])
+                charge = columns.t[support, i]
+                slope = columns.b[support, i] - charge * sign[support, i]
+                x = solved(G, slope)
+                theta[support, i] = x if (np.abs(G @ x - slope) <= SOLVED * charge).all() else np.nan
         return theta
 
     def _finishing_step(self, columns: _Columns, finishing: _Columns) -> None:
@@ -294,7 +307,7 @@ def _best_between(x: Array, p: Array, crosses: Any, t: Array, curvature: float) 
     rises = after >= 0
     first = int(np.argmax(rises)) if rises.any() else len(which)
     if first < len(which) and after[first] - kinks[first] < 0:
-        point = x + at[first] * p
+        point: Array = x + at[first] * p
         point[which[first]] = 0.0
         return point
     return np.asarray(x + (1.0 - kinks[:first].sum() / curvature) * p)
@@ -310,3 +323,57 @@ class SmallViolation:
     def __call__(self, iterate: Iterate, rate: float) -> Status | None:
         is_small = iterate.n_steps > 0 and (self.penalty.violation(iterate.theta, iterate.gradient) <= self.tol).all()
         return Status.CONVERGED if is_small else None
+
+
+class Path(NamedTuple):
+    """What came of many α.
+
+    Attributes
+    ----------
+    slopes : ndarray of shape (d, n, t)
+    violation : ndarray of shape (n, t)
+        The certificate: see `Penalty.violation`; the largest over the slopes.
+    status : Status
+        The worst of all: NOT_CONVERGED where steps have run out.
+    """
+
+    slopes: Array
+    violation: Array
+    status: Status
+
+
+def smallest_without_slopes(slopes: Slopes, unit: Penalty) -> Array:
+    """For each target the smallest α for which all slopes are 0, where α = 1 means the penalty `unit`."""
+    smallest: Array = np.max(np.abs(slopes.cross) / unit.lasso, axis=0, initial=0.0)
+    return smallest
+
+
+def path(slopes: Slopes, unit: Penalty, alphas: Array, tol: float | None = None, max_iter: int = ENDLESS) -> Path:
+    """The minimum for many α at once, to rounding or to a certificate of `tol`.
+
+    Parameters
+    ----------
+    slopes : Slopes
+        A column for each target.
+    unit : Penalty
+        That of α = 1.
+    alphas : ndarray of shape (n,), or (n, t) where each target has its own
+    """
+    d, t = slopes.cross.shape
+    alphas = np.broadcast_to(alphas.reshape(len(alphas), -1), (len(alphas), t))
+    ridge, lasso = (np.broadcast_to(size, (d, t)) for size in (unit.ridge, unit.lasso))
+    theta, violation, status = np.empty((d, len(alphas), t)), np.empty(alphas.shape), Status.LIMIT
+    at_once, start = max(1, slopes.most_columns // t), np.zeros((d, 1, t))
+    for first in range(0, len(alphas), at_once):
+        part = slice(first, min(first + at_once, len(alphas)))
+        n = part.stop - first
+        charge = Penalty(*((size[:, None] * alphas[part]).reshape(d, n * t) for size in (ridge, lasso)))
+        ends = [StepsDone(max_iter, Status.NOT_CONVERGED)]
+        steps = ProximalSteps(slopes.repeated(n), charge, np.repeat(start, n, axis=1).reshape(d, n * t))
+        descent = descend(steps, *([] if tol is None else [SmallViolation(charge, tol)]), *ends)
+        last = descent.last
+        theta[:, part] = last.theta.reshape(d, n, t)
+        violation[part] = charge.violation(last.theta, last.gradient).max(axis=0).reshape(n, t)
+        status = descent.status if status is not Status.NOT_CONVERGED else status
+        start = theta[:, part.stop - 1 : part.stop]
+    return Path(theta, violation, status)

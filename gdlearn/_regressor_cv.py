@@ -1,9 +1,9 @@
-"""GradientDescentRegressorCV: learning rate and number of steps by cross-validation."""
+"""GradientDescentRegressorCV: learning rate, number of steps and penalty by cross-validation."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +18,22 @@ from ._coordinates import ScalingName
 from ._cross_validation import Fold, Stopping, folds, refuse_too_large, splits_of
 from ._namespaces import Origin
 from ._observers import with_callbacks
-from ._parameters import FRACTION, POSITIVE, POSITIVE_INTEGER, Init, MatrixLike, RandomState, Rule, integers, several
+from ._parameters import (
+    FRACTION,
+    NONE,
+    NONNEGATIVE,
+    POSITIVE,
+    POSITIVE_INTEGER,
+    SHARE,
+    Init,
+    InvalidParameterError,
+    MatrixLike,
+    RandomState,
+    Rule,
+    choice,
+    integers,
+    several,
+)
 from ._plan import Plan, Settings
 from ._problem import FirstPoint, Problem, starting_point
 from ._rows import Rows
@@ -34,19 +49,28 @@ MOST_STEPS = 10**9
 """The largest number of steps in a default grid."""
 
 
+MOST_STEPS_OF_LOOP = 10**4
+"""The same where an L1 penalty lets no step be skipped."""
+
+N_RATES, N_MAX_ITERS = 20, 10
+"""The numbers of learning rates and of numbers of steps by default."""
+
 RULES: dict[str, Rule] = {
-    "learning_rates": POSITIVE_INTEGER | several(POSITIVE, "finite numbers > 0"),
-    "max_iters": POSITIVE_INTEGER | several(POSITIVE_INTEGER, "integers >= 1"),
+    "learning_rates": NONE | POSITIVE_INTEGER | several(POSITIVE, "finite numbers > 0"),
+    "max_iters": NONE | POSITIVE_INTEGER | several(POSITIVE_INTEGER, "integers >= 1"),
+    "alphas": NONE | POSITIVE_INTEGER | several(NONNEGATIVE, "finite numbers >= 0"),
+    "l1_ratios": SHARE | several(SHARE, "numbers in [0, 1]"),
+    "selection": choice("min", "one_standard_error"),
     "momentum": FRACTION,
 }
 
 
 class GradientDescentRegressorCV(DescendedModel):
-    r"""Linear regression by gradient descent, with learning rate and number of steps chosen by cross-validation.
+    r"""Linear regression by gradient descent, with rate, number of steps and penalty chosen by cross-validation.
 
     Every candidate gets the score that `GridSearchCV` over `GradientDescentRegressor` would give it, at about the cost
     of one fit: the rows are read once where the test folds partition them (and at most once for each split elsewhere),
-    and one eigendecomposition for each fold gives the results of all learning rates and numbers of steps.
+    and one eigendecomposition for each fold gives the results of all learning rates, numbers of steps and ridge terms.
 
     .. math::
         \mathrm{MSE}_f(\eta, k) = \frac{1}{W_f} \sum_{n \in f} w_n \bigl(y_n - \hat y_n(\theta_k)\bigr)^2, \qquad
@@ -54,13 +78,27 @@ class GradientDescentRegressorCV(DescendedModel):
 
     Parameters
     ----------
-    learning_rates : int or array-like of float > 0, default=20
+    learning_rates : int, array-like of float > 0 or None, default=None
         If an array: the candidate learning rates. If an integer n: n candidates, log-spaced from a thousandth to a half
-        of the largest stable rate.
-    max_iters : int or array-like of int >= 1, default=10
+        of the largest stable rate. None is 20 without `alphas`. With `alphas`, and if `max_iters` is None as well, rates
+        and steps play no part: every descent goes to its limit, as with ``learning_rate="auto"``.
+    max_iters : int, array-like of int >= 1 or None, default=None
         If an array: the candidate numbers of steps. If an integer n: n candidates, log-spaced from 1 to the number of
-        steps at which descent with the largest stable rate of the grid has reached its limit, at most 10⁹; fewer than
-        n where rounding to integers makes some equal.
+        steps at which descent with the largest stable rate of the grid has reached its limit, at most 10⁹ (10⁴ with an
+        L1 penalty, whose steps are taken one by one); fewer than n where rounding to integers makes some equal. None is
+        10, unless `learning_rates` says otherwise.
+    alphas : int, array-like of float >= 0 or None, default=None
+        If an array: the candidate weights α of the penalty, see :class:`GradientDescentRegressor`. If an integer n: n
+        candidates for each l1_ratio, log-spaced and descending: from the least that leaves no slope (its
+        `regularization_path`) to a thousandth of it or, for an l1_ratio of 0, from 10 λ_max to 10⁻⁵ λ_max, the largest
+        eigenvalue of the mean squares of the scaled features. None is no penalty.
+    l1_ratios : float in [0, 1] or array-like, default=0.0
+        The candidate parts ρ of the penalty that charge the sizes of the slopes rather than their squares.
+    selection : "min" or "one_standard_error", default="min"
+        Which candidate is chosen: that of the least mean error over the folds, or the simplest whose mean error is within
+        one standard error of it (the standard deviation of the errors of the best one over the folds, divided by the
+        root of their number). The simplest has the largest α, then the smallest product of rate and number of steps;
+        the l1_ratio is that of the best.
     cv : int, splitter, iterable of (train, test) or None, default=None
         As for `GridSearchCV`; None is 5-fold. Row numbers and masks; a row number that comes twice counts twice.
     scaling : "standard", "minmax", "maxabs" or None, default="standard"
@@ -87,18 +125,27 @@ class GradientDescentRegressorCV(DescendedModel):
     Attributes
     ----------
     learning_rate_ : float
-        The best learning rate.
-    max_iter_ : int
-        The best number of steps.
+        The chosen learning rate; where the rates play no part, that of the descent on all rows.
+    max_iter_ : int or None
+        The chosen number of steps; None where they play no part.
+    alpha_ : float
+        The chosen α; 0.0 without `alphas`.
+    l1_ratio_ : float
+        The chosen ρ.
     learning_rates_ : ndarray of shape (n_learning_rates,)
-        The learning rates of the grid.
+        The learning rates of the grid; empty where they play no part.
     max_iters_ : ndarray of shape (n_max_iters,)
-        The numbers of steps of the grid, int64, or of Python's integers (dtype object) where one is beyond int64.
+        The numbers of steps of the grid, int64, or of Python's integers (dtype object) where one is beyond int64; empty
+        where they play no part.
+    alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
+        With `alphas`: the α of the grid; a row for each l1_ratio if there are several.
     mse_path_ : ndarray of shape (n_learning_rates, n_max_iters, n_folds)
-        Mean squared error on each test fold in units of y squared, weighted by `sample_weight`, the mean over targets;
-        inf where the rate is at or above the largest stable one of the fold.
+        Mean squared error on each test fold in units of y squared, weighted by `sample_weight`, the mean over targets,
+        without the penalty; inf where the rate is at or above the largest stable one of the fold. With `alphas` its
+        shape is (n_l1_ratios, n_alphas, n_learning_rates, n_max_iters, n_folds), and where rates and steps play no part
+        (n_l1_ratios, n_alphas, n_folds).
     best_score_ : float
-        Minus the least mean of `mse_path_` over the folds.
+        Minus the mean of `mse_path_` over the folds, of the chosen candidate.
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
         Slopes in original units. This attribute and those below describe the descent on all rows with the best learning
         rate and number of steps; see :class:`GradientDescentRegressor`.
@@ -161,9 +208,12 @@ class GradientDescentRegressorCV(DescendedModel):
 
     def __init__(
         self,
-        learning_rates: int | Sequence[float] | NDArray[Any] = 20,
+        learning_rates: int | Sequence[float] | NDArray[Any] | None = None,
         *,
-        max_iters: int | Sequence[int] | NDArray[Any] = 10,
+        max_iters: int | Sequence[int] | NDArray[Any] | None = None,
+        alphas: int | Sequence[float] | NDArray[Any] | None = None,
+        l1_ratios: float | Sequence[float] | NDArray[Any] = 0.0,
+        selection: Literal["min", "one_standard_error"] = "min",
         cv: Any = None,
         scaling: ScalingName = "standard",
         init: Init = "auto",
@@ -177,6 +227,9 @@ class GradientDescentRegressorCV(DescendedModel):
     ) -> None:
         self.learning_rates = learning_rates
         self.max_iters = max_iters
+        self.alphas = alphas
+        self.l1_ratios = l1_ratios
+        self.selection = selection
         self.cv = cv
         self.scaling = scaling
         self.init = init

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ._alphas import alpha_grid
 from ._arrays import EPS, Array
 from ._coordinates import Model, ScalingName
+from ._minima import minima
 from ._parameters import (
     BOOLEAN,
     NONE,
@@ -25,8 +27,7 @@ from ._parameters import (
 from ._path import in_original_units
 from ._penalty import Penalty
 from ._plan import Settings
-from ._problem import Problem
-from ._proximal import ProximalSteps
+from ._problem import Problem, error_on
 from ._rows import Rows
 from ._solve import pose, solve
 from ._spectrum import KernelSpectrum, MomentSpectrum
@@ -146,95 +147,72 @@ def regularization_path(
 
 
 class _Path:
-    """One set of rows, to be descended with any penalty; what the functions find is in units of the problem.
-
-    Parameters
-    ----------
-    problem : Problem
-        It needs no modes.
-    """
+    """One set of rows, to be descended with any penalty; models are in units of the problem, which needs no modes."""
 
     def __init__(self, problem: Problem, rows: Rows, scaling: ScalingName, fit_intercept: bool) -> None:
         self._problem, self._rows, self._scaling, self._fit_intercept = problem, rows, scaling, fit_intercept
 
     def minima(self, alphas: Array, l1_ratio: float) -> tuple[list[Model], Array]:
         """The model and J for each alpha."""
-        lasso, ridge = alphas * l1_ratio, alphas * (1.0 - l1_ratio)
-        order = np.argsort(-alphas, kind="stable")
-        kinks, squares = order[lasso[order] > 0], order[lasso[order] == 0]
-        charged, free = squares[ridge[squares] > 0], squares[ridge[squares] == 0]
+        penalties = [Penalty.of(alpha, l1_ratio) for alpha in alphas.tolist()]
+        order = np.argsort(-alphas, kind="stable").tolist()
+        kinked = [i for i in order if penalties[i].has_lasso]
+        smooth = [i for i in order if not penalties[i].has_lasso]
+        charged = [i for i in smooth if penalties[i].has_ridge]
+        free = [i for i in smooth if not penalties[i].has_ridge]
         found: dict[int, Model] = {}
         losses = np.empty(len(alphas))
+        routes = (kinked, self._side_by_side), (charged, self._by_modes), (free, self._one_by_one)
+        for places, route in routes:
+            if places:
+                models, losses[places] = route([penalties[i] for i in places])
+                found.update(zip(places, models, strict=True))
+        return [found[i] for i in range(len(alphas))], losses
 
-        def keep(places: NDArray[np.intp], models: list[Model], values: Array) -> None:
-            found.update(zip(places.tolist(), models, strict=True))
-            losses[places] = values
-
-        if len(kinks):
-            keep(kinks, *self._by_proximal_steps(alphas[kinks], l1_ratio))
-        if len(charged):
-            keep(charged, *self._by_modes(ridge[charged]))
-        if len(free):
-            keep(free, *self._one_by_one(ridge[free]))
-        return [found[place] for place in range(len(alphas))], losses
-
-    def _by_proximal_steps(self, alphas: Array, l1_ratio: float) -> tuple[list[Model], Array]:
-        """With an L1 penalty: a column for each target and alpha, in the coordinates where they need the fewest steps.
-
-        So many at once as there is room for; each starts where the next larger alpha before them ended.
-        """
+    def _side_by_side(self, penalties: list[Penalty]) -> tuple[list[Model], Array]:
+        """With an L1 penalty: so many at once as there is room for."""
         problem = self._problem
-        own = problem.coordinates.unpenalised
-        best = own.equilibrated(problem.statistics)
-        slopes = problem.slopes(best)
-        d, t = slopes.cross.shape
-        start, models, losses = np.zeros((d, t)), [], []
-        most = max(AT_ONCE // (d * t), 1)
-        for part in (alphas[i : i + most] for i in range(0, len(alphas), most)):
-            n = len(part)
-            penalty = Penalty.of(np.tile(part, t), l1_ratio).in_target_units(np.repeat(own.target_exponent, n))
-            columns, penalty = slopes.repeated(n), penalty.of_multiples(own.scale / best.scale)
-            for point, _ in ProximalSteps(columns, penalty, np.repeat(start, n, axis=1)):
-                last = point
-            # J by the gradient of its smooth part, 2(Sθ + rθ − b).
-            value = columns.square + np.sum(last.theta * (last.gradient / 2.0 - columns.cross), axis=0)
-            value = np.maximum(value + Penalty(lasso=penalty.lasso).value(last.theta), 0.0)
-            losses.append(own.target_share @ value.reshape(t, n))
-            theta = last.theta.reshape(d, t, n)
-            models += [best.model(best.join(problem.statistics.target_mean, theta[:, :, k])) for k in range(n)]
-            start = theta[:, :, -1]
-        return models, np.concatenate(losses)
+        at_once = max(AT_ONCE // math.prod(problem.coordinates.shape), 1)
+        parts = [penalties[i : i + at_once] for i in range(0, len(penalties), at_once)]
+        thetas = np.concatenate([minima(problem, part) for part in parts], axis=1)
+        return self._models(problem, thetas, penalties)
 
-    def _by_modes(self, ridge: Array) -> tuple[list[Model], Array]:
-        r"""Of ridge terms: with the modes of the least of them, λ and z*, all that change are the eigenvalues.
+    def _by_modes(self, penalties: list[Penalty]) -> tuple[list[Model], Array]:
+        r"""Of ridge terms: with the modes of the least of them, λ and z*, all that changes are the eigenvalues.
 
-        .. math::
-            z^*_\alpha = \frac{\lambda}{\lambda + \Delta} z^*, \qquad
-            J_\alpha = J + \sum \lambda z^{*2} \frac{\Delta}{\lambda + \Delta}, \qquad \Delta = \alpha - \alpha_{\min},
+        .. math::  z^*_\alpha = \frac{\lambda}{\lambda + \Delta} z^*, \qquad \Delta = \alpha - \alpha_{\min},
 
         where Δ = 0 for the mode of the intercept.
         """
-        problem = self._least_penalised(float(ridge[-1]))
+        problem = self._least_penalised(penalties[-1])
         if problem.spectrum is None:
-            return self._one_by_one(ridge)
-        modes, coordinates = problem.modes, problem.coordinates
-        (p, t), n = coordinates.shape, len(ridge)
+            return self._one_by_one(penalties)
+        modes, (p, t), n = problem.modes, problem.coordinates.shape, len(penalties)
         intercept = np.zeros((p, 1))
-        intercept[: coordinates.first] = 1.0
+        intercept[: problem.coordinates.first] = 1.0
         is_slope = 1.0 - modes.coordinates(intercept) ** 2
-        eigenvalues, added = modes.eigenvalues[:, None], is_slope * (ridge - ridge[-1])
-        z = (eigenvalues / (eigenvalues + added))[:, None] * modes.optimum[:, :, None]
-        theta = modes.combine(z.reshape(-1, t * n)).reshape(p, t, n)
-        above = (eigenvalues * modes.optimum**2).T @ (added / (eigenvalues + added))
-        losses = coordinates.target_share @ (modes.minimum[:, None] + above)
-        return [coordinates.model(theta[:, :, k]) for k in range(n)], losses
+        ridge = np.array([float(penalty.ridge) for penalty in penalties])
+        eigenvalues = modes.eigenvalues[:, None]
+        kept = eigenvalues / (eigenvalues + is_slope * (ridge - ridge[-1]))
+        z = kept[:, :, None] * modes.optimum[:, None, :]
+        thetas = modes.combine(z.reshape(-1, n * t)).reshape(p, n, t)
+        return self._models(problem, thetas, penalties)
 
-    def _least_penalised(self, ridge: float) -> Problem:
+    def _models(self, problem: Problem, thetas: Array, penalties: list[Penalty]) -> tuple[list[Model], Array]:
+        """The models with these thetas of shape (p, n, t), and J of each with its penalty."""
+        own = problem.coordinates
+        losses = error_on(problem, lambda: self._rows, problem.on(self._rows, problem.moments)).errors(thetas)
+        for k, penalty in enumerate(penalties):
+            charged = replace(own, penalty=penalty.in_target_units(own.target_exponent))
+            losses[k] += own.target_share @ charged.charge(thetas[:, k])
+        return [own.model(thetas[:, k]) for k in range(len(penalties))], losses
+
+    def _least_penalised(self, penalty: Penalty) -> Problem:
         """The problem with this ridge term, in coordinates where the intercept is a mode by itself.
 
         The minimum does not depend on the shift of the features, so that it may be their mean.
         """
-        penalty, moments = Penalty(ridge), self._problem.moments
+        moments = self._problem.moments
         if moments is None:
             problem = pose(self._rows, self._scaling, self._fit_intercept, Settings(), penalty)
         else:
@@ -246,16 +224,16 @@ class _Path:
                 problem = problem.sharper(1.0 / max(problem.modes.smallest, EPS), TOO_LOSSY)
         return problem
 
-    def _one_by_one(self, ridge: Array) -> tuple[list[Model], Array]:
+    def _one_by_one(self, penalties: list[Penalty]) -> tuple[list[Model], Array]:
         """One problem for each ridge term, as the estimator has it; the loop starts where the one before ended."""
         models: list[Model] = []
         losses = []
-        for charge in ridge:
-            problem = pose(
-                self._rows, self._scaling, self._fit_intercept, Settings(), Penalty(charge), self._problem.moments
-            )
-            begin = problem.coordinates.theta(models[-1]) if models and charge else np.zeros(problem.coordinates.shape)
-            solution = solve(problem, Settings(), begin, lambda j: f"feature {j}")
+        for penalty in penalties:
+            problem = pose(self._rows, self._scaling, self._fit_intercept, Settings(), penalty, self._problem.moments)
+            start = np.zeros(problem.coordinates.shape)
+            if models and penalty.has_ridge:  # without, where it ends may depend on where it starts
+                start = problem.coordinates.theta(models[-1])
+            solution = solve(problem, Settings(), start, lambda j: f"feature {j}")
             models.append(solution.model)
             losses.append(solution.descent.last.value)
         return models, np.array(losses)

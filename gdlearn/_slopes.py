@@ -8,7 +8,7 @@ An intercept is at its best value whatever the slopes are, so S, b and :math:`\s
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,6 +25,9 @@ from ._threads import LONG_SIDE, factorised
 
 FEW = 64
 """Features up to which all eigenvalues are sooner found than a bound on the largest."""
+
+ELEMENTS = 2**22
+"""Elements in the θ of all columns together with what they predict (32 MB)."""
 
 LARGEST_SUPPORT = 2**12
 """Features whose second moments are formed at most, where those of all features are not (128 MB)."""
@@ -53,6 +56,10 @@ class Slopes(Protocol):
     def largest_support(self) -> int:
         """Features of which `gram` may be asked at once."""
 
+    @property
+    def most_columns(self) -> int:
+        """Columns that take no more memory than a matrix that has room."""
+
     def product(self, theta: Array) -> Array:
         """Sθ, for any number of columns."""
 
@@ -60,7 +67,7 @@ class Slopes(Protocol):
         """The rows and columns of S that belong to these features, as a new array."""
 
     def repeated(self, n: int) -> Slopes:
-        """The same with every column n times, side by side."""
+        """All columns n times, one set of them after the other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +107,11 @@ class MatrixSlopes:
         """All of them."""
         return len(self.matrix)
 
+    @property
+    def most_columns(self) -> int:
+        """Columns that take no more memory than a matrix that has room."""
+        return max(1, ELEMENTS // len(self.matrix))
+
     def product(self, theta: Array) -> Array:
         """Sθ, for any number of columns."""
         return self.matrix @ theta
@@ -109,8 +121,8 @@ class MatrixSlopes:
         return np.asarray(self.matrix[support[:, None], support])
 
     def repeated(self, n: int) -> MatrixSlopes:
-        """The same with every column n times, side by side."""
-        return replace(self, cross=np.repeat(self.cross, n, axis=1), square=np.repeat(self.square, n))
+        """All columns n times, one set of them after the other."""
+        return replace(self, cross=np.tile(self.cross, n), square=np.tile(self.square, n))
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +170,12 @@ class RowSlopes:
     @property
     def largest_support(self) -> int:
         """No more than there are rows, for the rest would be collinear."""
-        return min(self.X.shape[0], LARGEST_SUPPORT)
+        return int(min(self.X.shape[0], LARGEST_SUPPORT))
+
+    @property
+    def most_columns(self) -> int:
+        """Columns that take no more memory than a matrix that has room."""
+        return int(max(1, ELEMENTS // sum(self.X.shape)))
 
     def product(self, theta: Array) -> Array:
         """Sθ, for any number of columns."""
@@ -193,24 +210,24 @@ class RowSlopes:
         return G
 
     def repeated(self, n: int) -> RowSlopes:
-        """The same with every column n times, side by side."""
-        return replace(self, cross=np.repeat(self.cross, n, axis=1), square=np.repeat(self.square, n))
+        """All columns n times, one set of them after the other."""
+        return replace(self, cross=np.tile(self.cross, n), square=np.tile(self.square, n))
 
 
 def solved(G: Array, g: Array) -> Array:
-    """Solve Gp = g for a positive semidefinite G, where need be with a little more on its diagonal.
+    """Solve Gp = g for a positive semidefinite G, with a little more on its diagonal.
 
-    Along what float64 can tell from a flat direction p is then long, if g says that J falls there.
+    One step of refinement takes back what that changes, but for directions that float64 cannot tell from flat ones:
+    along them p is long, as long as g says that J falls there.
     """
-    n, more, diagonal = len(G), 0.0, G.diagonal()
+    n, diagonal = len(G), G.diagonal()
     diagonal = np.where(diagonal > 0, diagonal, diagonal.max() if diagonal.max() > 0 else 1.0)
+    more = n * EPS
     while True:
         A = np.array(G, order="F")
         A.reshape(-1, order="F")[:: n + 1] += more * diagonal
-        if n < LONG_SIDE:
-            _, p, info = lapack.dposv(A, g, lower=True, overwrite_a=True)
-        else:
-            _, p, info = factorised(lapack.dposv, A, b=g, lower=True, overwrite_a=True)
+        solve = partial(lapack.dposv, b=g, lower=True, overwrite_a=True)
+        factor, p, info = solve(A) if n < LONG_SIDE else factorised(solve, A)
         if info == 0 or more > 1.0:
-            return np.asarray(p)
-        more = max(10.0 * more, n * EPS)
+            return np.asarray(p + lapack.dpotrs(factor, g - G @ p, lower=True)[0])
+        more *= 10.0

@@ -18,7 +18,7 @@ A ridge term is a part of J in each of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,13 +51,13 @@ from ._descent import (
 )
 from ._early_stopping import HeldOut, Patience
 from ._limit import loss_of
+from ._minima import steps_to_minimum
 from ._moments import Moments, moments_of
 from ._objective import Iterate
 from ._penalty import NO_PENALTY, Penalty
 from ._plan import LOOP_MAX_ITER, LOOP_TOL, Plan, Settings, target_deviation, threshold
 from ._plane import LittleToGain, PlaneSteps
 from ._problem import STEPS_FOR_CURVATURE, TOO_LOSSY, TOO_LOSSY_FOR_ERRORS, Problem
-from ._proximal import ProximalSteps
 from ._row_objective import RowObjective
 from ._rows import Rows
 from ._step_size import (
@@ -334,21 +334,11 @@ def _ends(problem: Problem, max_iter: int | None, tol: float | None, observe: Ob
     return usual_ends(max_iter, small, observe)
 
 
-def _by_proximal(problem: Problem, settings: Settings, start: Array, observe: Observer | None) -> tuple[Descent, Model]:
-    """Descend with an L1 penalty by accelerated proximal steps, in the coordinates where they need the fewest."""
-    own = problem.coordinates
-    best = own.equilibrated(problem.statistics)
-    slopes = problem.slopes(best.unpenalised)
-    ratio = (own.scale / best.scale)[:, None]
-
-    def in_own_coordinates() -> Iterator[tuple[Iterate, float]]:
-        first = own.split(start)[1] / ratio
-        for point, rate in ProximalSteps(slopes, best.penalty, first, own.target_share):
-            theta = own.theta(best.model(best.join(problem.statistics.target_mean, point.theta)))
-            gradient = own.join(np.zeros(theta.shape[1]), point.gradient / ratio)
-            yield Iterate(point.n_steps, theta, point.value, gradient), rate
-
-    descent = descend(in_own_coordinates(), *_ends(problem, None, settings.tol, observe))
+def _by_proximal(
+    problem: Problem, settings: Settings, start: Array, observe: Observer | None
+) -> tuple[Descent, Model]:
+    """Descend with an L1 penalty by accelerated proximal steps, which end at the minimum."""
+    descent = descend(steps_to_minimum(problem, start), *_ends(problem, None, settings.tol, observe))
     return descent, _model_at(problem, descent)
 
 

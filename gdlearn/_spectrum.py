@@ -65,6 +65,9 @@ class Spectrum(Protocol):
     def modes_in(self, coordinates: Coordinates) -> Modes | KernelModes:
         """The modes in other coordinates."""
 
+    def charging(self, coordinates: Coordinates) -> Spectrum:
+        """That of the same rows in coordinates which differ in the penalty alone."""
+
     def limit(self, start: Array) -> tuple[Array, Limit]:
         """Where descent from `start` converges to: theta, and the model with all its digits."""
 
@@ -164,6 +167,10 @@ class MomentSpectrum:
         """The modes in other coordinates, carried from the equilibrated ones."""
         return self.finder.modes_in(coordinates)
 
+    def charging(self, coordinates: Coordinates) -> MomentSpectrum:
+        """That of the same rows in coordinates which differ in the penalty alone."""
+        return MomentSpectrum(self.moments, self.statistics, coordinates, self.rows, about_zero=self.about_zero)
+
     @property
     def is_lossy(self) -> bool:
         """Whether squares have lost a direction, or half the digits of one."""
@@ -225,6 +232,10 @@ class KernelSpectrum:
         if self.finder is not None:
             return self.finder.modes_in(coordinates)
         return KernelModes.of(replace(self.columns, coordinates=coordinates), root=self.is_sharpest)
+
+    def charging(self, coordinates: Coordinates) -> KernelSpectrum:
+        """That of the same rows in coordinates which differ in the penalty alone."""
+        return KernelSpectrum.of(replace(self.columns, coordinates=coordinates))
 
     @property
     def is_lossy(self) -> bool:
