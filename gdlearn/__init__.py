@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ._path import gradient_descent_path
     from ._regressor import GradientDescentRegressor
     from ._regressor_cv import GradientDescentRegressorCV
+    from ._regularization_path import regularization_path
 
 __version__ = "0.1.0"
 
@@ -28,6 +29,7 @@ __all__ = [
     "Moments",
     "check_gradient",
     "gradient_descent_path",
+    "regularization_path",
 ]
 
 _ROOMS = {
@@ -40,6 +42,7 @@ _ROOMS = {
     "_path": ["gradient_descent_path"],
     "_regressor": ["GradientDescentRegressor"],
     "_regressor_cv": ["GradientDescentRegressorCV"],
+    "_regularization_path": ["regularization_path"],
 }
 
 

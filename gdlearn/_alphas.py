@@ -19,7 +19,7 @@ CURVATURE, STEPS_FOR_CURVATURE = 1e-3, 100
 
 
 def alpha_grid(problem: Problem, l1_ratio: float, n_alphas: int, eps: float | None = None) -> Array:
-    r"""The `n_alphas` values of alpha, log-spaced and descending, from :func:`largest_alpha` to `eps` times it.
+    """The `n_alphas` values of alpha, log-spaced and descending, from :func:`largest_alpha` to `eps` times it.
 
     `eps` is 1e-3 by default and, of ridge terms (l1_ratio = 0), 1e-6.
     """

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._advice import DivergenceError, divergence_message, warn_of_divergence
 from ._arrays import Array
-from ._coordinates import Model, ScalingName
+from ._coordinates import Coordinates, Model, ScalingName
 from ._descent import StepsDone, descend, iterates
 from ._objective import Iterate
 from ._parameters import (
@@ -123,13 +123,17 @@ def gradient_descent_path(
     if plan.unstable:
         reached = f"J is {problem.coordinates.loss(losses[np.argmax(wanted)]):.3g} after {most} steps"
         warn_of_divergence(problem, plan, rate, name, "does not converge", reached)
-    models = [problem.coordinates.in_original_units(model) for model in models]
-    coefs = np.stack([model.coef.T for model in models], axis=-1)
-    intercepts = np.stack([model.intercept for model in models], axis=-1)
+    coefs, intercepts = in_original_units(problem.coordinates, models)
     losses = problem.coordinates.loss(losses)
     if target.ndim == 1:
         return wanted, coefs[0], intercepts[0], losses
     return wanted, coefs, intercepts, losses
+
+
+def in_original_units(coordinates: Coordinates, models: list[Model]) -> tuple[Array, Array]:
+    """Slopes of shape (t, d, number of models) and intercepts of shape (t, number of models), of X and y as given."""
+    models = [coordinates.in_original_units(model) for model in models]
+    return np.stack([model.coef.T for model in models], axis=-1), np.stack([model.intercept for model in models], -1)
 
 
 def _wanted(owner: str, iterations: int | ArrayLike) -> NDArray[Any]:

@@ -28,8 +28,8 @@ class Penalty:
     lasso: Array | float = 0.0
 
     @classmethod
-    def of(cls, alpha: float, l1_ratio: float) -> Penalty:
-        """What the two parameters of the estimators say."""
+    def of(cls, alpha: Array | float, l1_ratio: float) -> Penalty:
+        """What the two parameters of the estimators say; an alpha for each column, if there are several."""
         return cls(alpha * (1.0 - l1_ratio), alpha * l1_ratio)
 
     @property
