@@ -49,6 +49,7 @@ def test_the_proximal_step_is_the_minimiser_that_defines_it(eta, lasso):
     penalty = Penalty(ridge=7.0, lasso=lasso)
     after = penalty.step(SLOPES, eta)
     for before, u in zip(SLOPES.ravel(), after.ravel(), strict=True):
+
         def charge(v, before=before):
             return (v - before) ** 2 / 2 + eta * 2 * lasso * abs(v)
 
@@ -60,7 +61,9 @@ def test_the_proximal_step_is_the_minimiser_that_defines_it(eta, lasso):
 
 def test_each_target_has_its_own_rate_and_its_own_charge():
     penalty = Penalty(lasso=np.array([[1.0, 2.0]]))
-    assert_array_equal(penalty.step(np.array([[1.0, 1.0], [-3.0, -3.0]]), np.array([0.25, 0.125])), [[0.5, 0.5], [-2.5, -2.5]])
+    assert_array_equal(
+        penalty.step(np.array([[1.0, 1.0], [-3.0, -3.0]]), np.array([0.25, 0.125])), [[0.5, 0.5], [-2.5, -2.5]]
+    )
     assert_array_equal(penalty.step(np.full((1, 2), 1.0), 0.25), [[0.5, 0.0]])
 
 

@@ -25,7 +25,7 @@ from gdlearn import DivergenceError, GradientDescentRegressor, Moments
 from gdlearn.callbacks import EarlyStopping, HistoryRecorder
 
 SCALINGS = [None, "standard", "minmax", "maxabs"]
-SHAPES = [(60, 4), (30, 30), (25, 70), (300, 140)]
+SHAPES = [(60, 4), (30, 30), (25, 70), (200, 130)]
 X, Y = load_diabetes(return_X_y=True, scaled=False)
 
 
@@ -120,7 +120,7 @@ class TestTheLimit:
     def test_has_them_from_moments_with_a_root(self, alpha):
         X, y = of_condition(1e8, (15, 4), 0.0)
         model = GradientDescentRegressor(alpha=alpha, scaling=None).fit_moments(Moments.from_data(X, y, root=True))
-        close(model.coef_, exact_ridge(X, y, alpha, True), 1e-9)
+        close(model.coef_, exact_ridge(X, y, alpha, True), 1e-15 / alpha**0.5 + 1e-13)
 
     @pytest.mark.parametrize("scaling", SCALINGS)
     @pytest.mark.parametrize("shape", [(40, 5), (8, 60)])
@@ -129,7 +129,9 @@ class TestTheLimit:
         rng = np.random.default_rng(1)
         X = rng.normal(size=shape)
         level = np.eye(3)[rng.integers(0, 3, shape[0])]
-        X = np.column_stack([X, X[:, :2], np.full(shape[0], 7.0), np.zeros(shape[0]), level, 1e8 + rng.integers(0, 9, shape[0])])
+        X = np.column_stack(
+            [X, X[:, :2], np.full(shape[0], 7.0), np.zeros(shape[0]), level, 1e8 + rng.integers(0, 9, shape[0])]
+        )
         y = X[:, 0] + rng.normal(size=shape[0])
         Z, _, scale = scaled(X, scaling)
         peer = Ridge(alpha=0.1 * len(y), solver="svd").fit(Z - Z.mean(axis=0), y)
@@ -168,18 +170,18 @@ def exact_ridge(X, y, alpha, fit_intercept):
 
 class TestTheSteps:
     @pytest.mark.parametrize("scaling", SCALINGS)
-    @pytest.mark.parametrize("shape", SHAPES)
+    @pytest.mark.parametrize("shape", [(60, 4), (12, 70)])
     @pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.6, False), (0.6, True)])
     @pytest.mark.parametrize(("t", "weighted", "fit_intercept"), [(1, False, True), (3, True, True), (3, True, False)])
     def test_are_the_textbooks(self, shape, scaling, momentum, nesterov, t, weighted, fit_intercept):
         X, y, weights = data(*shape, t, weighted)
         start = np.random.default_rng(4).normal(size=(t, shape[1] + fit_intercept))
-        Z, shift, scale = scaled(X, scaling, weights, fit_intercept)
+        _, shift, scale = scaled(X, scaling, weights, fit_intercept)
         inits = {"zero": 0.0, "array": in_coordinates(start, shift, scale, fit_intercept)}
         if fit_intercept:
             mean = np.average(np.reshape(y, (-1, t)), axis=0, weights=weights)
             inits["mean"] = np.vstack([mean, np.zeros((shape[1], t))])
-        for (name, theta), k, alpha in product(inits.items(), (1, 40), (1e-3, 0.4)):
+        for (name, theta), (k, alpha) in product(inits.items(), ((1, 0.4), (40, 1e-3), (200, 0.4))):
             model = GradientDescentRegressor(
                 alpha=alpha,
                 scaling=scaling,
@@ -208,7 +210,7 @@ class TestTheSteps:
         assert (closed.solver_, stepped.solver_) == ("spectral", "loop")
         close(closed.coef_, stepped.coef_)
         assert_allclose(closed.loss_curve_, stepped.loss_curve_, rtol=1e-10)
-        assert_allclose(closed.gradient_norm_, stepped.gradient_norm_, rtol=1e-6)
+        assert_allclose(closed.gradient_norm_, stepped.gradient_norm_, rtol=1e-6, atol=1e-15)
 
     @pytest.mark.parametrize("form", [sparse.csr_array, sparse.csc_matrix, np.float32, np.asfortranarray])
     @pytest.mark.parametrize("scaling", SCALINGS)
@@ -236,13 +238,13 @@ class TestTheSteps:
             assert one.loss_ == pytest.approx(other.loss_, rel=1e-11)
 
     @pytest.mark.parametrize("k", [None, 9])
-    @pytest.mark.parametrize("d", [4, 140])
+    @pytest.mark.parametrize("d", [4, 130])
     @pytest.mark.parametrize("scaling", SCALINGS)
     def test_moments_and_partial_fit_give_those_of_fit(self, k, d, scaling):
-        X, y, weights = data(300, d, 3, weighted=True)
+        X, y, weights = data(200, d, 3, weighted=True)
         model = GradientDescentRegressor(alpha=0.2, max_iter=k, scaling=scaling)
         whole = clone(model).fit(X, y, weights)
-        parts = np.array_split(np.arange(300), 3)
+        parts = np.array_split(np.arange(200), 3)
         moments = [Moments.from_data(X[i], y[i], weights[i], extremes=True) for i in parts]
         merged = clone(model).fit_moments(moments[0] + moments[1] + moments[2])
         stream = clone(model)
@@ -305,15 +307,15 @@ def in_coordinates(start, shift, scale, fit_intercept):
 class TestWhenItEnds:
     @pytest.mark.parametrize("solver", ["spectral", "loop"])
     @pytest.mark.parametrize("scaling", SCALINGS)
-    @pytest.mark.parametrize("shape", [(60, 4), (25, 70)])
+    @pytest.mark.parametrize("shape", [(60, 4), (12, 70)])
     def test_tol_ends_it_at_the_first_step_whose_gradient_is_small(self, solver, scaling, shape):
         X, y, weights = data(*shape, 1, weighted=True)
-        rate = 0.9 / stable_inverse(X, scaling, weights, 0.2)
-        model = GradientDescentRegressor(rate, alpha=0.2, scaling=scaling, tol=1e-4, solver=solver).fit(X, y, weights)
+        rate = 1.8 / stable_inverse(X, scaling, weights, 0.2)
+        model = GradientDescentRegressor(rate, alpha=0.2, scaling=scaling, tol=1e-2, solver=solver).fit(X, y, weights)
         Z = np.column_stack([np.ones(len(y)), scaled(X, scaling, weights)[0]])
         share = weights / weights.sum()
         sigma = np.sqrt(share @ (y - share @ y) ** 2)
-        asked = 1e-4 * 2 * np.sqrt((share @ Z**2).sum()) * sigma
+        asked = 1e-2 * 2 * np.sqrt((share @ Z**2).sum()) * sigma
         charged = 0.2 * np.append(0.0, np.ones(shape[1]))
         theta, k, norm = np.zeros(Z.shape[1]), 0, np.inf
         while norm > asked:
@@ -373,8 +375,10 @@ class TestWhenItEnds:
         with pytest.warns(ConvergenceWarning, match="did not reach tol=1e-06 in 10 steps") as caught:
             model = GradientDescentRegressor(max_iter=10, **settings).fit(X, y)
         text = str(caught[0].message)
-        norm, asked = (float(text.partition(before)[2].partition(after)[0]) for before, after in
-                       (("the gradient norm is ", ","), ("tol asks for ", ". ")))
+        norm, asked = (
+            float(text.partition(before)[2].partition(after)[0])
+            for before, after in (("the gradient norm is ", ","), ("tol asks for ", ". "))
+        )
         assert norm == pytest.approx(model.gradient_norm_, rel=0.01)
         assert norm > asked
         more = int(text.partition("What would help: ")[2].partition(" more steps")[0].replace(",", ""))
@@ -396,9 +400,10 @@ class TestWhenItEnds:
             0.01, alpha=0.5, early_stopping=True, n_iter_no_change=5, solver=solver, init="zero", max_iter=400
         ).fit(X, y, X_val=X_val, y_val=y_val)
         Z, shift, scale = scaled(X, "standard")
-        errors = []
+        errors, losses, theta = [], [], 0.0
         for k in range(401):
-            theta, losses = numpy_loop(Z, y, 0.01, k, alpha=0.5)
+            theta, after = numpy_loop(Z, y, 0.01, min(k, 1), alpha=0.5, start=theta)
+            losses.append(after[-1])
             slopes, intercept = original_units(theta, shift, scale)
             errors.append(np.mean((y_val - X_val @ slopes[:, 0] - intercept) ** 2))
             best = int(np.argmin(errors[1:])) + 1 if k else 0
@@ -409,12 +414,18 @@ class TestWhenItEnds:
         assert_allclose(model.loss_curve_, losses, rtol=1e-9)
         assert model.loss_ == pytest.approx(losses[best], rel=1e-9)
 
-    def test_a_callback_sees_and_ends_it(self):
+    def test_callbacks_see_it_and_may_end_it(self):
         X, y, _ = data(60, 4)
+        X_val, y_val = X, 0.5 * y  # which the descent passes by
         recorder = HistoryRecorder()
-        model = GradientDescentRegressor(0.05, alpha=0.3, max_iter=20).set_callbacks([recorder, EarlyStopping(min_improvement=0.05, n_iter_no_change=2)])
-        model.fit(X, y)
-        assert model.n_iter_ < 20
+        model = GradientDescentRegressor(0.05, alpha=0.3, max_iter=200)
+        model.set_callbacks(recorder, EarlyStopping(X_val, y_val, patience=3)).fit(X, y)
+        models = [loop(X, y, model, k)[:2] for k in range(1, 60)]
+        errors = [np.mean((y_val - X_val @ coef[0] - intercept) ** 2) for coef, intercept in models]
+        best = int(np.argmin(errors))
+        assert 0 < best < 50
+        assert model.n_iter_ == best + 1 + 3
+        assert_allclose(recorder.history_["loss"], loop(X, y, model, model.n_iter_)[2][1:], rtol=1e-9)
         close(np.atleast_2d(model.coef_), loop(X, y, model, model.n_iter_)[0])
 
 
@@ -469,35 +480,43 @@ class TestWithoutAMatrix:
 
 
 class TestWhatItTakes:
-    @pytest.mark.parametrize("shape", [(60, 4), (25, 70), (300, 140)])
+    @pytest.mark.parametrize("shape", [(60, 4), (25, 70), (200, 130)])
     @pytest.mark.parametrize("scaling", SCALINGS)
     def test_neither_qr_nor_refinement_where_alpha_makes_it_well_conditioned(self, shape, scaling, monkeypatch):
         X, y, _ = data(*shape)
         X = (X - X.mean(axis=0)) / X.std(axis=0)
-        X[:, 1] = X[:, 0] + 1e-9 * X[:, 1]
+        near = X[1] if shape[0] < shape[1] else X[:, 1]  # so that squares lose what tells two of them apart
+        near[:] = (X[0] if shape[0] < shape[1] else X[:, 0]) + 1e-9 * near
         calls = []
-        for module, name in ((gdlearn._limit, "residual_and_gradient"), (gdlearn._spectrum, "with_root"), (gdlearn._spectrum, "modes_of_root")):
+        for module, name in (
+            (gdlearn._limit, "residual_and_gradient"),
+            (gdlearn._spectrum, "with_root"),
+            (gdlearn._spectrum, "modes_of_root"),
+        ):
             before = getattr(module, name)
             monkeypatch.setattr(module, name, lambda *a, f=before, n=name, **k: (calls.append(n), f(*a, **k))[1])
         before = gdlearn._kernel.KernelModes.of.__func__
         monkeypatch.setattr(
             gdlearn._kernel.KernelModes,
             "of",
-            classmethod(lambda cls, c, root=False: (calls.append("root") if root else None, before(cls, c, root=root))[1]),
+            classmethod(
+                lambda cls, c, root=False: (calls.append("root") if root else None, before(cls, c, root=root))[1]
+            ),
         )
         model = GradientDescentRegressor(alpha=0.1, scaling=scaling).fit(X, y)
         assert model.rank_ == shape[1]  # which asks for what is only found when asked for
         assert calls == []
         assert model.condition_number_ < 1e6
         GradientDescentRegressor(alpha=0.0, scaling=scaling).fit(X, y)
-        assert calls or shape == (300, 140) or scaling is None
+        assert calls
 
-    def test_the_gradient_check_passes(self):
-        for shape, scaling, t in product([(60, 4), (25, 70)], SCALINGS, (1, 3)):
-            X, y, weights = data(*shape, t, weighted=True)
-            for form, k in product((np.asarray, sparse.csr_array), (None, 5)):
-                model = GradientDescentRegressor(alpha=0.3, scaling=scaling, check_gradient=True, max_iter=k)
-                assert model.fit(form(X), y, weights).gradient_check_.passed
+    @pytest.mark.parametrize("scaling", SCALINGS)
+    @pytest.mark.parametrize(("shape", "t"), [((60, 4), 3), ((9, 70), 1)])
+    @pytest.mark.parametrize("settings", [{}, {"max_iter": 5}, {"learning_rate": "exact", "max_iter": 1000}])
+    def test_the_gradient_check_passes(self, scaling, shape, t, settings):
+        X, y, weights = data(*shape, t, weighted=True)
+        model = GradientDescentRegressor(alpha=0.3, scaling=scaling, check_gradient=True, **settings)
+        assert model.fit(X, y, weights).gradient_check_.passed
 
     def test_the_gradient_check_is_of_the_penalised_error(self, monkeypatch):
         monkeypatch.setattr(gdlearn._row_objective.RowObjective, "value", lambda self, theta: 0.0)
@@ -526,7 +545,10 @@ class TestWhatItTakes:
         # times more.
         other = X * np.array([1e-3] + [1.0] * 9)
         same, as_given = (
-            [GradientDescentRegressor(alpha=1e-3, scaling=scaling).fit(x, Y).predict(X if x is X else other) for x in (X, other)]
+            [
+                GradientDescentRegressor(alpha=1e-3, scaling=scaling).fit(x, Y).predict(X if x is X else other)
+                for x in (X, other)
+            ]
             for scaling in ("standard", None)
         )
         close(same[0], same[1], 1e-10)
