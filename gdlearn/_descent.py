@@ -160,7 +160,7 @@ class SmallGradient:
 
 @dataclass(frozen=True, eq=False)
 class SmallViolation:
-    """The first step k ≥ 1 at which the condition of a minimum is missed by at most `tol`, relative to the L1 penalty."""
+    """The first step k ≥ 1 that misses the condition of a minimum by at most `tol`, relative to the L1 penalty."""
 
     coordinates: Coordinates
     tol: float

@@ -18,8 +18,13 @@ def test_alpha_and_l1_ratio_mean_what_they_mean_in_scikit_learns_elastic_net():
 
 @pytest.mark.parametrize(
     ("alpha", "l1_ratio", "ridge", "lasso"),
-    [(0.0, 0.0, False, False), (0.0, 1.0, False, False), (2.0, 0.0, True, False), (2.0, 1.0, False, True)]
-    + [(2.0, 0.5, True, True)],
+    [
+        (0.0, 0.0, False, False),
+        (0.0, 1.0, False, False),
+        (2.0, 0.0, True, False),
+        (2.0, 1.0, False, True),
+        (2.0, 0.5, True, True),
+    ],
 )
 def test_a_penalty_knows_its_parts(alpha, l1_ratio, ridge, lasso):
     penalty = Penalty.of(alpha, l1_ratio)

@@ -1,4 +1,4 @@
-"""A ridge term stays in closed form: the limit is scikit-learn's `Ridge`, iterate k the textbook's on the penalised J."""
+"""A ridge term stays in closed form: the limit is that of `Ridge`, iterate k the textbook's on the penalised J."""
 
 import pickle
 import warnings
