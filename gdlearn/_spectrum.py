@@ -304,9 +304,13 @@ class KernelSpectrum:
         """The solution nearest to the start, corrected by its own residuals where rounding left some."""
         if self.finder is not None:
             return self.finder.limit(start, self.columns.coordinates)
-        modes = self.modes
+        modes, own = self.modes, self.columns.coordinates
         assert isinstance(modes, KernelModes)  # others come with a finder
-        modes = modes.seen_from(start)
+        if own.penalty.has_ridge:  # there is one solution, wherever the descent starts and features are shifted to
+            start = np.zeros_like(start)
+            if self.is_sharpest and own.fit_intercept and not own.centred:
+                centred = replace(own, shift=self.columns.statistics.feature_mean, centred=True)
+                modes = KernelModes.of(replace(self.columns, coordinates=centred), root=True)
         theta, minimum = start + modes.combine(modes.gap(start)), modes.minimum
         if modes.error > 100 * EPS:
             before = np.inf
@@ -316,7 +320,8 @@ class KernelSpectrum:
                 if not size < before / 2:
                     break
                 theta, before = theta + modes.combine(step), size
-        return theta, Limit(self.columns.coordinates.model(theta), minimum)
+        model = modes.columns.coordinates.model(theta)
+        return own.theta(model) if modes is not self.modes else theta, Limit(model, minimum)
 
 
 def _features_of(finder: LimitFinder) -> NDArray[np.intp]:

@@ -67,7 +67,6 @@ ORDER = [
     "_advice",
     "_alphas",
     "_minima",
-    "_alphas",
     "_solve",
     "_finite_differences",
     "_gradient_check",
