@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,13 +112,15 @@ class Batch:
         return [split.of_groups(example) for split in self.splits]
 
 
-def batches(splits: Iterable[Split], used: NDArray[np.bool_] | None, most_groups: int) -> Iterator[Batch]:
-    """As many splits to a read as their groups allow: few beside the splits, and `most_groups` at most."""
+def batches(
+    splits: Iterable[Split], used: NDArray[np.bool_] | None, most_groups: int, for_each: float = 2
+) -> Iterator[Batch]:
+    """As many splits to a read as their groups allow: `for_each` of them and `most_groups` altogether at most."""
     batch: Batch | None = None
     for split in splits:
         if batch is not None:
             group, n_groups = _refined(batch.group, batch.n_groups, split, used)
-            if n_groups <= most_groups and n_groups <= 2 * (len(batch.splits) + 1):
+            if n_groups <= most_groups and n_groups <= for_each * (len(batch.splits) + 1):
                 batch = Batch([*batch.splits, split], group, n_groups, used)
                 continue
             yield batch
@@ -145,6 +147,13 @@ def _refined(group: Counts, n_groups: int, split: Split, used: NDArray[np.bool_]
     return number[code], n_groups
 
 
+class OtherRows(Protocol):
+    """Rows that a fold does not descend on."""
+
+    def error(self, problem: Problem) -> HeldOut:
+        """The error on them, in the coordinates of a problem."""
+
+
 @dataclass(frozen=True, eq=False)
 class Part:
     """Rows that a fold does not descend on, how often each counts, and their moments unless X is wide."""
@@ -168,8 +177,8 @@ class Fold:
     """One split, ready to be descended."""
 
     problem: Problem
-    test: Part
-    held_out: Part | None
+    test: OtherRows
+    held_out: OtherRows | None
 
     def stable_rate(self, momentum: float, nesterov: bool) -> float:
         """The learning rate at and above which the descent does not converge."""
@@ -263,7 +272,7 @@ def _moment_fold(
     fit_intercept: bool,
     held_out: Part | None,
 ) -> Fold:
-    _refuse_empty(bool(of_groups.train.any()), bool(of_groups.test.any()))
+    refuse_empty(bool(of_groups.train.any()), bool(of_groups.test.any()))
     train = merged(groups, of_groups.train)
     problem = Problem.of_moments(train, rows.taken(split.train), name, fit_intercept)
     if split.held_out.any():
@@ -271,14 +280,15 @@ def _moment_fold(
     return Fold(problem, Part(rows, split.test, merged(groups, of_groups.test)), held_out)
 
 
-def _refuse_empty(some_train: bool, some_test: bool) -> None:
+def refuse_empty(some_train: bool, some_test: bool) -> None:
+    """Raise where a fold has nothing to be trained, or tested, on."""
     if not (some_train and some_test):
         raise ValueError("A fold has no training or no test row with a weight: use fewer folds, or another cv.")
 
 
 def _wide_fold(rows: Rows, split: Split, name: ScalingName, fit_intercept: bool, held_out: Part | None) -> Fold:
     train = rows.taken(split.train)
-    _refuse_empty(train.n_used > 0, rows.taken(split.test).n_used > 0)
+    refuse_empty(train.n_used > 0, rows.taken(split.test).n_used > 0)
     problem = Problem.of_columns(train, name, fit_intercept)
     if split.held_out.any():
         held_out = Part(rows, split.held_out, None)

@@ -16,13 +16,15 @@ from ._arrays import Array, in_units
 from ._base import Data, DescendedModel
 from ._coordinates import ScalingName
 from ._cross_validation import Fold, Stopping, folds, refuse_too_large, splits_of
+from ._dask import are_collections, dtype_of, learn_features, lengths_of
+from ._dask_folds import folds_of_collections, needs_no_rows, splits_of_collections
 from ._namespaces import Origin
 from ._observers import with_callbacks
 from ._parameters import FRACTION, POSITIVE, POSITIVE_INTEGER, Init, MatrixLike, RandomState, Rule, integers, several
 from ._plan import Plan, Settings
 from ._problem import FirstPoint, Problem, starting_point
 from ._rows import Rows
-from ._solve import pose
+from ._solve import LARGEST_MATRIX, SMALL_MATRIX, pose
 from ._step_size import largest_stable_rate
 from ._threads import blas_for
 from ._validation import validate_fit
@@ -206,7 +208,11 @@ class GradientDescentRegressorCV(DescendedModel):
         ----------
         X : array-like or CSR/CSC matrix of shape (n_samples, n_features)
             Read block by block; no fold is copied. With ``array_api_dispatch`` also an array of another library, as
-            for :class:`GradientDescentRegressor`.
+            for :class:`GradientDescentRegressor`. Where X, y and the weights are arrays or DataFrames of dask, each
+            piece sends no more than the moments of its parts of the folds. The rows are collected only with
+            ``early_stopping=True``, with fewer rows than features, and where `cv` is a splitter that scikit-learn does
+            not have, which may look at X. The row numbers of the folds are in memory, and y where the splitter
+            stratifies by it. Where dask does not know the number of rows, a first read counts them.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
         sample_weight : array-like of shape (n_samples,), default=None
             Weights in training and in the test errors.
@@ -229,6 +235,8 @@ class GradientDescentRegressorCV(DescendedModel):
             self._check()
             cv = check_cv(self.cv)
             split_params = self._split_params(params)
+            if X_val is None and self._fit_pieces(X, y, sample_weight, cv, split_params):
+                return self
             matrix, target, weight, later = validate_fit(self, X, y, sample_weight)
             rows = Rows.of(matrix, target, weight, unchecked=type(self).__name__ if later else None)
             refuse_too_large(rows, self.fit_intercept)
@@ -242,13 +250,33 @@ class GradientDescentRegressorCV(DescendedModel):
                 first = self._first_point(rows.n_features, rows.y.shape[1])
                 whole = self._search(folds(rows, splits, self.scaling, self.fit_intercept, given), first)
 
-                settings = Settings(
-                    self.learning_rate_, self.momentum, self.nesterov, self.max_iter_, solver="spectral", of_grid=True
-                )
+                settings = self._chosen
                 problem = whole if train is rows else pose(train, self.scaling, self.fit_intercept, settings)
                 data = Data.of(matrix, target, weight, Origin.of(X))
                 self._run(problem, settings, starting_point(problem, first), data, held_out)
         return self
+
+    def _fit_pieces(self, X: Any, y: Any, sample_weight: Any, cv: Any, split_params: dict[str, Any]) -> bool:
+        """Fit collections of dask by the moments of their pieces; False where that takes the rows themselves."""
+        if self.early_stopping or not (are_collections(X, y, sample_weight) and needs_no_rows(cv)):
+            return False
+        lengths, p = lengths_of(X), X.shape[1] + self.fit_intercept
+        if p > LARGEST_MATRIX or sum(lengths) < p > SMALL_MATRIX:
+            return False
+        learn_features(self, X, reset=True)
+        first = self._first_point(X.shape[1], 1 if y.ndim == 1 else y.shape[1])
+        splits = splits_of_collections(cv, y, lengths, split_params)
+        reads = folds_of_collections(X, y, sample_weight, lengths, splits, self.scaling, self.fit_intercept)
+        whole = self._search(reads, first)
+        data = Data(None, None, None, y.ndim == 1, dtype_of(X))
+        self._run(whole, self._chosen, starting_point(whole, first), data, None)
+        return True
+
+    @property
+    def _chosen(self) -> Settings:
+        """The best of the grid."""
+        rate, steps = self.learning_rate_, self.max_iter_
+        return Settings(rate, self.momentum, self.nesterov, steps, solver="spectral", of_grid=True)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """What `fit` passes on: see scikit-learn's user guide on metadata routing.

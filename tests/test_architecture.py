@@ -72,6 +72,7 @@ ORDER = [
     "_partial_fit",
     "_regressor",
     "_cross_validation",
+    "_dask_folds",
     "_regressor_cv",
 ]
 SYMBOLIC_ORDER = [
