@@ -225,12 +225,11 @@ class Fold:
         return np.where(np.isnan(errors), np.inf, errors) / n_targets, 2 * problem.coordinates.unit
 
 
-def refuse_too_large(rows: Rows, fit_intercept: bool) -> None:
+def refuse_too_large(shape: tuple[int, int], n_used: int, fit_intercept: bool) -> None:
     """Raise where neither matrix fits, for then there is no closed form."""
-    side = min(rows.n_used, rows.n_features + fit_intercept)
-    if side > LARGEST_MATRIX:
+    if min(n_used, shape[1] + fit_intercept) > LARGEST_MATRIX:
         raise ValueError(
-            f"X of shape {rows.X.shape} is too large both ways for the closed form of a grid (at most "
+            f"X of shape {shape} is too large both ways for the closed form of a grid (at most "
             f"{LARGEST_MATRIX:,} rows or columns): use GridSearchCV over GradientDescentRegressor."
         )
 

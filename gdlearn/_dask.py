@@ -18,6 +18,8 @@ from ._validation import is_collection, validate_rows
 BRANCHES = 8
 """Moments that are added at once: so a cluster adds those of a million pieces in seven rounds."""
 
+NO_ROWS = "X has no rows with a weight: all its pieces are empty, or all weights are zero."
+
 
 def is_frame(given: Any) -> bool:
     """Whether it is a DataFrame or Series of dask; its arrays have no partitions."""
@@ -64,13 +66,11 @@ def moments_of_collections(
         x, *others = parts
         return _by_group((features(x) if len(x) else x, *others), 0, extremes=True, root=root)
 
-    found = _total(_pieces(piece, X, y, sample_weight))
+    found = added_as_tree(pieces_of(piece, X, y, sample_weight), _added).compute()
     if not found:
-        raise ValueError(_NO_ROWS)
-    return found[0]
-
-
-_NO_ROWS = "X has no rows with a weight: all its pieces are empty, or all weights are zero."
+        raise ValueError(NO_ROWS)
+    total: Moments = found[0]
+    return total
 
 
 def lengths_of(X: Any) -> list[int]:
@@ -79,7 +79,7 @@ def lengths_of(X: Any) -> list[int]:
 
     if not is_frame(X) and not np.isnan(X.chunks[0]).any():
         return list(X.chunks[0])
-    return list(compute(*_pieces(len, X)))
+    return list(compute(*pieces_of(len, X)))
 
 
 def moments_of_groups(
@@ -107,10 +107,10 @@ def moments_of_groups(
     stops = np.cumsum(lengths)
     numbers = [group[stop - length : stop] for length, stop in zip(lengths, stops, strict=True)]
     alike = [int(some[0]) if len(some) and (some == some[0]).all() else some for some in numbers]  # little to send
-    pieces = _pieces(lambda *parts: parts, X, y, sample_weight)
-    found = _total([work(*pair) for pair in zip(pieces, alike, strict=True)])
+    pieces = pieces_of(lambda *parts: parts, X, y, sample_weight)
+    found: dict[int, Moments] = added_as_tree(list(map(work, pieces, alike)), _added).compute()
     if not found:
-        raise ValueError(_NO_ROWS)
+        raise ValueError(NO_ROWS)
     return found
 
 
@@ -132,18 +132,18 @@ def _by_group(parts: tuple[Any, ...], group: Any, *, extremes: bool, root: bool)
     return found
 
 
-def _total(pieces: list[Any]) -> dict[int, Moments]:
-    """The sums of the moments of all pieces, group by group, added as a tree."""
+def added_as_tree(parts: Sequence[Any], add: Callable[[list[Any]], Any]) -> Any:
+    """What `add` makes of a list of all parts, a few of them at a time; delayed, as they are."""
     from dask.delayed import delayed
 
-    add = delayed(_added)
-    while len(pieces) > 1:
-        pieces = [add(pieces[k : k + BRANCHES]) for k in range(0, len(pieces), BRANCHES)]
-    total: dict[int, Moments] = add(pieces).compute()
-    return total
+    parts, add_some = list(parts), delayed(add)
+    while len(parts) > 1:
+        parts = [add_some(parts[k : k + BRANCHES]) for k in range(0, len(parts), BRANCHES)]
+    return add_some(parts)
 
 
 def _added(some: list[dict[int, Moments]]) -> dict[int, Moments]:
+    """The sums group by group."""
     total: dict[int, Moments] = {}
     for found in some:
         for number, moments in found.items():
@@ -151,7 +151,7 @@ def _added(some: list[dict[int, Moments]]) -> dict[int, Moments]:
     return total
 
 
-def _pieces(work: Callable[..., Any], *given: Any) -> list[Any]:
+def pieces_of(work: Callable[..., Any], *given: Any) -> list[Any]:
     """What `work` makes of each piece of X, y and the weights (None is left out), delayed."""
     given = tuple(part for part in given if part is not None)
     return _of_frames(work, given) if is_frame(given[0]) else _of_arrays(work, given)

@@ -239,7 +239,7 @@ class GradientDescentRegressorCV(DescendedModel):
                 return self
             matrix, target, weight, later = validate_fit(self, X, y, sample_weight)
             rows = Rows.of(matrix, target, weight, unchecked=type(self).__name__ if later else None)
-            refuse_too_large(rows, self.fit_intercept)
+            refuse_too_large(rows.X.shape, rows.n_used, self.fit_intercept)
             train, held_out = self._hold_out(rows, X_val, y_val, sample_weight_val)
             stopping = None
             if self.early_stopping and X_val is None:
@@ -261,6 +261,8 @@ class GradientDescentRegressorCV(DescendedModel):
         if self.early_stopping or not (are_collections(X, y, sample_weight) and needs_no_rows(cv)):
             return False
         lengths, p = lengths_of(X), X.shape[1] + self.fit_intercept
+        if sample_weight is None:
+            refuse_too_large((sum(lengths), X.shape[1]), sum(lengths), self.fit_intercept)
         if p > LARGEST_MATRIX or sum(lengths) < p > SMALL_MATRIX:
             return False
         learn_features(self, X, reset=True)

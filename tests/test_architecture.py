@@ -36,6 +36,7 @@ ORDER = [
     "_dask",
     "_coordinates",
     "_design",
+    "_dask_rows",
     "_objective",
     "_quadratic",
     "_row_objective",
@@ -114,6 +115,7 @@ CORE = {"numpy", "scipy", "sklearn", "threadpoolctl"}  # the last comes with sci
 OPTIONAL = {
     "_progress.py": {"rich"},
     "_dask.py": {"dask", "pandas"},
+    "_dask_rows.py": {"dask"},
     "inspection": {"matplotlib", "pandas"},
 }
 SUBMODULES = {"callbacks", "inspection", "symbolic"}  # to be imported from; all else is in `gdlearn` itself

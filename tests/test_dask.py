@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy import sparse
 from sklearn import clone
 from sklearn.datasets import load_diabetes
 from sklearn.exceptions import ConvergenceWarning
@@ -19,6 +20,8 @@ from sklearn.model_selection import (
     TimeSeriesSplit,
 )
 
+import gdlearn._regressor
+import gdlearn._solve
 from gdlearn import DivergenceError, GradientDescentRegressor, GradientDescentRegressorCV
 
 da = pytest.importorskip("dask.array")
@@ -352,3 +355,78 @@ def test_a_search_that_fails_keeps_the_earlier_one():
         search.set_params(learning_rates=[7.0]).fit(da.from_array(X, chunks=60), da.from_array(y, chunks=60))
     assert search.coef_ is coef
     assert list(search.feature_names_in_) == NAMES
+
+
+def without_matrices(monkeypatch):
+    for room in (gdlearn._solve, gdlearn._regressor):
+        monkeypatch.setattr(room, "LARGEST_MATRIX", 5)
+
+
+LOOPS = {
+    "plane": {"tol": 1e-9},
+    "rate": {"learning_rate": 0.1, "max_iter": 30, "scaling": "minmax"},
+    "exact": {"learning_rate": "exact", "max_iter": 30, "scaling": None},
+    "momentum": {"learning_rate": 0.05, "momentum": 0.8, "nesterov": True, "max_iter": 30, "solver": "loop"},
+}
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("kind", LOOPS)
+def test_the_loop_without_a_matrix_reads_each_piece_once(kind, weighted, monkeypatch):
+    without_matrices(monkeypatch)
+    options = LOOPS[kind]
+    whole = GradientDescentRegressor(**options).fit(X, y, WEIGHT if weighted else None)
+    rows, calls = counted(FRAME.to_numpy(), (100, 13))
+    model = GradientDescentRegressor(**options)
+    model.fit(rows[:, :10], rows[:, 10], rows[:, 11] if weighted else None)
+    assert len(calls) == 5
+    assert model.solver_ == whole.solver_ == "loop"
+    assert model.n_iter_ == whole.n_iter_
+    same(model, whole, 1e-9)
+    table = frame()
+    same(model.fit(table[NAMES], table["y"], table["w"] if weighted else None), whole, 1e-9)
+    assert list(model.feature_names_in_) == NAMES
+
+
+def test_the_loop_takes_empty_pieces_and_those_without_a_weight_and_extreme_columns(monkeypatch):
+    without_matrices(monkeypatch)
+    size = np.where(np.arange(10) == 3, 1e-200, np.where(np.arange(10) == 4, 1e200, 1.0))
+    weight = np.where(np.arange(442) < 150, 0.0, WEIGHT)
+    target = np.column_stack([y, X[:, 2]])
+    whole = GradientDescentRegressor(tol=1e-9).fit(X * size, target, weight)
+    chunks = ((60, 0, 60, 322),)
+    arrays = [da.from_array(X * size, chunks=(*chunks, 10)), da.from_array(target, chunks=(*chunks, 2))]
+    model = GradientDescentRegressor(tol=1e-9).fit(*arrays, da.from_array(weight, chunks=chunks))
+    same(model, whole, 1e-9)
+    with pytest.raises(ValueError, match="all weights are zero"):
+        model.fit(*arrays, da.zeros(442, chunks=chunks))
+
+
+@pytest.mark.slow
+def test_wide_blocks_stay_sparse_and_are_read_once():
+    n, d = 8_300, 8_400
+    rows = sparse.csr_array(sparse.random(n, d, density=5 / d, random_state=0, format="csr"))
+    target = rows.sum(axis=1) + np.random.default_rng(0).standard_normal(n)
+    calls = []
+
+    def block(block_info=None):
+        first = block_info[None]["array-location"][0][0]
+        calls.append(first)
+        return rows[first : first + 2_000]
+
+    lengths = (2_000, 2_000, 2_000, 2_000, 300)
+    blocks = da.map_blocks(block, chunks=(lengths, (d,)), dtype=float, meta=sparse.csr_array((0, 0)))
+    calls.clear()
+    model = GradientDescentRegressor(tol=1e-2).fit(blocks, da.from_array(target, chunks=(lengths,)))
+    assert len(calls) == 5
+    whole = GradientDescentRegressor(tol=1e-2).fit(rows, target)
+    assert model.n_iter_ == whole.n_iter_ > 1
+    assert_allclose(model.coef_, whole.coef_, atol=1e-12 * np.abs(whole.coef_).max())
+    assert model.intercept_ == pytest.approx(whole.intercept_, rel=1e-12)
+
+
+def test_a_search_too_large_both_ways_is_refused_before_anything_is_computed():
+    rows, calls = da.map_blocks(lambda: calls.append(1), chunks=((5_000,) * 2, (9_000,)), dtype=float, meta=X), []
+    with pytest.raises(ValueError, match="too large both ways"):
+        GradientDescentRegressorCV().fit(rows, da.zeros(10_000, chunks=5_000))
+    assert not calls
