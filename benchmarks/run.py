@@ -313,6 +313,32 @@ def sparse_section(options: Options) -> Iterator[Table]:
         yield table
 
 
+def dense_section(options: Options) -> Iterator[Table]:
+    """Wall and CPU time beside the fastest peers, all on as many threads as BLAS has."""
+    import dense
+
+    columns = [
+        "contender",
+        "wall (s)",
+        "CPU (s)",
+        "wall, times gdlearn",
+        "CPU, times gdlearn",
+        "(J − J_best)/Var(y)",
+        "runs",
+    ]
+    fits = dense.contenders()
+    for name, make in dense.problems(options.quick).items():
+        X, y = make()
+        runs = dense.in_turn(fits, X, y, options.budget)
+        gaps = dense.gaps(runs, X, y)
+        table = Table(name, columns)
+        wall, cpu = (float(np.median(part)) for part in (runs[GDLEARN].wall, runs[GDLEARN].cpu))
+        for key, run in runs.items():
+            own = float(np.median(run.wall)), float(np.median(run.cpu))
+            table.rows.append([key, *own, own[0] / wall, own[1] / cpu, gaps[key], len(run.wall)])
+        yield table
+
+
 def steps_of(X: Any, y: Array, least: float) -> list[int]:
     """The steps of the default fit until J is within 1e-8 of the variance from its least value, and all of them."""
     model = GradientDescentRegressor().fit(X, y)
@@ -370,6 +396,7 @@ SECTIONS: dict[str, Section] = {
     "digits": digits_section,
     "formulas": formulas_section,
     "sparse": sparse_section,
+    "dense": dense_section,
 }
 
 
