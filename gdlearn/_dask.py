@@ -50,7 +50,13 @@ def dtype_of(X: Any) -> np.dtype[Any]:
 
 
 def moments_of_collections(
-    X: Any, y: Any, sample_weight: Any, *, root: bool = False, features: Callable[[Any], Any] = lambda x: x
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    *,
+    extremes: bool = False,
+    root: bool = False,
+    features: Callable[[Any], Any] = lambda x: x,
 ) -> Moments:
     """The moments of the pieces, each computed once and on the scheduler that is active, added up as a tree.
 
@@ -64,7 +70,7 @@ def moments_of_collections(
 
     def piece(*parts: Any) -> dict[int, Moments]:
         x, *others = parts
-        return _by_group((features(x) if len(x) else x, *others), 0, extremes=True, root=root)
+        return _by_group((features(x) if len(x) else x, *others), 0, extremes=extremes, root=root)
 
     found = added_as_tree(pieces_of(piece, X, y, sample_weight), _added).compute()
     if not found:

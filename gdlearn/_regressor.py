@@ -393,12 +393,13 @@ class GradientDescentRegressor(PartlyFitted):
         if X.shape[1] + self.fit_intercept > LARGEST_MATRIX:
             return self._fit_persisted(X, y, sample_weight)
         learn_features(self, X, reset=True)
-        moments = moments_of_collections(X, y, sample_weight)
+        extremes = self.scaling in ("minmax", "maxabs")  # which take as long as all else
+        moments = moments_of_collections(X, y, sample_weight, extremes=extremes)
         if moments.n_features > max(SMALL_MATRIX, moments.n_samples):
             return False
         problem = Problem.of_moments(moments, None, self.scaling, self.fit_intercept)
         if problem.modes.smallest < RESOLVED:  # read once more, for the digits that squares have lost
-            moments = moments_of_collections(X, y, sample_weight, root=True)
+            moments = moments_of_collections(X, y, sample_weight, extremes=extremes, root=True)
             problem = Problem.of_moments(moments, None, self.scaling, self.fit_intercept)
         self._descend(problem, None, None, Data(None, None, None, y.ndim == 1, dtype_of(X)))
         return True
