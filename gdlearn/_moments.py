@@ -360,7 +360,7 @@ def root_with_ones(rows: Rows, shift: Array, exponent: Exponents, size: Array) -
 
 
 def merged(groups: Sequence[Moments], times: NDArray[Any]) -> Moments:
-    """The moments of all groups, group g taken times[g] times; the groups share their units and carry no root."""
+    """The moments of all groups, group g taken times[g] times; the groups share their units."""
     parts = [groups[g] for g in np.flatnonzero(times).tolist()]
     times = times[times > 0]
     weights = times * np.array([part.weight for part in parts])
@@ -372,6 +372,7 @@ def merged(groups: Sequence[Moments], times: NDArray[Any]) -> Moments:
     covariance = (share[:, None] * gaps).T @ gaps
     for part, alpha in zip(parts, share.tolist(), strict=True):
         covariance += alpha * part.covariance
+    roots = [np.sqrt(alpha) * part.root for part, alpha in zip(parts, share, strict=True) if part.root is not None]
     lowest = [part.minimum for part in parts if part.minimum is not None]
     highest = [part.maximum for part in parts if part.maximum is not None]
     mean, rest = two_sum(origin.mean, shift)
@@ -384,6 +385,7 @@ def merged(groups: Sequence[Moments], times: NDArray[Any]) -> Moments:
         covariance=covariance,
         minimum=np.min(lowest, axis=0) if lowest else None,
         maximum=np.max(highest, axis=0) if highest else None,
+        root=triangle(np.vstack([*roots, np.sqrt(share)[:, None] * gaps])) if len(roots) == len(parts) else None,
     )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ._arrays import EPS, Array, beyond_float64
 from ._coordinates import Coordinates, Model, ScalingName
 from ._curvature import largest_eigenvalue
+from ._dask_rows import PersistedMatrix
 from ._early_stopping import HeldOut
 from ._kernel import Columns, KernelModes
 from ._limit import Limit
@@ -305,7 +306,9 @@ def error_on(
 def _learned(rows: Rows, name: ScalingName, fit_intercept: bool, penalty: Penalty) -> tuple[Statistics, Coordinates]:
     """Statistics and coordinates from the rows alone, which are refused where float64 does not hold their squares."""
     rows.refuse_nonfinite()
-    statistics = statistics_of(rows, extremes=name in ("minmax", "maxabs"))
+    extremes = name in ("minmax", "maxabs")
+    own = isinstance(rows.X, PersistedMatrix)
+    statistics = rows.X.statistics(extremes=extremes) if own else statistics_of(rows, extremes=extremes)
     coordinates = Coordinates.learned(name, statistics, fit_intercept, penalty)
     refuse_overflow(coordinates.feature_square(statistics))
     return statistics, coordinates

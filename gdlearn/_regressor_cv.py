@@ -19,6 +19,8 @@ from ._base import Data, DescendedModel
 from ._candidates import Descents, Fold, Grid
 from ._coordinates import ScalingName
 from ._cross_validation import Stopping, folds, refuse_too_large, splits_of
+from ._dask import are_collections, dtype_of, learn_features, lengths_of
+from ._dask_folds import folds_of_collections, needs_no_rows, splits_of_collections
 from ._namespaces import Origin
 from ._observers import with_callbacks
 from ._parameters import (
@@ -41,7 +43,7 @@ from ._penalty import NO_PENALTY, Penalty
 from ._plan import Plan, Settings
 from ._problem import FirstPoint, Problem, starting_point
 from ._rows import Rows
-from ._solve import pose
+from ._solve import LARGEST_MATRIX, SMALL_MATRIX, pose
 from ._step_size import largest_stable_rate
 from ._threads import blas_for
 from ._validation import validate_fit
@@ -84,8 +86,9 @@ class GradientDescentRegressorCV(DescendedModel):
     ----------
     learning_rates : int, array-like of float > 0 or None, default=None
         If an array: the candidate learning rates. If an integer n: n candidates, log-spaced from a thousandth to a half
-        of the largest stable rate. None is 20 without `alphas`. With `alphas`, and if `max_iters` is None as well, rates
-        and steps play no part: every descent goes to its limit, as with ``learning_rate="auto"``.
+        of the largest stable rate (of that for the largest of the `alphas`). None is 20 without `alphas`. With
+        `alphas`, and if `max_iters` is None as well, rates and steps play no part: every descent goes to its limit, as
+        with ``learning_rate="auto"``.
     max_iters : int, array-like of int >= 1 or None, default=None
         If an array: the candidate numbers of steps. If an integer n: n candidates, log-spaced from 1 to the number of
         steps at which descent with the largest stable rate of the grid has reached its limit, at most 10⁹ (10⁴ with an
@@ -99,8 +102,8 @@ class GradientDescentRegressorCV(DescendedModel):
     l1_ratios : float in [0, 1] or array-like, default=0.0
         The candidate parts ρ of the penalty that charge the sizes of the slopes rather than their squares.
     selection : "min" or "one_standard_error", default="min"
-        Which candidate is chosen: that of the least mean error over the folds, or the simplest whose mean error is within
-        one standard error of it (the standard deviation of the errors of the best one over the folds, divided by the
+        Which candidate is chosen: that of the least mean error over the folds, or the simplest whose mean error is
+        within one standard error of it (the standard deviation of the errors of the best one over the folds, divided by the
         root of their number). The simplest has the largest α, then the smallest product of rate and number of steps;
         the l1_ratio is that of the best.
     cv : int, splitter, iterable of (train, test) or None, default=None
@@ -263,7 +266,11 @@ class GradientDescentRegressorCV(DescendedModel):
         ----------
         X : array-like or CSR/CSC matrix of shape (n_samples, n_features)
             Read block by block; no fold is copied. With ``array_api_dispatch`` also an array of another library, as
-            for :class:`GradientDescentRegressor`.
+            for :class:`GradientDescentRegressor`. Where X, y and the weights are arrays or DataFrames of dask, each
+            piece sends no more than the moments of its parts of the folds. The rows are collected only with
+            ``early_stopping=True``, with fewer rows than features, and where `cv` is a splitter that scikit-learn does
+            not have, which may look at X. The row numbers of the folds are in memory, and y where the splitter
+            stratifies by it. Where dask does not know the number of rows, a first read counts them.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
         sample_weight : array-like of shape (n_samples,), default=None
             Weights in training and in the test errors.
@@ -286,9 +293,11 @@ class GradientDescentRegressorCV(DescendedModel):
             self._check()
             cv = check_cv(self.cv)
             split_params = self._split_params(params)
+            if X_val is None and self._fit_pieces(X, y, sample_weight, cv, split_params):
+                return self
             matrix, target, weight, later = validate_fit(self, X, y, sample_weight)
             rows = Rows.of(matrix, target, weight, unchecked=type(self).__name__ if later else None)
-            refuse_too_large(rows, self.fit_intercept)
+            refuse_too_large(rows.X.shape, rows.n_used, self.fit_intercept)
             train, held_out = self._hold_out(rows, X_val, y_val, sample_weight_val)
             stopping = None
             if self.early_stopping and X_val is None:
@@ -297,17 +306,36 @@ class GradientDescentRegressorCV(DescendedModel):
             given = None if stopping is not None else held_out
             with blas_for(*rows.X.shape):
                 first = self._first_point(rows.n_features, rows.y.shape[1])
-                base = self._base_penalty()
-                whole = self._search(folds(rows, splits, self.scaling, self.fit_intercept, given, base), first)
+                reads = folds(rows, splits, self.scaling, self.fit_intercept, given, self._base_penalty)
+                whole = self._search(reads, first)
 
-                settings, penalty = self._chosen(), Penalty.of(self.alpha_, self.l1_ratio_)
+                settings = self._chosen
+                problem = self._charging_chosen(whole)
                 if train is not rows:
-                    problem = pose(train, self.scaling, self.fit_intercept, settings, penalty)
-                else:
-                    problem = whole if penalty.is_like(base) else whole.charging(penalty)
+                    problem = pose(train, self.scaling, self.fit_intercept, settings, problem.penalty)
                 data = Data.of(matrix, target, weight, Origin.of(X))
                 self._run(problem, settings, starting_point(problem, first), data, held_out)
         return self
+
+    def _fit_pieces(self, X: Any, y: Any, sample_weight: Any, cv: Any, split_params: dict[str, Any]) -> bool:
+        """Fit collections of dask by the moments of their pieces; False where that takes the rows themselves."""
+        if self.early_stopping or not (are_collections(X, y, sample_weight) and needs_no_rows(cv)):
+            return False
+        lengths, p = lengths_of(X), X.shape[1] + self.fit_intercept
+        if sample_weight is None:
+            refuse_too_large((sum(lengths), X.shape[1]), sum(lengths), self.fit_intercept)
+        if p > LARGEST_MATRIX or sum(lengths) < p > SMALL_MATRIX:
+            return False
+        learn_features(self, X, reset=True)
+        first = self._first_point(X.shape[1], 1 if y.ndim == 1 else y.shape[1])
+        splits = splits_of_collections(cv, y, lengths, split_params)
+        reads = folds_of_collections(
+            X, y, sample_weight, lengths, splits, self.scaling, self.fit_intercept, self._base_penalty
+        )
+        problem = self._charging_chosen(self._search(reads, first))
+        data = Data(None, None, None, y.ndim == 1, dtype_of(X))
+        self._run(problem, self._chosen, starting_point(problem, first), data, None)
+        return True
 
     def get_metadata_routing(self) -> MetadataRouter:
         """What `fit` passes on: see scikit-learn's user guide on metadata routing.
@@ -343,14 +371,14 @@ class GradientDescentRegressorCV(DescendedModel):
         owner, ratios = type(self).__name__, np.asarray(self.l1_ratios, dtype=np.float64)
         if self.alphas is None and ratios.any():
             raise InvalidParameterError(
-                f"The 'l1_ratios' parameter of {owner} says which part of a penalty is an L1 penalty, and without alphas "
-                f"there is none. Got {self.l1_ratios!r} instead of 0.0: give alphas as well."
+                f"The 'l1_ratios' parameter of {owner} says which part of a penalty is an L1 penalty, and without "
+                f"alphas there is none. Got {self.l1_ratios!r} instead of 0.0: give alphas as well."
             )
         if self.early_stopping and self._goes_to_limits:
             raise InvalidParameterError(
                 f"The 'early_stopping' parameter of {owner} must be False where every descent goes to its limit, with "
-                "alphas and without learning_rates and max_iters. Got True instead: give max_iters, which are then upper "
-                "bounds."
+                "alphas and without learning_rates and max_iters. Got True instead: give max_iters, which are then "
+                "upper bounds."
             )
 
     @property
@@ -363,6 +391,11 @@ class GradientDescentRegressorCV(DescendedModel):
         """The l1_ratios, one at least."""
         return np.atleast_1d(np.asarray(self.l1_ratios, dtype=np.float64))
 
+    def _charging_chosen(self, problem: Problem) -> Problem:
+        """The problem with the penalty that was chosen."""
+        return _charging(problem, Penalty.of(self.alpha_, self.l1_ratio_))
+
+    @property
     def _base_penalty(self) -> Penalty:
         """What every problem of the search has, before a grid of alphas is known."""
         if self.alphas is None:
@@ -376,6 +409,7 @@ class GradientDescentRegressorCV(DescendedModel):
         ratios = self._ratios
         return Grid(ratios, np.broadcast_to(alphas, (len(ratios), alphas.shape[1])), None, None)
 
+    @property
     def _chosen(self) -> Settings:
         """How to descend with what was chosen."""
         if self.max_iter_ is None:
@@ -407,7 +441,7 @@ class GradientDescentRegressorCV(DescendedModel):
         means = scaled.mean(axis=-1)
         shape = grid.shape if grid.rates is not None else grid.shape[:2]
         self.mse_path_ = in_units(scaled, unit).reshape(*(shape if self.alphas is not None else shape[2:]), len(errors))
-        best = np.unravel_index(int(np.argmin(means)), means.shape)
+        best: tuple[Any, ...] = np.unravel_index(int(np.argmin(means)), means.shape)
         if not np.isfinite(means[best]):
             self._refuse(whole, grid, stable)
         if self.selection == "one_standard_error" and len(errors) > 1:
@@ -453,7 +487,7 @@ class GradientDescentRegressorCV(DescendedModel):
         max_iters = N_MAX_ITERS if self.max_iters is None else self.max_iters
         penalties = grid.penalties
         largest = Penalty(max(float(penalty.ridge) for penalty in penalties))
-        stable = descents.stable_rate(_smooth(problem, largest).curvature)
+        stable = descents.stable_rate(_charging(problem, largest).curvature)
         bound = stable if np.isfinite(stable) else 1.0
         if POSITIVE_INTEGER(learning_rates):
             rates = bound * np.geomspace(SLOWEST, FASTEST, int(cast(int, learning_rates)))
@@ -463,7 +497,7 @@ class GradientDescentRegressorCV(DescendedModel):
             return replace(grid, rates=rates, steps=[int(k) for k in cast(Sequence[int], max_iters)])
         last = MOST_STEPS_OF_LOOP
         if not any(penalty.has_lasso for penalty in penalties):
-            slowest = _smooth(problem, grid.base)
+            slowest = _charging(problem, grid.base)
             fastest = float(rates[rates < stable].max(initial=0.0)) or FASTEST * bound
             settings = Settings(fastest, self.momentum, self.nesterov, max_iter=1)
             closed = Plan.of(slowest, settings).closed_form(slowest, starting_point(slowest, descents.first))
@@ -472,13 +506,13 @@ class GradientDescentRegressorCV(DescendedModel):
         return replace(grid, rates=rates, steps=steps.tolist())
 
 
-def _smooth(problem: Problem, penalty: Penalty) -> Problem:
-    """The problem with a ridge term, the one at hand where it has that already."""
+def _charging(problem: Problem, penalty: Penalty) -> Problem:
+    """The problem with a penalty, the one at hand where it has that already."""
     return problem if problem.penalty.is_like(penalty) else problem.charging(penalty)
 
 
 def _simplest(grid: Grid, means: Array, best: Any, error: float) -> tuple[int, int, int, int]:
-    """The candidate with the largest alpha, then the smallest product of rate and steps, within an error of the best."""
+    """Of the candidates within an error of the best that of the largest alpha, then the smallest rate times steps."""
     i = int(best[0])
     _, n_alphas, n_rates, n_steps = grid.shape
     alphas = grid.alphas[i][:, None, None]
