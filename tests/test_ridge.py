@@ -116,6 +116,18 @@ class TestTheLimit:
         error, allowed = (np.abs(c - coef).max() / np.abs(coef).max() for c in (model.coef_, peer.coef_))
         assert error <= 10 * allowed + 1e-12
 
+    @pytest.mark.parametrize("shape", [(15, 4), (6, 70)])
+    @pytest.mark.parametrize("offset", [1e2, 1e4, 1e6, 1e8])
+    @pytest.mark.parametrize("fit_intercept", [True, False])
+    def test_has_them_far_from_zero(self, shape, offset, fit_intercept):
+        X, y, _ = data(*shape)
+        X[:, 1] += offset
+        coef = exact_ridge(X, y, 0.1, fit_intercept)
+        for start in (np.zeros(shape[1] + fit_intercept), np.ones(shape[1] + fit_intercept)):
+            model = GradientDescentRegressor(alpha=0.1, scaling=None, fit_intercept=fit_intercept, init=start)
+            close(model.fit(X, y).coef_, coef, 1e-13)
+            assert model.predict(X) @ np.ones(len(y)) == pytest.approx(y.sum(), rel=1e-7) or not fit_intercept
+
     @pytest.mark.parametrize("alpha", [1e-14, 1e-8, 1e-2])
     def test_has_them_from_moments_with_a_root(self, alpha):
         X, y = of_condition(1e8, (15, 4), 0.0)
