@@ -244,7 +244,7 @@ class KernelModes:
         return columns.coordinates.join(self.intercept @ z[:m], slopes)
 
     def residual_step(self, theta: Array, z: Array) -> tuple[Array, Array]:
-        """J at theta = Vz by the residuals, and the step in the modes that removes what the modes can remove of them."""
+        """J at theta = Vz by the residuals, and the step in the modes that takes away what these can remove."""
         columns, coordinates = self.columns, self.columns.coordinates
         intercept, slopes = coordinates.split(theta)
         r = columns.share[:, None] * (columns.y - intercept) - columns.predict(slopes)

@@ -307,6 +307,19 @@ class TestTheMinimum:
                 least_squares = GradientDescentRegressor().fit(X, y[:, 1]).coef_
                 close(np.ldexp(both.coef_[1], -unit), least_squares, 1e-9)
 
+    @pytest.mark.parametrize("alpha", [1e-320, 1e-300, 1e-20, 1e20, 1e150, 1e300])
+    @pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+    @pytest.mark.parametrize("shape", [(60, 6), (12, 70)])
+    def test_takes_an_alpha_of_any_size(self, alpha, l1_ratio, shape):
+        X, y, _ = data(*shape)
+        for k in (None, 3):
+            model = GradientDescentRegressor(alpha=alpha, l1_ratio=l1_ratio, max_iter=k).fit(X, y)
+            assert np.isfinite([model.loss_, model.learning_rate_, *model.coef_]).all()
+            if alpha > 1:
+                assert np.abs(model.coef_).max() < 1e-15
+            elif k is None and shape == (60, 6):
+                close(model.coef_, GradientDescentRegressor().fit(X, y).coef_, 1e-11)
+
     def test_of_a_constant_target_and_of_no_feature_that_varies(self):
         model = GradientDescentRegressor(alpha=0.1, l1_ratio=1.0)
         for X, y in ((data()[0], np.full(60, 3.0)), (np.full((60, 2), 7.0), data()[1]), (data()[0], np.zeros(60))):
