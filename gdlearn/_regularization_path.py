@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from ._alphas import alpha_grid
 from ._arrays import EPS, Array
-from ._coordinates import Model, ScalingName
+from ._coordinates import Coordinates, Model, ScalingName
 from ._minima import minima
 from ._parameters import (
     BOOLEAN,
@@ -125,6 +125,27 @@ def regularization_path(
     [45.16  8.03  1.43  0.25  0.05] [ 0  4  7  8 10]
     """
     owner = "regularization_path"
+    settings = {"alphas": alphas, "l1_ratio": l1_ratio, "eps": eps, "scaling": scaling, "fit_intercept": fit_intercept}
+    grid, models, losses, own = minima_over_alphas(owner, X, y, sample_weight, **settings)
+    coefs, intercepts = in_original_units(own, models)
+    if own.shape[1] == 1 and np.ndim(y) == 1:
+        return grid, coefs[0], intercepts[0], losses
+    return grid, coefs, intercepts, losses
+
+
+def minima_over_alphas(
+    owner: str,
+    X: MatrixLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    *,
+    alphas: int | ArrayLike,
+    l1_ratio: float,
+    eps: float | None,
+    scaling: ScalingName,
+    fit_intercept: bool,
+) -> tuple[Array, list[Model], Array, Coordinates]:
+    """The alphas, for each the model in units of the coordinates, and J; and the coordinates of the descent."""
     ALPHAS.check(owner, "alphas", alphas)
     SHARE.check(owner, "l1_ratio", l1_ratio)
     (NONE | OPEN_FRACTION).check(owner, "eps", eps)
@@ -139,11 +160,7 @@ def regularization_path(
         else:
             grid = np.array(alphas, dtype=np.float64)
         models, losses = _Path(problem, rows, scaling, fit_intercept).minima(grid, ratio)
-    coefs, intercepts = in_original_units(problem.coordinates, models)
-    losses = problem.coordinates.loss(losses)
-    if target.ndim == 1:
-        return grid, coefs[0], intercepts[0], losses
-    return grid, coefs, intercepts, losses
+    return grid, models, problem.coordinates.loss(losses), problem.coordinates
 
 
 class _Path:
