@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ._alphas import alpha_grid
 from ._arrays import EPS, Array
-from ._coordinates import Coordinates, Model, ScalingName
+from ._coordinates import Model, ScalingName
 from ._minima import minima
 from ._parameters import (
     BOOLEAN,
@@ -125,15 +125,34 @@ def regularization_path(
     [45.16  8.03  1.43  0.25  0.05] [ 0  4  7  8 10]
     """
     owner = "regularization_path"
-    settings = {"alphas": alphas, "l1_ratio": l1_ratio, "eps": eps, "scaling": scaling, "fit_intercept": fit_intercept}
-    grid, models, losses, own = minima_over_alphas(owner, X, y, sample_weight, **settings)
-    coefs, intercepts = in_original_units(own, models)
-    if own.shape[1] == 1 and np.ndim(y) == 1:
-        return grid, coefs[0], intercepts[0], losses
-    return grid, coefs, intercepts, losses
+    found = paths_over_alphas(
+        owner,
+        X,
+        y,
+        sample_weight,
+        alphas=alphas,
+        l1_ratio=l1_ratio,
+        eps=eps,
+        scaling=scaling,
+        fit_intercept=fit_intercept,
+    )
+    if found.one_target:
+        return found.alphas, found.coefs[0], found.intercepts[0], found.losses
+    return found.alphas, found.coefs, found.intercepts, found.losses
 
 
-def minima_over_alphas(
+class Paths(NamedTuple):
+    """What `regularization_path` returns, for each target, and the scale of each feature in the descent."""
+
+    alphas: Array
+    coefs: Array
+    intercepts: Array
+    losses: Array
+    feature_scale: Array
+    one_target: bool
+
+
+def paths_over_alphas(
     owner: str,
     X: MatrixLike,
     y: ArrayLike,
@@ -144,8 +163,8 @@ def minima_over_alphas(
     eps: float | None,
     scaling: ScalingName,
     fit_intercept: bool,
-) -> tuple[Array, list[Model], Array, Coordinates]:
-    """The alphas, for each the model in units of the coordinates, and J; and the coordinates of the descent."""
+) -> Paths:
+    """The same with all that is known; `owner` is who asks."""
     ALPHAS.check(owner, "alphas", alphas)
     SHARE.check(owner, "l1_ratio", l1_ratio)
     (NONE | OPEN_FRACTION).check(owner, "eps", eps)
@@ -160,7 +179,9 @@ def minima_over_alphas(
         else:
             grid = np.array(alphas, dtype=np.float64)
         models, losses = _Path(problem, rows, scaling, fit_intercept).minima(grid, ratio)
-    return grid, models, problem.coordinates.loss(losses), problem.coordinates
+    own = problem.coordinates
+    coefs, intercepts = in_original_units(own, models)
+    return Paths(grid, coefs, intercepts, own.loss(losses), own.feature_scale, target.ndim == 1)
 
 
 class _Path:

@@ -12,10 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 from .._arrays import Array
 from .._columns import names_of, texts_of
 from .._parameters import POSITIVE, InvalidParameterError, MatrixLike, allowed
-from .._path import in_original_units
 from .._regressor import GradientDescentRegressor
 from .._regressor_cv import GradientDescentRegressorCV
-from .._regularization_path import minima_over_alphas
+from .._regularization_path import paths_over_alphas
 from ._sensitivity_display import shortened
 from ._style import COLOURS, drawable, few_ticks, log_ticks, pyplot
 from ._unwrapped import unwrapped
@@ -46,7 +45,7 @@ class RegularizationPathDisplay:
     feature_names : list of str, default=None
         None calls them feature 0, feature 1 and so on.
     chosen : float, default=None
-        The α to mark, such as that of a cross-validation.
+        The α to mark, such as that of a cross-validation, if it is between those of the path.
     coef_name : str, default="coefficient (units of y per unit of the feature)"
         What the axis says.
 
@@ -136,12 +135,11 @@ class RegularizationPathDisplay:
             self.lines_ += ax.plot(alphas, coef, **(look | line_kw))
         ax.axhline(0.0, color="0.6", linewidth=0.8, zorder=1)
         self.chosen_line_ = None
-        if self.chosen is not None and self.chosen > 0:
+        if self.chosen is not None and alphas[-1] <= self.chosen <= alphas[0]:
             dotted = {"color": "black", "linestyle": ":", "label": f"chosen: α = {self.chosen:.3g}"}
             self.chosen_line_ = ax.axvline(self.chosen, **dotted)
             ax.legend(loc="upper left")
-            alphas = np.append(alphas, self.chosen)
-        self._scale(float(alphas.min()), float(alphas.max()))
+        self._scale(float(alphas[-1]), float(alphas[0]))
         self.names_ = self._named(named, coefs[:, -1])
         return self
 
@@ -176,7 +174,7 @@ class RegularizationPathDisplay:
                 va="center",
                 fontsize=NAME_SIZE,
                 color=colour,
-                arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0},
+                arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.7, "relpos": (0, 0.5), "shrinkA": 0, "shrinkB": 0},
             )
         return found
 
@@ -274,7 +272,7 @@ class RegularizationPathDisplay:
         estimator, X = unwrapped(estimator, X)
         allowed(ESTIMATORS, _is_descended).check(owner, "estimator", estimator)
         chosen = _alpha_of(owner, estimator)
-        grid, models, _, coordinates = minima_over_alphas(
+        path = paths_over_alphas(
             owner,
             X,
             y,
@@ -285,12 +283,11 @@ class RegularizationPathDisplay:
             scaling=estimator.scaling,
             fit_intercept=estimator.fit_intercept,
         )
-        coefs, _ = in_original_units(coordinates, models)
-        if len(coefs) > 1:
-            raise ValueError(f"{owner} draws one target; y has {len(coefs)}: hand over one column of it.")
+        if len(path.coefs) > 1:
+            raise ValueError(f"{owner} draws one target; y has {len(path.coefs)}: hand over one column of it.")
         return cls(
-            alphas=grid,
-            coefs=coefs[0] * coordinates.feature_scale[:, None],
+            alphas=path.alphas,
+            coefs=path.coefs[0] * path.feature_scale[:, None],
             feature_names=texts_of(names_of(X)),
             chosen=chosen or None,
             coef_name=TIMES_SCALE,
@@ -355,4 +352,5 @@ def _apart(heights: Array, step: float) -> Array:
             last = groups.pop()
             groups[-1] += last
     moved = np.repeat([np.mean(group) for group in groups], [len(group) for group in groups])
-    return np.clip(moved, 0.0, 1.0 - step * (len(heights) - 1)) + step * np.arange(len(heights))
+    moved = np.clip(moved, 0.0, 1.0 - step * (len(heights) - 1))
+    return np.asarray(moved + step * np.arange(len(heights)))
