@@ -160,15 +160,20 @@ def _extra_bytes(X_path: Path, y_path: Path, name: str, rate: float) -> int:
     warm_up(fit)
     X, y = np.load(X_path), np.load(y_path)
     gc.collect()
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the kernel's mark restarts at the present size
-    before = _resident_peak()
+    restart_peak()
+    before = resident_peak()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         fit(X, y)
-    return _resident_peak() - before
+    return resident_peak() - before
 
 
-def _resident_peak() -> int:
+def restart_peak() -> None:
+    """The kernel's high-water mark of this process restarts at its present size."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def resident_peak() -> int:
     """The kernel's own high-water mark of this process, in bytes: no sampling, so nothing brief is missed."""
     status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
     line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))

@@ -76,8 +76,11 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "_observers": ("test_callbacks.py",),
     "_path": ("test_closed_form.py", "test_coordinates.py", "test_iterates.py"),
     "_parameters": ("test_parameters.py", "test_refusals.py"),
+    "_penalty": ("test_penalty.py", "test_ridge.py", "test_lasso.py"),
+    "_slopes": ("test_lasso.py",),
+    "_proximal": ("test_lasso.py",),
     "_plane": ("test_plane.py", "test_loop.py"),
-    "_plan": ("test_divergence.py", "test_closed_form.py", "test_advice.py", "test_loop.py"),
+    "_plan": ("test_divergence.py", "test_closed_form.py", "test_advice.py", "test_loop.py", "test_lasso.py"),
     "_problem": (
         "test_coordinates.py",
         "test_limit.py",
@@ -89,7 +92,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "_recurrence": ("test_recurrence.py", "test_first_step.py"),
     "_rows": ("test_rows.py", "test_moments.py"),
-    "_coordinates": ("test_coordinates.py", "test_iterates.py", "test_ordinary_data.py"),
+    "_coordinates": ("test_coordinates.py", "test_iterates.py", "test_ordinary_data.py", "test_ridge.py"),
     "_solve": (
         "test_closed_form.py",
         "test_limit.py",
@@ -97,6 +100,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "test_iterates.py",
         "test_sparse.py",
         "test_ordinary_data.py",
+        "test_lasso.py",
     ),
     "_closed_form": ("test_limit.py", "test_closed_form.py", "test_early_stopping.py", "test_callbacks.py"),
     "_spectrum": (
@@ -112,7 +116,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "_step_size": ("test_step_size.py", "test_line_search.py"),
     "_threads": ("test_threads.py",),
     "_validation": ("test_validation.py", "test_refusals.py", "test_weights.py"),
-    "_kernel": ("test_modes.py", "test_limit.py", "test_exactness.py", "test_coordinates.py"),
+    "_kernel": ("test_modes.py", "test_limit.py", "test_exactness.py", "test_coordinates.py", "test_ridge.py"),
     "symbolic/_conditions": ("symbolic/test_conditions.py", "symbolic/test_domain.py"),
     "symbolic/_functions": (
         "symbolic/test_functions.py",

@@ -10,6 +10,7 @@ import csv
 import math
 import os
 import platform
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -313,6 +314,63 @@ def sparse_section(options: Options) -> Iterator[Table]:
         yield table
 
 
+def dense_section(options: Options) -> Iterator[Table]:
+    """Wall and CPU time beside the fastest peers, all on as many threads as BLAS has."""
+    import dense
+
+    columns = [
+        "contender",
+        "wall (s)",
+        "CPU (s)",
+        "wall, times gdlearn",
+        "CPU, times gdlearn",
+        "(J − J_best)/Var(y)",
+        "runs",
+    ]
+    fits = dense.contenders()
+    for name, make in dense.problems(options.quick).items():
+        X, y = make()
+        runs = dense.in_turn(fits, X, y, options.budget)
+        gaps = dense.gaps(runs, X, y)
+        table = Table(name, columns)
+        wall, cpu = (float(np.median(part)) for part in (runs[GDLEARN].wall, runs[GDLEARN].cpu))
+        for key, run in runs.items():
+            own = float(np.median(run.wall)), float(np.median(run.cpu))
+            table.rows.append([key, *own, own[0] / wall, own[1] / cpu, gaps[key], len(run.wall)])
+        yield table
+
+
+def parquet_section(options: Options) -> Iterator[Table]:
+    """The peak of resident memory of a process that fits a Parquet file of 4 GB."""
+    import large
+
+    gigabytes = 0.4 if options.quick else 4.0
+    columns = ["reader", "wall (s)", "CPU (s)", "peak of the process (MB)", "rows"]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.parquet"
+        large.write_parquet(path, gigabytes)
+        table = Table(f"A file of {path.stat().st_size / 1e9:.2f} GB, 20 features", columns)
+        for pre_buffer in (False, True):
+            read = large.read_parquet(path, pre_buffer=pre_buffer)
+            table.rows.append([f"iter_batches, pre_buffer={pre_buffer}", *read])
+    yield table
+
+
+def cluster_section(options: Options) -> Iterator[Table]:
+    """Rows that are made lazily on one and two workers of one thread: time, and by how much each worker grows."""
+    import large
+
+    n, d = (400_000 if options.quick else 20_000_000), 50
+    columns = ["contender", "workers", "wall (s)", "least growth of a worker (MB)", "largest", "largest error"]
+    table = Table(f"{n:,} x {d} in chunks of {large.CHUNK_ROWS * d * 8 / 1e6:.0f} MB", columns)
+    for n_workers in (1, 2):
+        with large.cluster(n_workers) as client:
+            for name, fit in large.contenders().items():
+                work = large.work(client, fit, n, d)
+                table.rows.append([name, n_workers, work.seconds, min(work.growth), max(work.growth), work.error])
+    yield table
+
+
 def steps_of(X: Any, y: Array, least: float) -> list[int]:
     """The steps of the default fit until J is within 1e-8 of the variance from its least value, and all of them."""
     model = GradientDescentRegressor().fit(X, y)
@@ -370,6 +428,9 @@ SECTIONS: dict[str, Section] = {
     "digits": digits_section,
     "formulas": formulas_section,
     "sparse": sparse_section,
+    "dense": dense_section,
+    "parquet": parquet_section,
+    "cluster": cluster_section,
 }
 
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from ._arrays import LARGEST_FLOAT, Array, beyond_float64
 from ._curvature import largest_eigenvalue
-from ._minima import slopes_of
 from ._problem import Problem
 
 STRONGEST_RIDGE = 10.0
@@ -40,7 +39,7 @@ def largest_alpha(problem: Problem, l1_ratio: float) -> float:
     """
     own = problem.coordinates
     best = own.unpenalised.equilibrated(problem.statistics)
-    slopes, ratio = slopes_of(problem, best), best.scale / own.scale
+    slopes, ratio = problem.slopes(best), best.scale / own.scale
     with beyond_float64():
         if l1_ratio > 0:
             size = np.abs(ratio[:, None] * slopes.cross).max(axis=0)

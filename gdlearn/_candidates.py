@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,6 +101,13 @@ class Descents:
         return largest_stable_rate(curvature, self.momentum, self.nesterov)
 
 
+class OtherRows(Protocol):
+    """Rows that a fold does not descend on."""
+
+    def error(self, problem: Problem, patience: int = 1) -> HeldOut:
+        """The error on them, in the coordinates of a problem."""
+
+
 @dataclass(frozen=True, eq=False)
 class Part:
     """Rows that a fold does not descend on, how often each counts, and their moments unless X is wide."""
@@ -124,8 +131,8 @@ class Fold:
     """One split, ready to be descended; the penalty of its problem is the `base` of the grid."""
 
     problem: Problem
-    test: Part
-    held_out: Part | None
+    test: OtherRows
+    held_out: OtherRows | None
 
     def errors(self, grid: Grid, descents: Descents) -> tuple[Array, int]:
         """J without the penalty on the test rows, for each candidate.
@@ -200,8 +207,8 @@ class Fold:
 class Raised:
     """Descents on one problem, and on those in which the squares of the slopes are charged more.
 
-    Such a charge raises each eigenvalue of the slopes and leaves the modes as they are, where the intercept is a mode by
-    itself or absent: so all are found from the same modes.
+    Such a charge raises each eigenvalue of the slopes and leaves the modes as they are, where the intercept is a mode
+    by itself or absent: so all are found from the same modes.
 
     Attributes
     ----------
@@ -282,9 +289,7 @@ class Raised:
             errors[some] = found.reshape(-1, len(steps))
         return errors
 
-    def _powers(
-        self, h: Array, gaps: Array, steps: list[int], watched: HeldOutInModes | None
-    ) -> tuple[Array, Array]:
+    def _powers(self, h: Array, gaps: Array, steps: list[int], watched: HeldOutInModes | None) -> tuple[Array, Array]:
         """What is left and done of the way of each mode, of shape (n, n_steps, m)."""
         momentum = () if self.grid.rates is None else (self.descents.momentum, self.descents.nesterov)
         if watched is None:  # all at once

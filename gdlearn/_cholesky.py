@@ -6,6 +6,8 @@ coefficients need none. What does need them (n_iter_, the loss curve, L) is then
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 from scipy.linalg import lapack
 
@@ -14,9 +16,13 @@ from ._coordinates import Coordinates, Model
 from ._limit import SMALL_LOSS
 from ._moments import Moments
 from ._statistics import Statistics
+from ._threads import one_blas_thread
 
 WELL_CONDITIONED = 1e-4
 """The reciprocal condition number of the correlations from which the factor gives the slopes to twelve digits."""
+
+ALONE = 2_048
+"""Features up to which one thread factorises and solves in less time than several lose by waiting for each other."""
 
 
 def limit_by_cholesky(moments: Moments, statistics: Statistics, coordinates: Coordinates) -> tuple[Model, Array] | None:
@@ -24,6 +30,11 @@ def limit_by_cholesky(moments: Moments, statistics: Statistics, coordinates: Coo
 
     One step of refinement gives back what the factorisation has rounded.
     """
+    with one_blas_thread() if moments.n_features <= ALONE else nullcontext():
+        return _limit(moments, statistics, coordinates)
+
+
+def _limit(moments: Moments, statistics: Statistics, coordinates: Coordinates) -> tuple[Model, Array] | None:
     d, covariance = moments.n_features, moments.covariance
     ridge = coordinates.penalty.has_ridge
     best = coordinates.equilibrated(statistics)

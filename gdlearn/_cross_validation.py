@@ -31,6 +31,7 @@ GROUP_ELEMENTS = 2**21
 FEW_GROUPS = 8
 """The number of groups that may always be read at once, whatever their size."""
 
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """How often each row (or group) is descended on, tested on and, with early stopping, held out to stop by."""
@@ -108,13 +109,15 @@ class Batch:
         return [split.of_groups(example) for split in self.splits]
 
 
-def batches(splits: Iterable[Split], used: NDArray[np.bool_] | None, most_groups: int) -> Iterator[Batch]:
-    """As many splits to a read as their groups allow: few beside the splits, and `most_groups` at most."""
+def batches(
+    splits: Iterable[Split], used: NDArray[np.bool_] | None, most_groups: int, for_each: float = 2
+) -> Iterator[Batch]:
+    """As many splits to a read as their groups allow: `for_each` of them and `most_groups` altogether at most."""
     batch: Batch | None = None
     for split in splits:
         if batch is not None:
             group, n_groups = _refined(batch.group, batch.n_groups, split, used)
-            if n_groups <= most_groups and n_groups <= 2 * (len(batch.splits) + 1):
+            if n_groups <= most_groups and n_groups <= for_each * (len(batch.splits) + 1):
                 batch = Batch([*batch.splits, split], group, n_groups, used)
                 continue
             yield batch
@@ -141,12 +144,11 @@ def _refined(group: Counts, n_groups: int, split: Split, used: NDArray[np.bool_]
     return number[code], n_groups
 
 
-def refuse_too_large(rows: Rows, fit_intercept: bool) -> None:
+def refuse_too_large(shape: tuple[int, int], n_used: int, fit_intercept: bool) -> None:
     """Raise where neither matrix fits, for then there is no closed form."""
-    side = min(rows.n_used, rows.n_features + fit_intercept)
-    if side > LARGEST_MATRIX:
+    if min(n_used, shape[1] + fit_intercept) > LARGEST_MATRIX:
         raise ValueError(
-            f"X of shape {rows.X.shape} is too large both ways for the closed form of a grid (at most "
+            f"X of shape {shape} is too large both ways for the closed form of a grid (at most "
             f"{LARGEST_MATRIX:,} rows or columns): use GridSearchCV over GradientDescentRegressor."
         )
 
@@ -195,7 +197,7 @@ def _moment_fold(
     held_out: Part | None,
     penalty: Penalty,
 ) -> Fold:
-    _refuse_empty(bool(of_groups.train.any()), bool(of_groups.test.any()))
+    refuse_empty(bool(of_groups.train.any()), bool(of_groups.test.any()))
     train = merged(groups, of_groups.train)
     problem = Problem.of_moments(train, rows.taken(split.train), name, fit_intercept, penalty)
     if split.held_out.any():
@@ -203,7 +205,8 @@ def _moment_fold(
     return Fold(problem, Part(rows, split.test, merged(groups, of_groups.test)), held_out)
 
 
-def _refuse_empty(some_train: bool, some_test: bool) -> None:
+def refuse_empty(some_train: bool, some_test: bool) -> None:
+    """Raise where a fold has nothing to be trained, or tested, on."""
     if not (some_train and some_test):
         raise ValueError("A fold has no training or no test row with a weight: use fewer folds, or another cv.")
 
@@ -212,7 +215,7 @@ def _wide_fold(
     rows: Rows, split: Split, name: ScalingName, fit_intercept: bool, held_out: Part | None, penalty: Penalty
 ) -> Fold:
     train = rows.taken(split.train)
-    _refuse_empty(train.n_used > 0, rows.taken(split.test).n_used > 0)
+    refuse_empty(train.n_used > 0, rows.taken(split.test).n_used > 0)
     problem = (Problem.of_rows if penalty.has_lasso else Problem.of_columns)(train, name, fit_intercept, penalty)
     if split.held_out.any():
         held_out = Part(rows, split.held_out, None)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
-from ._moments import Moments
+from ._moments import Moments, moments_of, with_root
+from ._rows import Rows
 from ._threads import one_blas_thread
-from ._validation import is_collection
+from ._validation import is_collection, validate_rows
 
 BRANCHES = 8
 """Moments that are added at once: so a cluster adds those of a million pieces in seven rounds."""
+
+NO_ROWS = "X has no rows with a weight: all its pieces are empty, or all weights are zero."
 
 
 def is_frame(given: Any) -> bool:
@@ -45,7 +50,13 @@ def dtype_of(X: Any) -> np.dtype[Any]:
 
 
 def moments_of_collections(
-    X: Any, y: Any, sample_weight: Any, *, root: bool = False, features: Callable[[Any], Any] = lambda x: x
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    *,
+    extremes: bool = False,
+    root: bool = False,
+    features: Callable[[Any], Any] = lambda x: x,
 ) -> Moments:
     """The moments of the pieces, each computed once and on the scheduler that is active, added up as a tree.
 
@@ -54,34 +65,105 @@ def moments_of_collections(
     Raises
     ------
     ValueError
-        If X, y and the weights are not cut into pieces alike, or a piece cannot be used.
+        If X, y and the weights are not cut into pieces alike, or a piece cannot be used, or no row has a weight.
     """
-    from dask.delayed import delayed
 
-    def piece(x: Any, y: Any, weight: Any = None) -> Moments | None:
-        if len(x) == 0 and len(y) == 0:
-            return None
-        with one_blas_thread():  # the scheduler's workers share the cores
-            return Moments.from_data(features(x), y, weight, root=root)
+    def piece(*parts: Any) -> dict[int, Moments]:
+        x, *others = parts
+        return _by_group((features(x) if len(x) else x, *others), 0, extremes=extremes, root=root)
 
-    given = [X, y, *([] if sample_weight is None else [sample_weight])]
-    pieces = _of_frames(piece, given) if is_frame(X) else _of_arrays(piece, given)
-    add = delayed(_added)
-    while len(pieces) > 1:
-        pieces = [add(pieces[k : k + BRANCHES]) for k in range(0, len(pieces), BRANCHES)]
-    total: Moments | None = add(pieces).compute()
-    if total is None:
-        raise ValueError("X has no rows: all its pieces are empty.")
+    found = added_as_tree(pieces_of(piece, X, y, sample_weight), _added).compute()
+    if not found:
+        raise ValueError(NO_ROWS)
+    total: Moments = found[0]
     return total
 
 
-def _added(some: list[Moments | None]) -> Moments | None:
-    """The sum of those that are not None, as those of empty pieces are."""
-    there = [moments for moments in some if moments is not None]
-    return sum(there[1:], start=there[0]) if there else None
+def lengths_of(X: Any) -> list[int]:
+    """The number of rows of each piece; where dask does not know them, X is computed to count them."""
+    from dask.base import compute
+
+    if not is_frame(X) and not np.isnan(X.chunks[0]).any():
+        return list(X.chunks[0])
+    return list(compute(*pieces_of(len, X)))
 
 
-def _of_arrays(piece: Callable[..., Moments | None], given: list[Any]) -> list[Any]:
+def moments_of_groups(
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    group: NDArray[np.unsignedinteger[Any]],
+    lengths: Sequence[int],
+    *,
+    extremes: bool,
+    root: bool,
+) -> dict[int, Moments]:
+    """The moments of each group that has a row with a weight, from pieces that are computed once each.
+
+    Parameters
+    ----------
+    group : ndarray of shape (n_samples,)
+        The group of each row.
+    lengths : sequence of int
+        The number of rows of each piece.
+    """
+    from dask.delayed import delayed
+
+    work = delayed(partial(_by_group, extremes=extremes, root=root))
+    stops = np.cumsum(lengths)
+    numbers = [group[stop - length : stop] for length, stop in zip(lengths, stops, strict=True)]
+    alike = [int(some[0]) if len(some) and (some == some[0]).all() else some for some in numbers]  # little to send
+    pieces = pieces_of(lambda *parts: parts, X, y, sample_weight)
+    found: dict[int, Moments] = added_as_tree(list(map(work, pieces, alike)), _added).compute()
+    if not found:
+        raise ValueError(NO_ROWS)
+    return found
+
+
+def _by_group(parts: tuple[Any, ...], group: Any, *, extremes: bool, root: bool) -> dict[int, Moments]:
+    """The moments of each group of the rows of one piece; `group` is the number of all, or one for each row."""
+    x, y = parts[:2]
+    if len(x) == 0 and len(y) == 0:
+        return {}
+    found = {}
+    with one_blas_thread():  # the scheduler's workers share the cores
+        x, y, weight = validate_rows(x, y, parts[2] if len(parts) > 2 else None, all_zero=True)
+        for number in np.unique(group).tolist():
+            some = slice(None) if np.ndim(group) == 0 else np.flatnonzero(group == number)
+            own = None if weight is None else weight[some]
+            if own is None or own.any():
+                rows = Rows.of(x[some], y[some], own)
+                moments = moments_of(rows, extremes=extremes)
+                found[number] = with_root(moments, rows) if root else moments
+    return found
+
+
+def added_as_tree(parts: Sequence[Any], add: Callable[[list[Any]], Any]) -> Any:
+    """What `add` makes of a list of all parts, a few of them at a time; delayed, as they are."""
+    from dask.delayed import delayed
+
+    parts, add_some = list(parts), delayed(add)
+    while len(parts) > 1:
+        parts = [add_some(parts[k : k + BRANCHES]) for k in range(0, len(parts), BRANCHES)]
+    return add_some(parts)
+
+
+def _added(some: list[dict[int, Moments]]) -> dict[int, Moments]:
+    """The sums group by group."""
+    total: dict[int, Moments] = {}
+    for found in some:
+        for number, moments in found.items():
+            total[number] = total[number] + moments if number in total else moments
+    return total
+
+
+def pieces_of(work: Callable[..., Any], *given: Any) -> list[Any]:
+    """What `work` makes of each piece of X, y and the weights (None is left out), delayed."""
+    given = tuple(part for part in given if part is not None)
+    return _of_frames(work, given) if is_frame(given[0]) else _of_arrays(work, given)
+
+
+def _of_arrays(piece: Callable[..., Any], given: tuple[Any, ...]) -> list[Any]:
     """What becomes of each block of rows, delayed; columns that are cut are put together first."""
     import dask.array as da
 
@@ -99,8 +181,14 @@ def _of_arrays(piece: Callable[..., Moments | None], given: list[Any]) -> list[A
                 "known: cut both alike, or call compute_chunk_sizes() on them."
             )
     operands = [X, "ij", *(part for other in others for part in (other, "ik"[: other.ndim]))]
+
+    def block(*parts: Any) -> NDArray[Any]:
+        result = np.empty(1, dtype=object)
+        result[0] = piece(*parts)
+        return result
+
     blocks = da.blockwise(
-        lambda *parts: np.array([piece(*parts)], dtype=object),
+        block,
         "i",
         *operands,
         dtype=object,
@@ -116,7 +204,7 @@ def _whole_rows(array: Any) -> Any:
     return array.rechunk({1: -1}) if array.ndim == 2 and array.numblocks[1] > 1 else array
 
 
-def _of_frames(piece: Callable[..., Moments | None], given: list[Any]) -> list[Any]:
+def _of_frames(piece: Callable[..., Any], given: tuple[Any, ...]) -> list[Any]:
     """What becomes of each partition, delayed."""
     X, *others = given
     for name, other in zip(("y", "sample_weight"), others, strict=False):

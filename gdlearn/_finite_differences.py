@@ -77,8 +77,8 @@ class Reading(NamedTuple):
 
     `noise` is that of f nearby, and `is_rounded` whether it is rounding, the same at the same place. `is_level` is
     whether a slope of 0 can be told from one that matters. `from_larger` and `from_smaller` are whether such steps
-    might say more. `is_single` is whether f is computed in single precision, and `hidden` the slope of a wave of length
-    1 that this rounding hides.
+    might say more. `is_single` is whether f is computed in single precision, `hidden` the slope of a wave of length 1
+    that this rounding hides, and `absorbed` how far larger steps say that a sum with a larger coordinate hides some.
     """
 
     step: float
@@ -91,6 +91,7 @@ class Reading(NamedTuple):
     from_smaller: bool
     is_single: bool = False
     hidden: float = 0.0
+    absorbed: float = 0.0
 
     @property
     def is_sharp(self) -> bool:
@@ -218,6 +219,7 @@ class Differences:
         # Theta is rounded, and so is what f makes of it first: half a unit of it changes the slope by the curvature.
         up, down = self.pairs[best] / 2.0 - self.line.f0 / 2.0
         bound += self.safety * EPS * self.line.size * 2.0 * abs(float((up + down) / self.h[best])) / float(self.h[best])
+        hidden, absorbed = self._hidden(best, estimates)
         off = np.abs(self.odd - self.h * slope)[best + 1 :][self.nearby[best + 1 :]]
         return Reading(
             step=float(self.h[best]),
@@ -229,8 +231,19 @@ class Differences:
             from_larger=best <= 1 or not settles,
             from_smaller=best > self.n - 6 or not settles,
             is_single=self._is_single(),
-            hidden=2.0 * math.pi * MOST_ROUNDINGS * self._least_change(best),
+            hidden=hidden,
+            absorbed=absorbed,
         )
+
+    def _hidden(self, best: int, estimates: Array) -> tuple[float, float]:
+        """How steep a wave may be that rounding hides, and how far off the slope is by steps that no sum absorbs."""
+        absorbed = self.h < ENOUGH * float(np.abs(self.line.origin).max())
+        if not absorbed[best]:
+            return 2.0 * math.pi * MOST_ROUNDINGS * self._least_change(best), 0.0
+        estimates = np.where(absorbed, np.inf, estimates)
+        at = int(estimates.argmin())
+        tells = estimates[at] < abs(self.slopes[at]) / 2.0
+        return math.inf, float(self.gap[at, best] + estimates[at]) if tells else 0.0
 
     def _is_single(self) -> bool:
         """Whether nearly all values nearby that differ from the one at theta are numbers of single precision."""

@@ -123,6 +123,8 @@ def check_gradient(
     wide to verify a partial, and 2.4e-7 of the partial where it is narrower: f may be computed in single precision.
     Where its values are numbers of single precision, their rounding hides small parts of f whose slope is not small:
     4.9e-4 of the partial is allowed, and where rounding is coarse, what is up to 3.9e-3 of it off cannot be measured.
+    Steps so small that a sum with a larger coordinate would absorb them show only a part of f's slope: what larger
+    steps contradict is not refuted either.
 
     Parameters
     ----------
@@ -216,7 +218,7 @@ def _check_partial(line: Line, analytic: float, reading: Reading, bound: float, 
     if reading.is_single:
         least = HIDDEN * size
         if abs(reading.slope - analytic) > least:  # what may be hidden verifies nothing, and refutes nothing either
-            least = max(least, min(2.0 * reading.hidden, 8.0 * least))
+            least = max(least, min(2.0 * reading.hidden, 8.0 * least), reading.absorbed)
     allowed = reading.step * max(bound, least)
     unit = max(abs(slope), allowed if math.isfinite(allowed) else 0.0, TINY)
 

@@ -180,16 +180,13 @@ class KernelModes:
             values, a = np.insert(values, place, 1.0), np.insert(a, place, 1.0)
             optimum, left = np.insert(optimum, place, mean, axis=0), np.insert(left, place, 0.0, axis=1)
         elif coordinates.fit_intercept and ridge:  # which the intercept does not pay: its mode mixes with the others
-            h = s * (U.T @ share)
-            A = np.block([[np.ones((1, 1)), h[None]], [h[:, None], np.diag(values)]])
-            values, V = (part[..., ::-1] for part in factorised(np.linalg.eigh, A))
-            optimum = (V.T @ np.vstack([mean, s[:, None] * projection])) / values[:, None]
+            values, V, optimum = _beside_intercept(share, q, s, U, ridge, root)
             a, left = V[0].copy(), left @ V[1:]
             intercept, slopes = V[:1] @ optimum, V[1:] @ optimum
             rest = q - share[:, None] * intercept - U @ (s[:, None] * slopes)
             minimum = np.sum(rest * rest, axis=0) + ridge * np.sum(slopes**2, axis=0)
-            smallest = max(float(min(ridge, values[-1]) / values[0]), 0.0)
-            error = min(1.0, 4 * EPS / max(smallest, EPS))
+            smallest = float(min(ridge, values[-1]) / values[0])
+            error = min(1.0, 4 * EPS / (np.sqrt(smallest) if root else max(smallest, EPS)))
         is_lossy = not root and largest > 0 and (smallest < HALF_THE_DIGITS or not (held.all() or ridge))
         beside = np.zeros((columns.rows.n_features, 0))
         return cls(columns, left, a, values, optimum, minimum, error, smallest, is_lossy, beside)
@@ -200,8 +197,7 @@ class KernelModes:
         slopes = coordinates.split(start)[1]
         if not (coordinates.penalty.has_ridge and slopes.any()):
             return self
-        spanned = coordinates.split(self.combine(self.coordinates(start)))[1]
-        unit, sizes, _ = linalg.svd(slopes - spanned, full_matrices=False)
+        unit, sizes, _ = linalg.svd(self._beside(slopes, self.coordinates(start)), full_matrices=False)
         unit = unit[:, sizes > EPS * np.abs(slopes).max()]
         nothing = np.zeros((unit.shape[1], slopes.shape[1]))
         return replace(
@@ -228,6 +224,10 @@ class KernelModes:
         apart[: len(self.intercept)] = self.intercept == 1.0
         return apart
 
+    def _beside(self, slopes: Array, z: Array) -> Array:
+        """The part of slopes that the vectors Vz of the rows leave of them, where z are their coordinates."""
+        return slopes - self.columns.adjoint(self.left @ z)
+
     def gap(self, start: Array) -> Array:
         """z* − Vᵀθ, of shape (m, t)."""
         return self.optimum - self.coordinates(start)
@@ -238,7 +238,9 @@ class KernelModes:
             return np.zeros((len(self.eigenvalues), theta.shape[1]))
         intercept, slopes = self.columns.coordinates.split(theta)
         z = self.left.T @ self.columns.predict(slopes) + np.outer(self.intercept, intercept)
-        return np.vstack([z, self.beside.T @ slopes])
+        if not self.beside.shape[1]:
+            return z
+        return np.vstack([z, self.beside.T @ self._beside(slopes, z)])  # not of the slopes: V may be a little askew
 
     def combine(self, z: Array) -> Array:
         """Vz: the intercepts aᵀz and the slopes X̃ᵀBz."""
@@ -255,11 +257,31 @@ class KernelModes:
         if coordinates.penalty.has_ridge:
             downhill = columns.adjoint(r) - coordinates.penalty.gradient(slopes) / 2.0
             step = self.left.T @ columns.predict(downhill) + np.outer(self.intercept, columns.share @ r)
-            return value, np.vstack([step, self.beside.T @ downhill]) / self.eigenvalues[:, None]
+            beside = self.beside.T @ self._beside(downhill, step)
+            return value, np.vstack([step, beside]) / self.eigenvalues[:, None]
         step = self.left.T @ r
         if coordinates.centred:
             step[self.intercept == 1.0] = columns.share @ r
         return value, step
+
+
+def _beside_intercept(
+    share: Array, q: Array, s: Array, U: Array, ridge: float, root: bool
+) -> tuple[Array, Array, Array]:
+    """Eigenvalues, vectors and optimum of J in an intercept and the directions of the slopes, of which it pays none.
+
+    The matrix is GᵀG with G = [share, Us] over [0, √r]: with `root` the singular values of G, for squares lose digits.
+    """
+    n, m = len(share), len(s)
+    if root:
+        G = np.block([[share[:, None], U * s], [np.zeros((m, 1)), np.sqrt(ridge) * np.eye(m)]])
+        left, size, Vt = factorised(linalg.svd, G, full_matrices=False, check_finite=False, lapack_driver="gesvd")
+        return size * size, Vt.T, (left[:n].T @ q) / size[:, None]
+    h = s * (U.T @ share)
+    A = np.block([[np.ones((1, 1)), h[None]], [h[:, None], np.diag(s * s + ridge)]])
+    values, V = (part[..., ::-1] for part in factorised(np.linalg.eigh, A))
+    values = np.maximum(values, EPS * values[0])
+    return values, V, (V.T @ np.vstack([share @ q, s[:, None] * (U.T @ q)])) / values[:, None]
 
 
 def _singular(columns: Columns, with_intercept: bool, root: bool) -> tuple[Array, Array]:

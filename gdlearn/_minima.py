@@ -7,23 +7,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ._arrays import Array
-from ._coordinates import Coordinates
 from ._descent import descend
 from ._objective import Iterate
 from ._penalty import Penalty
 from ._problem import Problem
 from ._proximal import ProximalSteps
-from ._quadratic import Quadratic
-from ._slopes import MatrixSlopes, RowSlopes, Slopes
-
-
-def slopes_of(problem: Problem, coordinates: Coordinates) -> Slopes:
-    """The error of a problem, in some of its coordinates, as a function of the slopes alone."""
-    plain = coordinates.unpenalised
-    if problem.moments is not None:
-        return MatrixSlopes.of(Quadratic.of(problem.moments, plain))
-    assert problem.rows is not None
-    return RowSlopes.of(problem.rows, problem.statistics, plain)
 
 
 def steps_to_minimum(problem: Problem, start: Array) -> Iterator[tuple[Iterate, float]]:
@@ -32,7 +20,7 @@ def steps_to_minimum(problem: Problem, start: Array) -> Iterator[tuple[Iterate, 
     best = own.equilibrated(problem.statistics)
     ratio = (own.scale / best.scale)[:, None]
     first = own.split(start)[1] / ratio
-    for point, rate in ProximalSteps(slopes_of(problem, best), best.penalty, first, own.target_share):
+    for point, rate in ProximalSteps(problem.slopes(best.unpenalised), best.penalty, first, own.target_share):
         theta = own.theta(best.model(best.join(problem.statistics.target_mean, point.theta)))
         # The intercept is at its best value, so its partial derivative is 0, and no other depends on the shift.
         gradient = own.join(np.zeros(theta.shape[1]), point.gradient / ratio)
@@ -44,12 +32,10 @@ def minima(problem: Problem, penalties: Sequence[Penalty]) -> Array:
     own, n, t = problem.coordinates.unpenalised, len(penalties), problem.coordinates.shape[1]
     best = own.equilibrated(problem.statistics)
     each = [penalty.in_target_units(own.target_exponent) for penalty in penalties]
-    ridge = np.concatenate([penalty.ridge * np.ones(t) for penalty in each])  # the targets of a penalty in a row
-    lasso = np.concatenate([penalty.lasso * np.ones(t) for penalty in each])
+    sizes = [(penalty.ridge, penalty.lasso) for penalty in each]
+    ridge, lasso = (np.concatenate([np.broadcast_to(size, t) for size in of]) for of in zip(*sizes, strict=True))
     columns = Penalty(ridge, lasso).of_multiples(own.scale / best.scale)
-    slopes = slopes_of(problem, best).repeated(n)
+    slopes = problem.slopes(best).repeated(n)
     end = descend(ProximalSteps(slopes, columns, np.zeros(slopes.cross.shape))).last.theta
-    intercept = np.tile(problem.statistics.target_mean, n)
-    # Of a model in units of the target each column is one, whatever its target.
-    theta = own.theta(best.model(best.join(intercept, end)))
+    theta = own.theta(best.model(best.join(np.tile(problem.statistics.target_mean, n), end)))
     return theta.reshape(len(theta), n, t)

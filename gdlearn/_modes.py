@@ -153,7 +153,10 @@ class Modes:
         Drmač, Veselić (2008), *New fast and accurate Jacobi SVD algorithm I*, SIAM J. Matrix Anal. Appl. 29.
         https://doi.org/10.1137/050639193
         """
-        M, q = self._root_in(here, there, rest)
+        return self.as_of_root(*self._root_in(here, there, rest))
+
+    def as_of_root(self, M: Array, q: Array) -> Modes:
+        """The same directions in the coordinates where J − J_min = ‖Mθ − q‖²."""
         s, U, V = singular_values(M)
         with np.errstate(over="ignore", under="ignore"):
             eigenvalues = s * s
@@ -204,7 +207,7 @@ def singular_values(M: Array) -> tuple[Array, Array, Array]:
         return s, U, V
     # Its solves with a triangle take every thread of BLAS, and wait for it, however few the columns are.
     with one_blas_thread() if m < SMALL_SIDE else nullcontext():
-        s, U, V, work, *_ = linalg.lapack.dgejsv(M, joba=2, jobu=0, jobv=0, jobr=0)
+        s, U, V, work, *_ = linalg.lapack.dgejsv(M, joba=2, jobu=0, jobv=1, jobr=0)
     return s * (work[0] / work[1]), U, V
 
 
@@ -237,12 +240,14 @@ def modes_of_matrix(quadratic: Quadratic, n_samples: int) -> Modes:
         V[zero] = 0.0  # a constant feature: no rounding may move its coefficient
     projection = V.T @ b
     optimum = projection / values[:, None]
+    # Where the means are part of A, an offset of y is part of c; the moments keep it apart from the rest of J.
+    minimum = np.maximum(c - (projection * optimum).sum(axis=0), 0.0) if centred else quadratic.values(V @ optimum)
     smallest = max(float(eigenvalues[-1]) / largest, 0.0) if largest > 0 else 1.0
     modes = Modes(
         eigenvalues=values,
         vectors=V,
         optimum=optimum,
-        minimum=np.maximum(c - (projection * optimum).sum(axis=0), 0.0),
+        minimum=minimum,
         error=min(1.0, noise * largest / float(values[-1])) if len(values) else 0.0,
         smallest=smallest,
         is_lossy=len(values) < possible or (len(values) > 0 and values[-1] < HALF_THE_DIGITS * largest),

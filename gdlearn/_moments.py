@@ -21,13 +21,16 @@ from ._columns import names_of, texts_of
 from ._extended import two_sum
 from ._parameters import MatrixLike
 from ._rows import Rows
-from ._squares import squares_of_groups, triangle_of_rows, weights_of_groups
+from ._squares import smallest_row, squares_of_groups, triangle_of_rows, triangle_of_unlike_rows, weights_of_groups
 from ._statistics import Statistics, exponents_of
 from ._validation import validate_rows
 
 FAR_FROM_SHIFT, GROUP_FAR_FROM_SHIFT = 16.0, 100.0
 """How many variances the square of a mean's distance from the shift may be: the variance is then off by as many units
 of rounding. Groups may be off by the second number, since trends put many of them a little further off."""
+
+SMALL_ROW = 1e-4
+"""The part of the features' sizes up to which a row is so small that rounding of the means could take its digits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -340,12 +343,24 @@ def with_root(moments: Moments, rows: Rows) -> Moments:
 
 def root_about_zero(rows: Rows, exponent: Exponents) -> Array:
     """R with RᵀR = ZᵀWZ/ΣW, Z the rows of X and y as they are."""
-    root: Array = triangle_of_rows(rows, np.zeros(rows.width), exponent, with_ones=False) / np.sqrt(rows.total)
+    root: Array = triangle_of_unlike_rows(rows, np.zeros(rows.width), exponent, with_ones=False) / np.sqrt(rows.total)
+    return root
+
+
+def root_with_ones(rows: Rows, shift: Array, exponent: Exponents, size: Array) -> Array | None:
+    """R with RᵀR = ZᵀWZ/ΣW, Z the rows of (x − shift, 1, y); None where no row of X − shift is small beside `size`.
+
+    Where some are, and not zero, a shift by the mean of all rows would round such a row far above its last digit.
+    """
+    shift = np.ldexp(np.append(shift, np.zeros(rows.width - len(shift))), exponent)
+    if smallest_row(rows, shift, exponent, size) > SMALL_ROW:
+        return None
+    root: Array = triangle_of_unlike_rows(rows, shift, exponent, with_ones=True) / np.sqrt(rows.total)
     return root
 
 
 def merged(groups: Sequence[Moments], times: NDArray[Any]) -> Moments:
-    """The moments of all groups, group g taken times[g] times; the groups share their units and carry no root."""
+    """The moments of all groups, group g taken times[g] times; the groups share their units."""
     parts = [groups[g] for g in np.flatnonzero(times).tolist()]
     times = times[times > 0]
     weights = times * np.array([part.weight for part in parts])
@@ -357,6 +372,7 @@ def merged(groups: Sequence[Moments], times: NDArray[Any]) -> Moments:
     covariance = (share[:, None] * gaps).T @ gaps
     for part, alpha in zip(parts, share.tolist(), strict=True):
         covariance += alpha * part.covariance
+    roots = [np.sqrt(alpha) * part.root for part, alpha in zip(parts, share, strict=True) if part.root is not None]
     lowest = [part.minimum for part in parts if part.minimum is not None]
     highest = [part.maximum for part in parts if part.maximum is not None]
     mean, rest = two_sum(origin.mean, shift)
@@ -369,6 +385,7 @@ def merged(groups: Sequence[Moments], times: NDArray[Any]) -> Moments:
         covariance=covariance,
         minimum=np.min(lowest, axis=0) if lowest else None,
         maximum=np.max(highest, axis=0) if highest else None,
+        root=triangle(np.vstack([*roots, np.sqrt(share)[:, None] * gaps])) if len(roots) == len(parts) else None,
     )
 
 

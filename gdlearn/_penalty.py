@@ -47,6 +47,10 @@ class Penalty:
         """The squares alone."""
         return Penalty(self.ridge)
 
+    def is_like(self, other: Penalty) -> bool:
+        """Whether the other charges the same, where both charge all slopes alike."""
+        return bool(self.ridge == other.ridge and self.lasso == other.lasso)
+
     def in_target_units(self, exponent: Exponents) -> Penalty:
         """The same where target i is measured in units of 2**exponent[i]."""
         return Penalty(self.ridge, self.lasso * np.ldexp(1.0, -exponent)) if self.has_lasso else self

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ._arrays import EPS, Array, beyond_float64
 from ._coordinates import Coordinates, Model, ScalingName
 from ._curvature import largest_eigenvalue
+from ._dask_rows import PersistedMatrix
 from ._early_stopping import HeldOut
 from ._kernel import Columns, KernelModes
 from ._limit import Limit
@@ -23,6 +24,7 @@ from ._penalty import NO_PENALTY, Penalty
 from ._quadratic import Quadratic
 from ._row_objective import RowObjective, row_objective
 from ._rows import Rows
+from ._slopes import MatrixSlopes, RowSlopes, Slopes
 from ._spectrum import KernelSpectrum, MomentSpectrum, Spectrum
 from ._statistics import Statistics, statistics_of
 
@@ -151,6 +153,13 @@ class Problem:
             return row_objective(rows, self.coordinates.unpenalised)
         moments = moments_of(rows) if moments is None else moments
         return Quadratic.of(moments.in_units(self.moments.exponent), self.coordinates.unpenalised)
+
+    def slopes(self, coordinates: Coordinates) -> Slopes:
+        """The error as a function of the slopes alone in these coordinates: by the moments or, without, on the rows."""
+        if self.moments is not None:
+            return MatrixSlopes.of(Quadratic.of(self.moments, coordinates))
+        assert self.rows is not None
+        return RowSlopes.of(self.rows, self.statistics, coordinates)
 
     @cached_property
     def curvature(self) -> float:
@@ -286,7 +295,9 @@ def starting_point(problem: Problem, start: FirstPoint) -> Array:
     return theta
 
 
-def error_on(problem: Problem, rows: Callable[[], Rows], objective: Quadratic | RowObjective, patience: int = 1) -> HeldOut:
+def error_on(
+    problem: Problem, rows: Callable[[], Rows], objective: Quadratic | RowObjective, patience: int = 1
+) -> HeldOut:
     """The error on other rows, in the coordinates of the problem; `objective` is J on them."""
     on_rows = cache(lambda: row_objective(rows(), problem.coordinates.unpenalised))
     return HeldOut(objective, on_rows, problem.coordinates.target_share, patience)
@@ -295,7 +306,9 @@ def error_on(problem: Problem, rows: Callable[[], Rows], objective: Quadratic | 
 def _learned(rows: Rows, name: ScalingName, fit_intercept: bool, penalty: Penalty) -> tuple[Statistics, Coordinates]:
     """Statistics and coordinates from the rows alone, which are refused where float64 does not hold their squares."""
     rows.refuse_nonfinite()
-    statistics = statistics_of(rows, extremes=name in ("minmax", "maxabs"))
+    extremes = name in ("minmax", "maxabs")
+    own = isinstance(rows.X, PersistedMatrix)
+    statistics = rows.X.statistics(extremes=extremes) if own else statistics_of(rows, extremes=extremes)
     coordinates = Coordinates.learned(name, statistics, fit_intercept, penalty)
     refuse_overflow(coordinates.feature_square(statistics))
     return statistics, coordinates

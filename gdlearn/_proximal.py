@@ -32,8 +32,8 @@ from ._objective import Iterate
 from ._penalty import Penalty
 from ._slopes import Slopes, solved
 
-SETTLING, ROUNDS = 10, 20
-"""Accelerated steps in a row, and finishing steps after them; both double each time they have not been enough."""
+ROUNDS = 20
+"""Finishing steps in a row, after the accelerated ones; both double each time they have not been enough."""
 
 EXCHANGES = 10
 """Most exchanges of zeros and signs in one step."""
@@ -168,7 +168,7 @@ class ProximalSteps:
         if self._start.any():  # its signs may be right already
             yield self._exchange
         for phase in count():
-            yield from repeat(self._accelerated_step, SETTLING << phase)
+            yield from repeat(self._accelerated_step, self._slopes.settling << phase)
             yield self._exchange
             yield from repeat(self._finishing_step, ROUNDS << phase)
 
@@ -227,17 +227,16 @@ class ProximalSteps:
 
     def _minima(self, columns: _Columns, sign: Array) -> Array:
         """The minimum of the parabola with these zeros and signs, for each column; NaN where it has none."""
-        theta = np.zeros(sign.shape)
+        theta, right = np.zeros(sign.shape), columns.b - columns.t * sign
         for i in range(sign.shape[1]):
             support = sign[:, i].nonzero()[0]
             if len(support) > self._slopes.largest_support:
                 theta[:, i] = np.nan
             elif len(support):
-                G = _with_ridge(self._slopes.gram(support), columns.r[support, i])
-                charge = columns.t[support, i]
-                slope = columns.b[support, i] - charge * sign[support, i]
-                x = solved(G, slope)
-                theta[support, i] = x if (np.abs(G @ x - slope) <= SOLVED * charge).all() else np.nan
+                G, g = _with_ridge(self._slopes.gram(support), columns.r[support, i]), right[support, i]
+                x = solved(G, g)
+                is_solved = (np.abs(G @ x - g) <= SOLVED * columns.t[support, i]).all()
+                theta[support, i] = x if is_solved else np.nan
         return theta
 
     def _finishing_step(self, columns: _Columns, finishing: _Columns) -> None:

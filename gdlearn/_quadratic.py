@@ -72,12 +72,17 @@ class Quadratic:
             gap = self.modes.coordinates(theta) - self.modes.optimum
             above = np.sum((np.sqrt(self.modes.eigenvalues)[:, None] * gap) ** 2, axis=0)
             return self._sum(self.modes.minimum + above, theta)
+        return self._sum(self.values(theta), theta)
+
+    def values(self, theta: Array) -> Array:
+        """What each target has without an L1 penalty at theta of shape (p, t), by the moments alone."""
         e, slopes = self._split(theta)
         quadratic = _dot(slopes, self.covariance @ slopes - 2.0 * self.cross)
-        return self._sum(e * e + np.maximum(quadratic + self.target_variance, 0.0), theta)
+        value: Array = e * e + np.maximum(quadratic + self.target_variance, 0.0)
+        return value
 
     def _sum(self, smooth: Array, theta: Array) -> float:
-        """J of all targets together, from what each has without an L1 penalty."""
+        """J of all targets together."""
         penalty = self.coordinates.penalty
         if penalty.has_lasso:
             smooth = smooth + Penalty(lasso=penalty.lasso).value(self.coordinates.split(theta)[1])

@@ -14,7 +14,8 @@ from ._advice import warn_if_unresolved
 from ._arrays import Array
 from ._base import Data
 from ._coordinates import Model, ScalingName
-from ._dask import are_collections, dtype_of, learn_features, moments_of_collections
+from ._dask import are_collections, dtype_of, learn_features, lengths_of, moments_of_collections
+from ._dask_rows import persisted_rows
 from ._gradient_check import GradientCheck, GradientCheckError, check_gradient
 from ._moments import Moments, moments_of
 from ._namespaces import Origin, home
@@ -327,7 +328,8 @@ class GradientDescentRegressor(PartlyFitted):
             another library, such as PyTorch (see Notes of the class), and y and weights of the same or any other.
             Where X, y and the weights are arrays or DataFrames of dask, each piece becomes moments where it lies, and
             only these are sent and added: no row is collected, unless ``early_stopping=True`` or there are fewer rows
-            than features.
+            than features. With more than 8,192 of both the pieces are kept where they lie, and each step sends theta
+            there and takes predictions back; blocks may be sparse.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
         sample_weight : array-like of shape (n_samples,), default=None
             Nonnegative. A row of weight k counts as k equal rows, one of weight 0 as none, in the scaling too.
@@ -430,19 +432,33 @@ class GradientDescentRegressor(PartlyFitted):
 
     def _fit_pieces(self, X: Any, y: Any, sample_weight: Any) -> bool:
         """Fit collections of dask by the moments of their pieces; False where that takes the rows themselves."""
-        if self.early_stopping or not are_collections(X, y, sample_weight) or X.shape[1] >= LARGEST_MATRIX:
+        if self.early_stopping or not are_collections(X, y, sample_weight):
             return False
+        if X.shape[1] + self.fit_intercept > LARGEST_MATRIX:
+            return self._fit_persisted(X, y, sample_weight)
         learn_features(self, X, reset=True)
-        moments = moments_of_collections(X, y, sample_weight)
+        extremes = self.scaling in ("minmax", "maxabs")  # which take as long as all else
+        moments = moments_of_collections(X, y, sample_weight, extremes=extremes)
         if moments.n_features > max(SMALL_MATRIX, moments.n_samples):
             return False
         problem = Problem.of_moments(moments, None, self.scaling, self.fit_intercept, self._penalty)
-        if (
-            not problem.penalty.has_lasso and problem.modes.smallest < RESOLVED
-        ):  # read once more, for the digits that squares have lost
-            moments = moments_of_collections(X, y, sample_weight, root=True)
+        # An L1 penalty asks for no modes; others are read once more, for the digits that squares have lost.
+        if not problem.penalty.has_lasso and problem.modes.smallest < RESOLVED:
+            moments = moments_of_collections(X, y, sample_weight, extremes=extremes, root=True)
             problem = Problem.of_moments(moments, None, self.scaling, self.fit_intercept, self._penalty)
         self._descend(problem, None, None, Data(None, None, None, y.ndim == 1, dtype_of(X)))
+        return True
+
+    def _fit_persisted(self, X: Any, y: Any, sample_weight: Any) -> bool:
+        """Fit collections of dask by products with their pieces; False where the rows themselves are needed."""
+        if self.solver == "spectral" or self._penalty.has_lasso or sum(lengths_of(X)) <= LARGEST_MATRIX:
+            return False
+        learn_features(self, X, reset=True)
+        rows = persisted_rows(X, y, sample_weight)
+        if rows.n_used <= LARGEST_MATRIX:
+            return False
+        problem = Problem.of_rows(rows, self.scaling, self.fit_intercept, self._penalty)
+        self._descend(problem, rows, None, Data(None, None, None, y.ndim == 1, dtype_of(X)))
         return True
 
     def _fit_stream(self, moments: Moments, data: Data) -> None:

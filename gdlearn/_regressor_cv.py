@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -12,10 +13,14 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
 from ._advice import DivergenceError
+from ._alphas import alpha_grid
 from ._arrays import Array, in_units
 from ._base import Data, DescendedModel
+from ._candidates import Descents, Fold, Grid
 from ._coordinates import ScalingName
-from ._cross_validation import Fold, Stopping, folds, refuse_too_large, splits_of
+from ._cross_validation import Stopping, folds, refuse_too_large, splits_of
+from ._dask import are_collections, dtype_of, learn_features, lengths_of
+from ._dask_folds import folds_of_collections, needs_no_rows, splits_of_collections
 from ._namespaces import Origin
 from ._observers import with_callbacks
 from ._parameters import (
@@ -34,10 +39,11 @@ from ._parameters import (
     integers,
     several,
 )
+from ._penalty import NO_PENALTY, Penalty
 from ._plan import Plan, Settings
 from ._problem import FirstPoint, Problem, starting_point
 from ._rows import Rows
-from ._solve import pose
+from ._solve import LARGEST_MATRIX, SMALL_MATRIX, pose
 from ._step_size import largest_stable_rate
 from ._threads import blas_for
 from ._validation import validate_fit
@@ -80,8 +86,9 @@ class GradientDescentRegressorCV(DescendedModel):
     ----------
     learning_rates : int, array-like of float > 0 or None, default=None
         If an array: the candidate learning rates. If an integer n: n candidates, log-spaced from a thousandth to a half
-        of the largest stable rate. None is 20 without `alphas`. With `alphas`, and if `max_iters` is None as well, rates
-        and steps play no part: every descent goes to its limit, as with ``learning_rate="auto"``.
+        of the largest stable rate (of that for the largest of the `alphas`). None is 20 without `alphas`. With
+        `alphas`, and if `max_iters` is None as well, rates and steps play no part: every descent goes to its limit, as
+        with ``learning_rate="auto"``.
     max_iters : int, array-like of int >= 1 or None, default=None
         If an array: the candidate numbers of steps. If an integer n: n candidates, log-spaced from 1 to the number of
         steps at which descent with the largest stable rate of the grid has reached its limit, at most 10⁹ (10⁴ with an
@@ -95,8 +102,8 @@ class GradientDescentRegressorCV(DescendedModel):
     l1_ratios : float in [0, 1] or array-like, default=0.0
         The candidate parts ρ of the penalty that charge the sizes of the slopes rather than their squares.
     selection : "min" or "one_standard_error", default="min"
-        Which candidate is chosen: that of the least mean error over the folds, or the simplest whose mean error is within
-        one standard error of it (the standard deviation of the errors of the best one over the folds, divided by the
+        Which candidate is chosen: that of the least mean error over the folds, or the simplest whose mean error is
+        within one standard error of it (the standard deviation of the errors of the best one over the folds, divided by the
         root of their number). The simplest has the largest α, then the smallest product of rate and number of steps;
         the l1_ratio is that of the best.
     cv : int, splitter, iterable of (train, test) or None, default=None
@@ -259,7 +266,11 @@ class GradientDescentRegressorCV(DescendedModel):
         ----------
         X : array-like or CSR/CSC matrix of shape (n_samples, n_features)
             Read block by block; no fold is copied. With ``array_api_dispatch`` also an array of another library, as
-            for :class:`GradientDescentRegressor`.
+            for :class:`GradientDescentRegressor`. Where X, y and the weights are arrays or DataFrames of dask, each
+            piece sends no more than the moments of its parts of the folds. The rows are collected only with
+            ``early_stopping=True``, with fewer rows than features, and where `cv` is a splitter that scikit-learn does
+            not have, which may look at X. The row numbers of the folds are in memory, and y where the splitter
+            stratifies by it. Where dask does not know the number of rows, a first read counts them.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
         sample_weight : array-like of shape (n_samples,), default=None
             Weights in training and in the test errors.
@@ -282,9 +293,11 @@ class GradientDescentRegressorCV(DescendedModel):
             self._check()
             cv = check_cv(self.cv)
             split_params = self._split_params(params)
+            if X_val is None and self._fit_pieces(X, y, sample_weight, cv, split_params):
+                return self
             matrix, target, weight, later = validate_fit(self, X, y, sample_weight)
             rows = Rows.of(matrix, target, weight, unchecked=type(self).__name__ if later else None)
-            refuse_too_large(rows, self.fit_intercept)
+            refuse_too_large(rows.X.shape, rows.n_used, self.fit_intercept)
             train, held_out = self._hold_out(rows, X_val, y_val, sample_weight_val)
             stopping = None
             if self.early_stopping and X_val is None:
@@ -293,15 +306,36 @@ class GradientDescentRegressorCV(DescendedModel):
             given = None if stopping is not None else held_out
             with blas_for(*rows.X.shape):
                 first = self._first_point(rows.n_features, rows.y.shape[1])
-                whole = self._search(folds(rows, splits, self.scaling, self.fit_intercept, given), first)
+                reads = folds(rows, splits, self.scaling, self.fit_intercept, given, self._base_penalty)
+                whole = self._search(reads, first)
 
-                settings = Settings(
-                    self.learning_rate_, self.momentum, self.nesterov, self.max_iter_, solver="spectral", of_grid=True
-                )
-                problem = whole if train is rows else pose(train, self.scaling, self.fit_intercept, settings)
+                settings = self._chosen
+                problem = self._charging_chosen(whole)
+                if train is not rows:
+                    problem = pose(train, self.scaling, self.fit_intercept, settings, problem.penalty)
                 data = Data.of(matrix, target, weight, Origin.of(X))
                 self._run(problem, settings, starting_point(problem, first), data, held_out)
         return self
+
+    def _fit_pieces(self, X: Any, y: Any, sample_weight: Any, cv: Any, split_params: dict[str, Any]) -> bool:
+        """Fit collections of dask by the moments of their pieces; False where that takes the rows themselves."""
+        if self.early_stopping or not (are_collections(X, y, sample_weight) and needs_no_rows(cv)):
+            return False
+        lengths, p = lengths_of(X), X.shape[1] + self.fit_intercept
+        if sample_weight is None:
+            refuse_too_large((sum(lengths), X.shape[1]), sum(lengths), self.fit_intercept)
+        if p > LARGEST_MATRIX or sum(lengths) < p > SMALL_MATRIX:
+            return False
+        learn_features(self, X, reset=True)
+        first = self._first_point(X.shape[1], 1 if y.ndim == 1 else y.shape[1])
+        splits = splits_of_collections(cv, y, lengths, split_params)
+        reads = folds_of_collections(
+            X, y, sample_weight, lengths, splits, self.scaling, self.fit_intercept, self._base_penalty
+        )
+        problem = self._charging_chosen(self._search(reads, first))
+        data = Data(None, None, None, y.ndim == 1, dtype_of(X))
+        self._run(problem, self._chosen, starting_point(problem, first), data, None)
+        return True
 
     def get_metadata_routing(self) -> MetadataRouter:
         """What `fit` passes on: see scikit-learn's user guide on metadata routing.
@@ -332,38 +366,101 @@ class GradientDescentRegressorCV(DescendedModel):
         """Every number of steps is a stop before the limit."""
         return True
 
+    def _check(self) -> None:
+        super()._check()
+        owner, ratios = type(self).__name__, np.asarray(self.l1_ratios, dtype=np.float64)
+        if self.alphas is None and ratios.any():
+            raise InvalidParameterError(
+                f"The 'l1_ratios' parameter of {owner} says which part of a penalty is an L1 penalty, and without "
+                f"alphas there is none. Got {self.l1_ratios!r} instead of 0.0: give alphas as well."
+            )
+        if self.early_stopping and self._goes_to_limits:
+            raise InvalidParameterError(
+                f"The 'early_stopping' parameter of {owner} must be False where every descent goes to its limit, with "
+                "alphas and without learning_rates and max_iters. Got True instead: give max_iters, which are then "
+                "upper bounds."
+            )
+
+    @property
+    def _goes_to_limits(self) -> bool:
+        """Whether rates and steps play no part."""
+        return self.alphas is not None and self.learning_rates is None and self.max_iters is None
+
+    @property
+    def _ratios(self) -> Array:
+        """The l1_ratios, one at least."""
+        return np.atleast_1d(np.asarray(self.l1_ratios, dtype=np.float64))
+
+    def _charging_chosen(self, problem: Problem) -> Problem:
+        """The problem with the penalty that was chosen."""
+        return _charging(problem, Penalty.of(self.alpha_, self.l1_ratio_))
+
+    @property
+    def _base_penalty(self) -> Penalty:
+        """What every problem of the search has, before a grid of alphas is known."""
+        if self.alphas is None:
+            return NO_PENALTY
+        if not POSITIVE_INTEGER(self.alphas):
+            return self._of_penalties(np.array([[float(alpha) for alpha in cast(Sequence[float], self.alphas)]])).base
+        return Penalty(0.0, float(self._ratios.min()))
+
+    def _of_penalties(self, alphas: Array) -> Grid:
+        """A grid of penalties alone."""
+        ratios = self._ratios
+        return Grid(ratios, np.broadcast_to(alphas, (len(ratios), alphas.shape[1])), None, None)
+
+    @property
+    def _chosen(self) -> Settings:
+        """How to descend with what was chosen."""
+        if self.max_iter_ is None:
+            return Settings(of_grid=True)
+        solver = "loop" if self.alpha_ * self.l1_ratio_ > 0 else "spectral"
+        return Settings(self.learning_rate_, self.momentum, self.nesterov, self.max_iter_, solver=solver, of_grid=True)
+
     def _search(self, reads: Iterator[tuple[Problem, Iterator[Fold]]], first: FirstPoint) -> Problem:
         """Set the grid, its errors and the best of it; return the problem of all rows."""
         whole, errors, stable = None, [], np.inf
+        descents = Descents(self.momentum, self.nesterov, self.n_iter_no_change, first)
         for problem, some in reads:
             if whole is None:
                 whole = problem
-                self.learning_rates_, self.max_iters_ = self._grid(problem, starting_point(problem, first))
-            grid = self.learning_rates_, [int(k) for k in self.max_iters_]
+                grid = self._grid(problem, descents)
             for fold in some:
-                stable = min(stable, fold.stable_rate(self.momentum, self.nesterov))
-                errors.append(fold.errors(*grid, self.momentum, self.nesterov, self.n_iter_no_change, first))
+                if grid.rates is not None:
+                    stable = min(stable, descents.stable_rate(fold.problem.curvature))
+                errors.append(fold.errors(grid, descents))
         if whole is None:
             raise ValueError("cv yields no split: it must yield at least one pair of training and test rows.")
-        self._choose(whole, errors, stable)
+        self._choose(whole, grid, errors, stable)
         return whole
 
-    def _choose(self, whole: Problem, errors: list[tuple[Array, int]], stable: float) -> None:
+    def _choose(self, whole: Problem, grid: Grid, errors: list[tuple[Array, int]], stable: float) -> None:
         """The best of the grid, in units in which the means are finite though in units of y squared they may not be."""
         unit = max(exponent + int(np.frexp(part[np.isfinite(part)].max(initial=0.0))[1]) for part, exponent in errors)
         scaled = np.stack([in_units(part, exponent - unit) for part, exponent in errors], axis=-1)
         means = scaled.mean(axis=-1)
-        self.mse_path_ = in_units(scaled, unit)
-        best = np.unravel_index(int(np.argmin(means)), means.shape)
+        shape = grid.shape if grid.rates is not None else grid.shape[:2]
+        self.mse_path_ = in_units(scaled, unit).reshape(*(shape if self.alphas is not None else shape[2:]), len(errors))
+        best: tuple[Any, ...] = np.unravel_index(int(np.argmin(means)), means.shape)
         if not np.isfinite(means[best]):
-            self._refuse(whole, stable)
+            self._refuse(whole, grid, stable)
+        if self.selection == "one_standard_error" and len(errors) > 1:
+            best = _simplest(grid, means, best, float(scaled[best].std(ddof=1)) / np.sqrt(len(errors)))
         self.best_score_ = -float(in_units(means[best], unit))
-        self.learning_rate_ = float(self.learning_rates_[best[0]])
-        self.max_iter_ = int(self.max_iters_[best[1]])
+        i, j, rate, step = (int(place) for place in best)
+        self.alpha_, self.l1_ratio_ = float(grid.alphas[i, j]), float(grid.l1_ratios[i])
+        self.learning_rates_, self.max_iters_ = np.zeros(0), np.zeros(0, dtype=np.int64)
+        self.max_iter_ = None
+        if grid.rates is not None and grid.steps is not None:
+            self.learning_rates_, self.max_iters_ = grid.rates, integers(grid.steps)
+            self.learning_rate_, self.max_iter_ = float(grid.rates[rate]), grid.steps[step]
+        self.__dict__.pop("alphas_", None)
+        if self.alphas is not None:
+            self.alphas_ = np.array(grid.alphas if len(grid.l1_ratios) > 1 else grid.alphas[0])
 
-    def _refuse(self, whole: Problem, stable: float) -> None:
+    def _refuse(self, whole: Problem, grid: Grid, stable: float) -> None:
         """Say why no candidate has an error; `stable` is the least of the folds' largest stable rates."""
-        if self.learning_rates_.min() < stable:
+        if grid.rates is None or grid.rates.min() < stable:
             raise ValueError(
                 "The errors on the test rows exceed what float64 holds, whatever the learning rate and the number of "
                 "steps: rows of some fold are too far from those it is trained on. Look for entries that are too "
@@ -371,21 +468,59 @@ class GradientDescentRegressorCV(DescendedModel):
             )
         whole_stable = largest_stable_rate(whole.curvature, self.momentum, self.nesterov)
         raise DivergenceError(
-            f"Every learning rate diverges on some fold; the smallest is {self.learning_rates_.min():.6g}, and the "
+            f"Every learning rate diverges on some fold; the smallest is {grid.rates.min():.6g}, and the "
             f"largest stable rate on all rows is {whole_stable:.6g}. Give smaller learning_rates, or a number of them."
         )
 
-    def _grid(self, problem: Problem, start: Array) -> tuple[Array, NDArray[Any]]:
-        """Learning rates and numbers of steps, as given or log-spaced over what makes sense on all rows."""
-        stable = largest_stable_rate(problem.curvature, self.momentum, self.nesterov)
+    def _grid(self, problem: Problem, descents: Descents) -> Grid:
+        """All that is tried, as given or log-spaced over what makes sense on all rows."""
+        grid = self._of_penalties(np.zeros((1, 1)))
+        if POSITIVE_INTEGER(self.alphas):
+            n = int(cast(int, self.alphas))
+            alphas = [alpha_grid(problem, float(ratio), n) for ratio in grid.l1_ratios]
+            grid = replace(grid, alphas=np.array(alphas))
+        elif self.alphas is not None:
+            grid = self._of_penalties(np.array([[float(alpha) for alpha in cast(Sequence[float], self.alphas)]]))
+        if self._goes_to_limits:
+            return grid
+        learning_rates = N_RATES if self.learning_rates is None else self.learning_rates
+        max_iters = N_MAX_ITERS if self.max_iters is None else self.max_iters
+        penalties = grid.penalties
+        largest = Penalty(max(float(penalty.ridge) for penalty in penalties))
+        stable = descents.stable_rate(_charging(problem, largest).curvature)
         bound = stable if np.isfinite(stable) else 1.0
-        if POSITIVE_INTEGER(self.learning_rates):
-            rates = bound * np.geomspace(SLOWEST, FASTEST, int(cast(int, self.learning_rates)))
+        if POSITIVE_INTEGER(learning_rates):
+            rates = bound * np.geomspace(SLOWEST, FASTEST, int(cast(int, learning_rates)))
         else:
-            rates = np.array([float(rate) for rate in cast(Sequence[float], self.learning_rates)])
-        if not POSITIVE_INTEGER(self.max_iters):
-            return rates, integers(self.max_iters)
-        fastest = float(rates[rates < stable].max(initial=0.0)) or FASTEST * bound
-        settings = Settings(fastest, self.momentum, self.nesterov, max_iter=1)
-        last = min(Plan.of(problem, settings).closed_form(problem, start).steps_to_limit(), MOST_STEPS)
-        return rates, np.unique(np.rint(np.geomspace(1, last, int(cast(int, self.max_iters))))).astype(np.int64)
+            rates = np.array([float(rate) for rate in cast(Sequence[float], learning_rates)])
+        if not POSITIVE_INTEGER(max_iters):
+            return replace(grid, rates=rates, steps=[int(k) for k in cast(Sequence[int], max_iters)])
+        last = MOST_STEPS_OF_LOOP
+        if not any(penalty.has_lasso for penalty in penalties):
+            slowest = _charging(problem, grid.base)
+            fastest = float(rates[rates < stable].max(initial=0.0)) or FASTEST * bound
+            settings = Settings(fastest, self.momentum, self.nesterov, max_iter=1)
+            closed = Plan.of(slowest, settings).closed_form(slowest, starting_point(slowest, descents.first))
+            last = min(closed.steps_to_limit(), MOST_STEPS)
+        steps = np.unique(np.rint(np.geomspace(1, last, int(cast(int, max_iters))))).astype(np.int64)
+        return replace(grid, rates=rates, steps=steps.tolist())
+
+
+def _charging(problem: Problem, penalty: Penalty) -> Problem:
+    """The problem with a penalty, the one at hand where it has that already."""
+    return problem if problem.penalty.is_like(penalty) else problem.charging(penalty)
+
+
+def _simplest(grid: Grid, means: Array, best: Any, error: float) -> tuple[int, int, int, int]:
+    """Of the candidates within an error of the best that of the largest alpha, then the smallest rate times steps."""
+    i = int(best[0])
+    _, n_alphas, n_rates, n_steps = grid.shape
+    alphas = grid.alphas[i][:, None, None]
+    reach = np.ones((1, 1))
+    if grid.rates is not None and grid.steps is not None:
+        reach = np.multiply.outer(grid.rates, np.array(grid.steps, dtype=np.float64))
+    shape = (n_alphas, n_rates, n_steps)
+    is_near = (means[i] <= means[best] + error).ravel()
+    order = np.lexsort((np.broadcast_to(reach, shape).ravel(), -np.broadcast_to(alphas, shape).ravel()))
+    j, rate, step = np.unravel_index(int(order[np.argmax(is_near[order])]), shape)
+    return i, int(j), int(rate), int(step)

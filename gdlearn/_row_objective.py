@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from ._arrays import Array, beyond_float64, in_units
 from ._coordinates import Coordinates
+from ._dask_rows import PersistedMatrix
 from ._design import Design
 from ._objective import Evaluation
 from ._rows import Rows
@@ -24,7 +25,7 @@ class RowObjective:
 
     Parameters
     ----------
-    X : array or CSR/CSC matrix of shape (n_samples, n_features)
+    X : array, CSR/CSC matrix or PersistedMatrix of shape (n_samples, n_features)
     y : ndarray of shape (n_samples,) or (n_samples, n_targets), float64
     weight : ndarray of shape (n_samples,) or None
     coordinates : Coordinates
@@ -32,7 +33,8 @@ class RowObjective:
 
     def __init__(self, X: Any, y: Array, weight: Array | None, coordinates: Coordinates) -> None:
         self.fit_intercept = coordinates.fit_intercept
-        self._design, self._target_share = Design(X, coordinates), coordinates.target_share
+        self._design = X.design(coordinates) if isinstance(X, PersistedMatrix) else Design(X, coordinates)
+        self._target_share = coordinates.target_share
         self._penalty, self._first = coordinates.penalty, coordinates.first
         self._y = in_units(y, -coordinates.target_exponent)
         # Normalised before summing, by a power of two: the scale of the weights is then exactly irrelevant.

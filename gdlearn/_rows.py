@@ -1,7 +1,7 @@
 """Rows and columns of X, a cache-sized dense float64 block at a time.
 
 X is never copied, converted or densified as a whole (but for a sparse X with unsorted or duplicate entries). A block of
-about 2 MB is written into a buffer that stays in cache, and there it is widened to float64, shifted and weighted at the
+about 1 MB is written into a buffer that stays in cache, and there it is widened to float64, shifted and weighted at the
 price of one read of X, whatever its memory order, its dtype or its storage (dense, CSR, CSC).
 """
 
@@ -24,14 +24,17 @@ from ._threads import n_threads_allowed, one_blas_thread
 
 T = TypeVar("T")
 
-BLOCK_SIZE = 2**18
-"""Elements in one block: 2 MB of float64, which cache holds and beside which the interpreter's share is small."""
+BLOCK_SIZE = 2**17
+"""Elements in one block: 1 MB of float64, which cache holds and beside which the interpreter's share is small."""
 
-PART_BLOCKS = 8
+PARTS, PARTS_IF_LARGE, LARGE = 8, 4, 512
+"""The parts that rows are cut into at least, and the columns from which on merging the sums of parts costs more."""
+
+PART_BLOCKS = 16
 """Most blocks in a part, the piece of work of one thread."""
 
-WIDE = 512
-"""Columns from which one product of blocks is work enough for all threads of BLAS at once."""
+WIDE = 2_048
+"""Columns from which the sums of parts cost too much, and one product is work enough for all threads of BLAS."""
 
 WORTH_THREADS = 10**7
 """Multiplications below which starting threads costs more than they save."""
@@ -246,7 +249,7 @@ class Rows:
     def _block_rows(self) -> int:
         """Rows in a block: what fits the cache, or where X is wide what keeps all of BLAS's threads busy."""
         csc = sparse.issparse(self.X) and self.X.format == "csc"
-        if csc or self.width >= WIDE:
+        if csc or self.width >= LARGE:
             return max(64, min(STRIDED_BLOCK_SIZE // self.width, 2 * self.width if not csc else STRIDED_BLOCK_SIZE))
         return max(64, BLOCK_SIZE // self.width)
 
@@ -261,7 +264,8 @@ class Rows:
         n, block_rows = self.X.shape[0], self._block_rows
         if n * self.width**2 < WORTH_THREADS or self.width >= WIDE:
             return work(self.blocks(shift, exponent))
-        step = block_rows * min(PART_BLOCKS, max(1, n // (8 * block_rows)))
+        least = PARTS_IF_LARGE if self.width >= LARGE else PARTS
+        step = max(64, min(PART_BLOCKS * block_rows, -(-n // least)))
         parts = [slice(start, min(start + step, n)) for start in range(0, n, step)]
 
         def work_alone(part: slice) -> T:

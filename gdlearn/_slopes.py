@@ -12,25 +12,33 @@ from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
+from scipy import sparse
 from scipy.linalg import lapack
 
-from ._arrays import EPS, Array
+from ._arrays import EPS, Array, in_units
 from ._coordinates import Coordinates
 from ._curvature import largest_eigenvalue
-from ._design import Design
+from ._design import FAR, Design
 from ._quadratic import Quadratic
-from ._rows import Rows, slices
+from ._rows import Rows, dense, slices
 from ._statistics import Statistics
 from ._threads import LONG_SIDE, factorised
 
 FEW = 64
 """Features up to which all eigenvalues are sooner found than a bound on the largest."""
 
+CLOSE = 0.5, 20
+"""By which part the bound on the largest eigenvalue may be above it, and the most products for that."""
+
 ELEMENTS = 2**22
 """Elements in the θ of all columns together with what they predict (32 MB)."""
 
 LARGEST_SUPPORT = 2**12
 """Features whose second moments are formed at most, where those of all features are not (128 MB)."""
+
+
+TRIES = 16
+"""Times that the diagonal grows, ten times each, before a matrix is given up."""
 
 
 class Slopes(Protocol):
@@ -59,6 +67,10 @@ class Slopes(Protocol):
     @property
     def most_columns(self) -> int:
         """Columns that take no more memory than a matrix that has room."""
+
+    @property
+    def settling(self) -> int:
+        """Products that cost about as much as the system of a support."""
 
     def product(self, theta: Array) -> Array:
         """Sθ, for any number of columns."""
@@ -99,7 +111,7 @@ class MatrixSlopes:
         S, d = self.matrix, len(self.matrix)
         if d <= FEW:
             return max(float(np.linalg.eigvalsh(S)[-1]), 0.0)
-        bound = largest_eigenvalue(lambda v: S @ v, d, float(self.size @ self.size), 0.5, 20)
+        bound = largest_eigenvalue(lambda v: S @ v, d, float(self.size @ self.size), *CLOSE)
         return min(bound, float(np.abs(S).sum(axis=0).max()))
 
     @property
@@ -111,6 +123,11 @@ class MatrixSlopes:
     def most_columns(self) -> int:
         """Columns that take no more memory than a matrix that has room."""
         return max(1, ELEMENTS // len(self.matrix))
+
+    @property
+    def settling(self) -> int:
+        """Products that cost about as much as the system of a support."""
+        return 15
 
     def product(self, theta: Array) -> Array:
         """Sθ, for any number of columns."""
@@ -165,7 +182,7 @@ class RowSlopes:
     @cached_property
     def curvature(self) -> float:
         """The largest eigenvalue of S, or a number not far above it."""
-        return largest_eigenvalue(self.product, self.X.shape[1], float(self.size @ self.size), 0.1, 100)
+        return largest_eigenvalue(self.product, self.X.shape[1], float(self.size @ self.size), *CLOSE)
 
     @property
     def largest_support(self) -> int:
@@ -176,6 +193,11 @@ class RowSlopes:
     def most_columns(self) -> int:
         """Columns that take no more memory than a matrix that has room."""
         return int(max(1, ELEMENTS // sum(self.X.shape)))
+
+    @property
+    def settling(self) -> int:
+        """Products that cost about as much as the system of a support."""
+        return 50
 
     def product(self, theta: Array) -> Array:
         """Sθ, for any number of columns."""
@@ -193,20 +215,22 @@ class RowSlopes:
         d, first = self.X.shape[1], self.coordinates.first
         return self._design.adjoint(self.share)[first:] if first else np.zeros(d)
 
-    def _blocks(self, support: Any) -> Any:
-        """Rows of some features, less their mean and times the root of their share."""
-        c, root = self.coordinates, np.sqrt(self.share)
-        some = replace(c, shift=c.shift[support], scale=c.scale[support], exponent=c.exponent[support])
-        some = replace(some, fit_intercept=False)
-        for rows in slices(self.X.shape[0], len(support)):
-            design = Design(self.X[rows][:, support], some)
-            yield root[rows, None] * (design.predict(np.eye(len(support))) - self._mean[support])
-
     def gram(self, support: Any) -> Array:
         """The rows and columns of S that belong to these features, as a new array."""
+        c = self.coordinates
+        mean, shift, scale, exponent = self._mean[support], c.shift[support], c.scale[support], c.exponent[support]
+        if sparse.issparse(self.X) and not exponent.any():
+            off = shift / scale + mean
+            if (np.abs(off) <= FAR * self.size[support]).all():  # else the mean square would cancel
+                X = self.X[:, support]
+                return np.asarray(
+                    (X.T @ X.multiply(self.share[:, None])).toarray() / scale / scale[:, None] - np.outer(off, off)
+                )
         G = np.zeros((len(support), len(support)))
-        for block in self._blocks(support):
-            G += block.T @ block
+        for rows in slices(self.X.shape[0], len(support)):
+            block = in_units(dense(self.X[rows][:, support]), -exponent)
+            block = (block - shift) / scale - mean
+            G += block.T @ (self.share[rows, None] * block)
         return G
 
     def repeated(self, n: int) -> RowSlopes:
@@ -218,16 +242,17 @@ def solved(G: Array, g: Array) -> Array:
     """Solve Gp = g for a positive semidefinite G, with a little more on its diagonal.
 
     One step of refinement takes back what that changes, but for directions that float64 cannot tell from flat ones:
-    along them p is long, as long as g says that J falls there.
+    along them p is long where g says that J falls there. It is NaN where G is no such matrix.
     """
     n, diagonal = len(G), G.diagonal()
-    diagonal = np.where(diagonal > 0, diagonal, diagonal.max() if diagonal.max() > 0 else 1.0)
-    more = n * EPS
-    while True:
-        A = np.array(G, order="F")
-        A.reshape(-1, order="F")[:: n + 1] += more * diagonal
+    more = n * EPS * diagonal
+    for _ in range(TRIES):
+        A = G.T.copy(order="F")
+        A.T.reshape(-1)[:: n + 1] += more
         solve = partial(lapack.dposv, b=g, lower=True, overwrite_a=True)
         factor, p, info = solve(A) if n < LONG_SIDE else factorised(solve, A)
-        if info == 0 or more > 1.0:
-            return np.asarray(p + lapack.dpotrs(factor, g - G @ p, lower=True)[0])
-        more *= 10.0
+        if info == 0:
+            p += lapack.dpotrs(factor, g - G @ p, lower=True)[0]
+            return np.asarray(p)
+        more = np.maximum(10.0 * more, EPS * (diagonal.max() or 1.0))
+    return np.full(n, np.nan)

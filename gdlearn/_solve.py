@@ -334,9 +334,7 @@ def _ends(problem: Problem, max_iter: int | None, tol: float | None, observe: Ob
     return usual_ends(max_iter, small, observe)
 
 
-def _by_proximal(
-    problem: Problem, settings: Settings, start: Array, observe: Observer | None
-) -> tuple[Descent, Model]:
+def _by_proximal(problem: Problem, settings: Settings, start: Array, observe: Observer | None) -> tuple[Descent, Model]:
     """Descend with an L1 penalty by accelerated proximal steps, which end at the minimum."""
     descent = descend(steps_to_minimum(problem, start), *_ends(problem, None, settings.tol, observe))
     return descent, _model_at(problem, descent)

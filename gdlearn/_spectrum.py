@@ -19,7 +19,7 @@ from ._coordinates import Coordinates
 from ._kernel import Columns, KernelModes
 from ._limit import SMALL_LOSS, Limit, LimitFinder
 from ._modes import Modes, modes_of_matrix, modes_of_root, with_intercept
-from ._moments import Moments, root_about_zero, with_root
+from ._moments import Moments, root_about_zero, root_with_ones, with_root
 from ._quadratic import Quadratic
 from ._row_objective import row_objective
 from ._rows import Rows
@@ -146,7 +146,24 @@ class MomentSpectrum:
                 if far and self.coordinates.fit_intercept:
                     return self.finder.with_factor(modes, self.coordinates)
                 return modes
-        return self.modes_in(self.coordinates)
+        return self._of_small_rows() or self.modes_in(self.coordinates)
+
+    def _of_small_rows(self) -> Modes | None:
+        """The modes from a QR of the rows in the coordinates of the descent, where some rows are small in them."""
+        best, own, d = self.finder.modes, self.coordinates, self.statistics.n_features
+        if (
+            self._root is None
+            or self.rows is None
+            or own.penalty.has_ridge
+            or not (own.fit_intercept and best.complete)
+        ):
+            return None
+        size = np.sqrt(own.feature_square(self.statistics)) * own.scale
+        R = root_with_ones(self.rows, own.shift, self.moments.exponent, size)
+        if R is None:
+            return None
+        M = np.column_stack([R[: d + 1, d], R[: d + 1, :d] / own.scale])
+        return best.as_of_root(M, R[: d + 1, d + 1 :])
 
     @property
     def _n_rows(self) -> int:
@@ -287,9 +304,13 @@ class KernelSpectrum:
         """The solution nearest to the start, corrected by its own residuals where rounding left some."""
         if self.finder is not None:
             return self.finder.limit(start, self.columns.coordinates)
-        modes = self.modes
+        modes, own = self.modes, self.columns.coordinates
         assert isinstance(modes, KernelModes)  # others come with a finder
-        modes = modes.seen_from(start)
+        if own.penalty.has_ridge:  # there is one solution, wherever the descent starts and features are shifted to
+            start = np.zeros_like(start)
+            if self.is_sharpest and own.fit_intercept and not own.centred:
+                centred = replace(own, shift=self.columns.statistics.feature_mean, centred=True)
+                modes = KernelModes.of(replace(self.columns, coordinates=centred), root=True)
         theta, minimum = start + modes.combine(modes.gap(start)), modes.minimum
         if modes.error > 100 * EPS:
             before = np.inf
@@ -299,7 +320,8 @@ class KernelSpectrum:
                 if not size < before / 2:
                     break
                 theta, before = theta + modes.combine(step), size
-        return theta, Limit(self.columns.coordinates.model(theta), minimum)
+        model = modes.columns.coordinates.model(theta)
+        return own.theta(model) if modes is not self.modes else theta, Limit(model, minimum)
 
 
 def _features_of(finder: LimitFinder) -> NDArray[np.intp]:

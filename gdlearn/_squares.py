@@ -5,7 +5,7 @@ What is read here in one pass over the rows is all that `Moments` are made of.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,25 +28,53 @@ def squares_of_groups(
 
 
 def triangle_of_rows(rows: Rows, shift: Array, exponent: Exponents, *, with_ones: bool) -> Array:
-    """R of a QR of √w(1, z − shift), or of √w(z − shift) alone.
+    """R of a QR of √w(1, z − shift), or of √w(z − shift) alone."""
+    return _triangle(rows, shift, exponent, (0, 1, 2) if with_ones else (1, 2), lambda lines: lines)
 
-    Without ones large rows of X come first: so a small one keeps its own digits beside them (Cox and Higham 1998).
+
+def triangle_of_unlike_rows(rows: Rows, shift: Array, exponent: Exponents, *, with_ones: bool) -> Array:
+    """R of a QR of √w(x − shift, 1, y − shift), or the same without ones, where rows are of unlike sizes.
+
+    Large rows of X come first, and a column that is large where they are: so a small row keeps its own digits beside
+    them (Cox and Higham 1998).
     """
-    d, first = rows.n_features, 0 if with_ones else 1
+    d = rows.n_features
+
+    def sorted_by_size(lines: Array) -> Array:
+        return lines[np.argsort(-np.abs(lines[:, :d]).max(axis=1, initial=0.0), kind="stable")]
+
+    return _triangle(rows, shift, exponent, (1, 0, 2) if with_ones else (1, 2), sorted_by_size)
+
+
+def _triangle(
+    rows: Rows, shift: Array, exponent: Exponents, parts: tuple[int, ...], ordered: Callable[[Array], Array]
+) -> Array:
+    """R of a QR of the rows, of which `parts` says which of √w, √w x and √w y come, and in what order."""
 
     def joined(a: Array, b: Array) -> Array:
-        both = np.vstack([a, b])
-        if not with_ones:
-            both = both[np.argsort(-np.abs(both[:, :d]).max(axis=1, initial=0.0), kind="stable")]
-        return triangle(both)
+        return triangle(ordered(np.vstack([a, b])))
 
     def work(blocks: Iterator[Block]) -> Array:
-        total = np.zeros((0, rows.width + 1 - first))
+        total = np.zeros((0, rows.width + (0 in parts)))
         for block in blocks:
-            total = joined(total, np.column_stack(block.weighted()[first:]))
+            of_block = block.weighted()
+            total = joined(total, np.column_stack([of_block[i] for i in parts]))
         return total
 
     return rows.fold(work, joined, shift, exponent)
+
+
+def smallest_row(rows: Rows, shift: Array, exponent: Exponents, size: Array) -> float:
+    """The least over the rows x ≠ shift of max_j |x_j − shift_j|/size_j."""
+
+    def work(blocks: Iterator[Block]) -> float:
+        least = np.inf
+        for block in blocks:
+            row = (np.abs(block.x) / size).max(axis=1, initial=0.0)
+            least = min(least, float(row.min(where=row > 0, initial=np.inf)))
+        return least
+
+    return rows.fold(work, min, shift, exponent)
 
 
 def _squares_at_home(

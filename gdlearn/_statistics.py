@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,25 +88,45 @@ class Statistics:
 
 def statistics_of(rows: Rows, *, extremes: bool = True) -> Statistics:
     """The statistics of the rows in one or two reads, without a d×d matrix; sparse rows need not tell the extremes."""
-    d = rows.n_features
+    known = extremes or not sparse.issparse(rows.X)
+    return statistics_by(
+        lambda exponent: columns_of(rows, exponent, extremes=extremes),
+        lambda: sizes_of(rows),
+        (rows.n_features, rows.width),
+        extremes=known,
+    )
 
-    def collect(exponent: Exponents) -> tuple[Array, Array, Array, Array]:
-        return _of_sparse(rows, exponent, extremes) if sparse.issparse(rows.X) else _of_dense(rows, exponent)
 
-    exponent = np.zeros(rows.width, dtype=np.int64)
+Found = tuple[Array, Array, Array, Array]
+"""Mean, variance, minimum and maximum of each column."""
+
+
+def columns_of(rows: Rows, exponent: Exponents, *, extremes: bool) -> Found:
+    """What is found of the columns in these units; without `extremes` sparse rows may have bounds in their place."""
+    return _of_sparse(rows, exponent, extremes) if sparse.issparse(rows.X) else _of_dense(rows, exponent)
+
+
+def statistics_by(
+    find: Callable[[Exponents], Found], sizes: Callable[[], Array], widths: tuple[int, int], *, extremes: bool
+) -> Statistics:
+    """The statistics that `find` gives in the units that they need; `sizes` are asked where squares overflow.
+
+    The widths are those of x and of z.
+    """
+    d, width = widths
+    exponent = np.zeros(width, dtype=np.int64)
     with beyond_float64():
-        mean, variance, low, high = collect(exponent)
+        mean, variance, low, high = find(exponent)
     # By the sizes and not by the squares: those of a tiny column are 0, as if it were constant.
     largest = np.maximum(np.abs(low), np.abs(high))
-    exponent = safe_exponents(largest) if np.isfinite(largest).all() else exponents_of(rows)
+    exponent = safe_exponents(largest if np.isfinite(largest).all() else sizes())
     if exponent.any():
-        mean, variance, low, high = collect(exponent)
-    known = extremes or not sparse.issparse(rows.X)
-    minimum, maximum = (low[:d], high[:d]) if known else (None, None)
+        mean, variance, low, high = find(exponent)
+    minimum, maximum = (low[:d], high[:d]) if extremes else (None, None)
     return Statistics(d, exponent, mean, variance, np.zeros_like(mean), minimum, maximum)
 
 
-def _of_dense(rows: Rows, exponent: Exponents) -> tuple[Array, Array, Array, Array]:
+def _of_dense(rows: Rows, exponent: Exponents) -> Found:
     """Mean, variance, minimum and maximum of each column, from sums about a value of the column."""
     shift, d = rows.centre(), rows.n_features
 
@@ -127,7 +147,7 @@ def _of_dense(rows: Rows, exponent: Exponents) -> tuple[Array, Array, Array, Arr
     return origin + mean, np.maximum(square - mean**2, 0.0), origin - below, origin + high
 
 
-def _of_sparse(rows: Rows, exponent: Exponents, extremes: bool) -> tuple[Array, Array, Array, Array]:
+def _of_sparse(rows: Rows, exponent: Exponents, extremes: bool) -> Found:
     """Mean, variance, minimum and maximum of each column, from the stored entries alone; the others are zero.
 
     Without `extremes` there may stand bounds in their place, which take no time.
@@ -215,6 +235,11 @@ def _rows_of(X: Any) -> NDArray[np.integer[Any]]:
 
 def exponents_of(rows: Rows) -> Exponents:
     """For each column whose squares are in danger, e with |z| < 2**e."""
+    return safe_exponents(sizes_of(rows))
+
+
+def sizes_of(rows: Rows) -> Array:
+    """The largest |z| of each column."""
 
     def work(blocks: Iterator[Block]) -> Array:
         largest = np.zeros(rows.width)
@@ -223,4 +248,5 @@ def exponents_of(rows: Rows) -> Exponents:
         return largest
 
     as_they_are = np.zeros(rows.width), np.zeros(rows.width, dtype=np.int64)
-    return safe_exponents(rows.fold(work, np.maximum, *as_they_are))
+    sizes: Array = rows.fold(work, np.maximum, *as_they_are)
+    return sizes

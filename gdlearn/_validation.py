@@ -202,10 +202,12 @@ def _check_target_and_weights(
     return y, check_weights(sample_weight, X.shape[0], all_zero=all_zero)
 
 
-def validate_rows(X: Any, y: Any, sample_weight: Any) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None]:
+def validate_rows(
+    X: Any, y: Any, sample_weight: Any, *, all_zero: bool = False
+) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None]:
     """Check X, y and sample_weight that come without an estimator."""
     X = _check_features(X, "X")
-    return X, *_check_target_and_weights(X, y, sample_weight)
+    return X, *_check_target_and_weights(X, y, sample_weight, all_zero=all_zero)
 
 
 def validate_fit(

@@ -132,6 +132,14 @@ def test_moments_offer_no_scaling_whose_extremes_they_do_not_hold():
     assert "maxabs" not in message
 
 
+def test_the_feature_of_largest_scale_is_one_of_equals_or_not():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([np.sign(rng.standard_normal(60)), np.where(np.arange(60) == 7, 1.0, 0.1)])
+    for scaling, said_of in (("standard", "Among equals, the feature"), ("maxabs", "The feature")):
+        with pytest.raises(DivergenceError, match=rf"\. {said_of} of largest scale is feature 0"):
+            GradientDescentRegressor(5.0, scaling=scaling).fit(X, X[:, 0])
+
+
 def test_a_schedule_is_told_of_rates_and_not_of_scalings():
     X, y = data("unequal", 60, 4)
     message = said(lambda: GradientDescentRegressor(lambda k: 0.1, max_iter=3, scaling=None).fit(X, y))
@@ -289,6 +297,27 @@ def test_a_tolerance_below_the_rounding_of_a_loop_offers_no_steps():
     message = said(GradientDescentRegressor(solver="loop", tol=1e-19, max_iter=200).fit, X, y)
     assert "steps (max_iter)" not in message
     assert "scaling" not in message
+    # Where y has nothing to do with the features, its own size makes the rounding, times that of the features.
+    Q = np.linalg.qr(np.random.default_rng(0).standard_normal((60, 4)))[0] * [1e4, 5e3, 2e3, 1e3]
+    model = GradientDescentRegressor(1e-8, solver="loop", tol=1e-18, max_iter=20, scaling=None, fit_intercept=False)
+    message = said(model.fit, Q[:, :3], Q[:, 3])
+    assert "tol=1e-18" in message
+    assert "steps (max_iter)" not in message
+
+
+def test_standardisation_is_offered_where_another_scaling_is_a_little_better_still():
+    rng = np.random.default_rng(1033)
+    X = rng.standard_normal((40, 3)) @ rng.standard_normal((3, 3))
+    X[:3] *= rng.choice([1, 3, 6.0])
+    X = (X - X.mean(axis=0)) * [1.0, 5.0, 30.0]
+    kappas = [np.linalg.cond(X / size) for size in (1.0, X.std(axis=0), np.abs(X).max(axis=0))]
+    assert kappas[2] < kappas[1] < 0.5 * kappas[0]
+    rate = 0.5 / np.linalg.norm(X, 2) ** 2 * 40
+    message = said(
+        GradientDescentRegressor(rate, tol=1e-8, max_iter=3, scaling=None, fit_intercept=False).fit, X, X[:, 0]
+    )
+    assert 'scaling="standard"' in message
+    assert "maxabs" not in message
 
 
 def test_the_last_iterate_counts_for_steps_where_early_stopping_returns_an_earlier_one():

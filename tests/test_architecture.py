@@ -37,6 +37,7 @@ ORDER = [
     "_penalty",
     "_coordinates",
     "_design",
+    "_dask_rows",
     "_objective",
     "_quadratic",
     "_row_objective",
@@ -65,8 +66,8 @@ ORDER = [
     "_problem",
     "_plan",
     "_advice",
-    "_minima",
     "_alphas",
+    "_minima",
     "_solve",
     "_finite_differences",
     "_gradient_check",
@@ -79,6 +80,7 @@ ORDER = [
     "_regressor",
     "_candidates",
     "_cross_validation",
+    "_dask_folds",
     "_regressor_cv",
 ]
 SYMBOLIC_ORDER = [
@@ -120,6 +122,7 @@ CORE = {"numpy", "scipy", "sklearn", "threadpoolctl"}  # the last comes with sci
 OPTIONAL = {
     "_progress.py": {"rich"},
     "_dask.py": {"dask", "pandas"},
+    "_dask_rows.py": {"dask"},
     "inspection": {"matplotlib", "pandas"},
 }
 SUBMODULES = {"callbacks", "inspection", "symbolic"}  # to be imported from; all else is in `gdlearn` itself

@@ -42,6 +42,8 @@ ESTIMATORS = [
     GradientDescentRegressor(0.01, max_iter=30, solver="loop"),
     GradientDescentRegressor("exact", max_iter=30, scaling="minmax"),
     GradientDescentRegressor(early_stopping=True, random_state=0),
+    GradientDescentRegressor(alpha=0.1),
+    GradientDescentRegressor(alpha=0.1, l1_ratio=0.5),
     GradientDescentRegressorCV(),
     GradientDescentRegressorCV([0.01, 0.1], max_iters=[3, 30], early_stopping=True, random_state=0),
 ]

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -177,6 +178,22 @@ def test_columns_of_extreme_sizes():
     assert is_direct(model)
     plain = LinearRegression().fit(*data())
     assert_allclose(model.coef_ * np.where(np.arange(140) % 3 == 0, 1e100, 1e-280), plain.coef_, rtol=1e-9)
+
+
+def test_the_intercept_suits_the_coefficients_where_means_are_between_two_numbers_of_float64():
+    """The mean of the first feature is 2³⁰ and a part of its last digit, and that of y is of the same size."""
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        half = np.round(2**10 * rng.standard_normal((150, 128))) / 2**10
+        X = np.vstack([half, -half])
+        X[:, 0] += 2.0**30 + 2.0**-22 * (np.arange(300) % 3 == 0)
+        y = X[:, 0] + np.round(2**10 * rng.standard_normal(300)) / 2**10 + 2.0**-22 * (rng.uniform(size=300) < 0.4)
+        model = GradientDescentRegressor().fit(X, y)
+        assert is_direct(model)
+        coef = [Fraction(v) for v in model.coef_.tolist()]
+        fitted = [sum(Fraction(v) * b for v, b in zip(row, coef, strict=True)) for row in X.tolist()]
+        exact = sum(Fraction(v) - f for v, f in zip(y.tolist(), fitted, strict=True)) / 300
+        assert float(model.intercept_) == pytest.approx(float(exact), rel=0, abs=2e-8)
 
 
 def test_a_name_that_is_no_attribute_is_refused():

@@ -46,6 +46,8 @@ BAD = {
         GradientDescentRegressor(scaling=None),
         GradientDescentRegressor(scaling="minmax", check_gradient=True),
         GradientDescentRegressor(momentum=0.9, nesterov=True, scaling="maxabs", tol=1e-6),
+        GradientDescentRegressor(alpha=0.1),
+        GradientDescentRegressor(alpha=0.1, l1_ratio=0.5),
     ]
 )
 @pytest.mark.whole

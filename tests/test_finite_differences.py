@@ -124,6 +124,18 @@ def test_a_larger_safety_widens_the_tolerance():
     assert 3 < wide / narrow < 11
 
 
+@pytest.mark.parametrize("part", [1e-4, 1e-2, 1.0])
+@pytest.mark.parametrize("x", [0.7, 1.3])
+def test_a_slope_that_is_left_where_single_precision_is_constant_is_not_that_of_f(x, part):
+    """Over steps below single precision f changes by its part in double precision alone, and very smoothly."""
+
+    def f(v):
+        return float(np.sin(np.float32(v[0]))) + part * v[0]
+
+    assert check_gradient(f, lambda v: np.cos(v) + part, [x]).passed is True
+    assert check_gradient(f, lambda v: np.full(1, part), [x]).passed is False
+
+
 @pytest.mark.parametrize("size", [1e-9, 1e-20, 1e-100])
 def test_what_f_does_at_a_tiny_theta_counts_and_not_what_it_does_far_out(size):
     # Over steps of size 1 the slope is 1, and over those of theta's size it is 1 + cos(0.1).

@@ -405,6 +405,27 @@ def test_single_precision_hides_a_small_wave_on_a_steep_curve(far, height):
             assert check_gradient(f, lambda v, wrong=factor * right: np.full(1, wrong), [x]).passed is not True
 
 
+def test_single_precision_hides_a_wave_from_steps_that_a_large_coordinate_absorbs():
+    """x + z does not change over steps below z's last digit, and log x does: such steps show only its slope."""
+    refuted = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        x, z = 10.0 ** rng.uniform(-4, -1), 10.0 ** rng.uniform(1, 3)
+        a, b = rng.standard_normal(2)
+
+        def f(v, a=a, b=b):
+            x, z = v.astype(np.float32)
+            return float(np.float32(a) * np.log(x) + np.float32(b) * np.sin(x + z))
+
+        wave = b * np.cos(x + z)
+        right = np.array([a / x + wave, wave])
+        assert check_gradient(f, lambda v, right=right: right, [x, z]).passed is not False
+        verdict = check_gradient(f, lambda v, wrong=right * [0.5, 1.0]: wrong, [x, z]).passed
+        assert verdict is not True
+        refuted += verdict is False
+    assert refuted > 80
+
+
 def test_the_verdict_in_words():
     def in_words(f, partial, theta):
         return check_gradient(f, lambda v: np.full(1, partial), theta).in_words("df/dx")

@@ -299,3 +299,16 @@ def test_the_shortest_of_many_solutions_fits_no_worse_than_a_few_columns(kind, s
         few = LinearRegression().fit(x[:, None] ** np.arange(1, 7), y).predict(x[:, None] ** np.arange(1, 7))
         model = GradientDescentRegressor(scaling=scaling).fit(X, y)
         assert np.mean((y - model.predict(X)) ** 2) <= np.mean((y - few) ** 2)
+
+
+@pytest.mark.parametrize("scaling", ["standard", "minmax"])
+def test_a_constant_feature_stays_where_it_began_also_where_the_start_of_copies_is_lost(scaling):
+    """From so far a start no nearest solution has digits, and the shortest is taken: of the features that vary."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(30)
+    X, y = np.column_stack([x, x, np.full(30, 7.0)]), 3 * x + rng.standard_normal(30)
+    model = GradientDescentRegressor(scaling=scaling, init=[1.0, 1e17, -1e17, 2.0]).fit(X, y)
+    slope, intercept = np.polyfit(x, y, 1)
+    assert model.coef_[2] == 2.0
+    assert_allclose(model.coef_[:2], slope / 2, rtol=1e-12)
+    assert model.intercept_ == pytest.approx(intercept - 14.0, rel=1e-12)

@@ -10,7 +10,7 @@ from textbook import numpy_loop, scaled
 
 from gdlearn import GradientDescentRegressor, Moments, gradient_descent_path
 from gdlearn._coordinates import Coordinates
-from gdlearn._modes import modes_of_matrix, modes_of_root
+from gdlearn._modes import modes_of_matrix, modes_of_root, singular_values
 from gdlearn._quadratic import Quadratic
 
 SCALINGS = [None, "standard", "minmax", "maxabs"]
@@ -187,6 +187,15 @@ def test_the_loss_on_the_way_is_that_of_the_rows_however_far_y_lies(scaling, fit
     assert_allclose(model.loss_curve_, losses, rtol=1e-12)
 
 
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_iterates_of_a_y_far_from_zero_are_the_same_in_any_unit(scaling):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 3)) + 1.0
+    y = X @ [1.0, -1.0, 0.5] + rng.standard_normal(30) + 1000.0
+    small, large = (GradientDescentRegressor(0.05, max_iter=20, scaling=scaling).fit(X, c * y) for c in (1.0, 2.0**40))
+    assert (large.coef_ == 2.0**40 * small.coef_).all()
+
+
 def test_a_hundred_powers_of_ten_between_the_features_are_no_condition():
     rng = np.random.default_rng(3)
     Q = np.linalg.qr(np.column_stack([np.ones(16), rng.normal(size=(16, 3))]))[0][:, 1:] * 4
@@ -216,6 +225,67 @@ def test_a_small_least_loss_has_its_digits(fit_intercept, noise):
             assert model.loss_ == pytest.approx(least, rel=1e-5, abs=(4 * EPS * np.abs(y).max()) ** 2)
     of_moments = GradientDescentRegressor(fit_intercept=fit_intercept).fit_moments(Moments.from_data(X, y, root=True))
     assert of_moments.loss_ == pytest.approx(least, rel=1e-3, abs=(100 * EPS * np.abs(y).max()) ** 2)
+
+
+@pytest.mark.parametrize("scaling", [None, "maxabs"])
+def test_an_offset_of_y_costs_the_loss_without_an_intercept_no_digit(scaling):
+    mpmath = pytest.importorskip("mpmath")
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        X = np.column_stack([np.ones(20), np.round(64 * rng.normal(size=(20, 2))) / 64 + 10])
+        y = X @ rng.normal(size=3) + 30 + 3 * rng.normal(size=20)
+        with mpmath.workdps(40):
+            A, b = mpmath.matrix(X.tolist()), mpmath.matrix(y.tolist())
+            r = b - A * mpmath.lu_solve(A.T * A, A.T * b)
+            least = float(mpmath.sqrt(sum(v * v for v in r) / 20))
+        model = GradientDescentRegressor(scaling=scaling, fit_intercept=False).fit(X, y)
+        assert model.loss_**0.5 == pytest.approx(least, rel=0, abs=32 * EPS * np.mean(y**2) ** 0.5)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("apart", "k"), [(4e5, 400_000), (1e8, 10**9)])
+def test_rows_near_zero_keep_their_digits_beside_others_far_from_it(apart, k, weighted):
+    """The slopes are what the residuals of the small rows make of them: a mean over all rows would round those."""
+    mpmath = pytest.importorskip("mpmath")
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((28, 2))
+    X[:14] = np.round(64 * X[:14]) / 64 + apart
+    y, w = X @ [2.0, 1.0] + rng.standard_normal(28) + 1e8, rng.integers(1, 4, 28).astype(float)
+    w = w if weighted else np.ones(28)
+    rate = 0.4 * len(X) / np.linalg.norm(np.column_stack([np.ones(28), X]), 2) ** 2 / w.max() * w.mean()
+    model = GradientDescentRegressor(rate, max_iter=k, scaling=None).fit(X, y, w if weighted else None)
+    with mpmath.workdps(80):
+        Z, W = mpmath.matrix([[1, *row] for row in X.tolist()]), mpmath.diag(w.tolist()) / sum(w)
+        H, g = 2 * Z.T * W * Z, 2 * Z.T * W * mpmath.matrix(y.tolist())
+        left = (mpmath.eye(3) - mpmath.mpf(rate) * H) ** k
+        theta = (mpmath.eye(3) - left) * mpmath.lu_solve(H, g)
+        exact = [float(v) for v in theta]
+    assert_allclose([model.intercept_, *model.coef_], exact, rtol=1e-12)
+
+
+def test_even_the_small_entries_of_singular_vectors_have_their_digits():
+    """As of one feature a hundred thousand times as large as the others: |ΔV_ij| is ε of s_j over column i's norm."""
+    mpmath = pytest.importorskip("mpmath")
+    M = np.array(
+        [
+            [-5.79582697e05, -2.61541384e01, -7.07220098e00, -1.56431798e01],
+            [3.53718789e04, 1.40376984e00, -2.61967198e00, 3.48212873e00],
+            [-3.98856358e04, 2.46452550e-01, 1.28055035e-01, 7.06392806e-01],
+            [-4.22942305e03, 7.22475937e-01, -4.72105977e-02, -2.37216336e-01],
+        ]
+    )
+    with mpmath.workdps(60):
+        A = mpmath.matrix(M.tolist())
+        squares, vectors = mpmath.eigsy(A.T * A)
+        exact = np.array(vectors.tolist(), dtype=float)[:, ::-1]
+        s = np.array([float(mpmath.sqrt(v)) for v in squares])[::-1]
+    found, U, V = singular_values(M)
+    assert_allclose(found, s, rtol=4 * EPS)
+    assert_allclose(U * found, M @ V, rtol=0, atol=1e-10)
+    largest = np.abs(exact).argmax(axis=0), np.arange(4)
+    exact *= np.sign(exact[largest] * V[largest])
+    size = np.minimum(1.0, s / np.linalg.norm(M, axis=0)[:, None])
+    assert (np.abs(V - exact) <= 500 * EPS * size).all()
 
 
 def test_overflow_of_the_squares_is_refused_and_not_a_number_is_never_returned():

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -121,6 +122,28 @@ def test_columns_whose_squares_float64_does_not_hold(size):
             np.vstack([zero, Z]), np.append(0.0, target), np.append(1e-9, np.ones(442))
         )
         assert_allclose(model.coef_, whole.coef_, rtol=1e-9)
+
+
+def test_a_target_that_is_zero_here_and_beyond_its_square_there():
+    Z, target = X[:40], np.where(np.arange(40) % 4 == 0, 1e200, 0.0)
+    model = GradientDescentRegressor()
+    for part in np.array_split(np.arange(40), 5):
+        model.partial_fit(Z[part], target[part])
+    assert_allclose(model.coef_, LinearRegression().fit(Z, target / 1e200).coef_ * 1e200, rtol=1e-9)
+
+
+def test_means_keep_what_is_below_their_last_digit_when_the_middle_moves():
+    """The first row lies aside: the middle becomes the mean of those that follow, and is rounded."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        x = 2.0**30 + np.append(2000.0, np.round(2**12 * rng.standard_normal(60)) / 2**12)
+        target = x + np.round(2**12 * rng.standard_normal(61)) / 2**12
+        model = GradientDescentRegressor()
+        for part in (slice(0, 1), slice(1, 40), slice(40, 61)):
+            model.partial_fit(x[part, None], target[part])
+        coef = Fraction(float(model.coef_[0]))
+        exact = sum(Fraction(v) - coef * Fraction(u) for u, v in zip(x.tolist(), target.tolist(), strict=True)) / 61
+        assert float(model.intercept_) == pytest.approx(float(exact), rel=0, abs=1e-8)
 
 
 def test_factors_with_all_levels_and_constant_columns():

@@ -13,11 +13,13 @@ from gdlearn._coordinates import Coordinates
 from gdlearn._descent import Status, StepsDone, descend
 from gdlearn._moments import moments_of
 from gdlearn._penalty import Penalty
-from gdlearn._proximal import SETTLING, ProximalSteps, SmallViolation, path, smallest_without_slopes
+from gdlearn._proximal import ProximalSteps, SmallViolation, path, smallest_without_slopes
 from gdlearn._quadratic import Quadratic
 from gdlearn._rows import Rows
 from gdlearn._slopes import MatrixSlopes, RowSlopes
 from gdlearn._statistics import statistics_of
+
+SETTLING = 15  # accelerated steps before others where there is a matrix
 
 MANY = StepsDone(2000, Status.NOT_CONVERGED)
 
@@ -156,6 +158,30 @@ def test_nearly_collinear_features(kind, part):
     assert objective(X, y, theta, 0.0, lasso) <= objective(X, y, other, 0.0, lasso) * (1 + 1e-10)
 
 
+def test_more_features_than_rows():
+    rng = np.random.default_rng(6)
+    rng.integers(5, 60)
+    X = rng.normal(size=(30, 100))
+    X, y = centred(X, X @ (rng.normal(size=100) * (rng.random(100) < 0.4)))
+    y += rng.normal(size=30) * y.std() * rng.choice([0.0, 0.01, 0.3])
+    y -= y.mean()
+    lasso = 1e-3 * largest(X, y)
+    descent = solve(X, y, Penalty(0.0, lasso))
+    assert descent.status is Status.LIMIT
+    assert certificate(X, y, descent.last.theta[:, 0], 0.0, lasso).max() <= 1e-11
+
+
+@pytest.mark.parametrize("part", [0.1, 1e-2, 1e-4])
+def test_ordinary_data_need_one_step_after_the_accelerated_ones(part):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2000, 50))
+    for j in range(1, 50):
+        X[:, j] = 0.9 * X[:, j - 1] + np.sqrt(0.19) * X[:, j]
+    X, y = centred(X, X @ rng.normal(size=50) + rng.normal(size=2000))
+    descent = solve(X, y, Penalty(0.0, part * largest(X, y)))
+    assert (descent.status, descent.last.n_steps) == (Status.LIMIT, SETTLING + 1)
+
+
 def test_exact_copies_share_what_one_would_get():
     X, y = problem(4)
     lasso = largest(X, y) * 0.05
@@ -260,6 +286,28 @@ def test_a_path_is_its_points(most, monkeypatch):
     assert path(slopes, unit, alphas[:, 0], max_iter=1).status is Status.NOT_CONVERGED
     rough = path(slopes, unit, alphas[:, 0], tol=0.1)
     assert rough.violation.max() <= 0.1
+
+
+def test_a_part_of_a_path_starts_where_the_last_has_ended(monkeypatch):
+    X, y = problem(10)
+    products, product = [], MatrixSlopes.product
+    monkeypatch.setattr(MatrixSlopes, "most_columns", 1)
+    monkeypatch.setattr(MatrixSlopes, "product", lambda *args: products.append(args) or product(*args))
+    slopes, unit, alpha = slopes_of(X, y), Penalty(0.0, 1.0), 0.01 * largest(X, y)
+    path(slopes, unit, np.array([alpha]))
+    alone = len(products)
+    found = path(slopes, unit, np.array([alpha, alpha, alpha]))
+    assert len(products) == 2 * alone + 2
+    np.testing.assert_array_equal(found.slopes[:, 0], found.slopes[:, 2])
+
+
+def test_a_path_has_arrived_only_with_its_last_point(monkeypatch):
+    X, y = problem(10)
+    monkeypatch.setattr(MatrixSlopes, "most_columns", 1)
+    top = largest(X, y)
+    found = path(slopes_of(X, y), Penalty(0.0, 1.0), np.array([2 * top, 0.01 * top, 2 * top]), max_iter=3)
+    assert found.violation[0] == 0 < found.violation[1]
+    assert found.status is Status.NOT_CONVERGED
 
 
 def sparse_data(n=80, d=30, t=2):

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from exact import exact_least_squares
+from numpy.testing import assert_allclose
 from samples import DEGENERATE, MAGNITUDES, OFFSETS, RIGHT, WAYS, X0, Y0, plain, state, with_peak
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
@@ -235,3 +236,16 @@ def test_a_start_at_the_mean_of_y_without_a_matrix(weighted):
     model = GradientDescentRegressor(1e-300, max_iter=1, init="mean", scaling="maxabs").fit(X, y, w)
     assert model.solver_ == "loop"
     assert model.intercept_ == pytest.approx(np.average(y, weights=w), rel=1e-14)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-170])
+def test_a_tiny_column_with_few_entries_counts_as_what_it_is(size):
+    """Fewer rows than columns: statistics come from the stored entries, whose squares float64 does not hold."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((20, 90)) * (rng.random((20, 90)) < 0.3), rng.standard_normal(20)
+    X[0, 0] = 1.0
+    small = X * np.where(np.arange(90) == 0, size, 1.0)
+    plain = GradientDescentRegressor().fit(sparse.csr_array(X), y)
+    tiny = GradientDescentRegressor().fit(sparse.csr_array(small), y)
+    assert tiny.feature_scale_[0] == pytest.approx(size * plain.feature_scale_[0], rel=1e-12)
+    assert_allclose(tiny.coef_ * np.where(np.arange(90) == 0, size, 1.0), plain.coef_, rtol=1e-9)

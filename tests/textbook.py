@@ -4,18 +4,38 @@ import numpy as np
 import pytest
 
 
-def numpy_loop(X, y, learning_rate, n_steps, *, weights=None, momentum=0.0, nesterov=False, fit_intercept=True):
-    """theta of shape (p, t) after `n_steps`, and J at every step."""
+def numpy_loop(
+    X,
+    y,
+    learning_rate,
+    n_steps,
+    *,
+    weights=None,
+    momentum=0.0,
+    nesterov=False,
+    fit_intercept=True,
+    start=0.0,
+    alpha=0.0,
+    l1_ratio=0.0,
+):
+    """theta of shape (p, t) after `n_steps`, and J at every step; a callable is the learning rate of each step."""
     X, y = np.asarray(X, float), np.asarray(y, float).reshape(len(y), -1)
     Z = np.column_stack([np.ones(len(X)), X]) if fit_intercept else X
     w = (np.ones(len(y)) if weights is None else np.asarray(weights, float))[:, None]
-    theta, velocity, losses = np.zeros((Z.shape[1], y.shape[1])), 0.0, []
+    charged = np.ones((Z.shape[1], 1))
+    charged[0] = not fit_intercept
+    ridge, lasso = alpha * (1 - l1_ratio) * charged, alpha * l1_ratio * charged
+    theta, velocity, losses = np.zeros((Z.shape[1], y.shape[1])) + start, 0.0, []
     for k in range(n_steps + 1):
-        losses.append(float((w * (y - Z @ theta) ** 2).sum() / w.sum()))
+        error = float((w * (y - Z @ theta) ** 2).sum() / w.sum())
+        losses.append(error + float((ridge * theta**2 + 2 * lasso * abs(theta)).sum()))
         if k < n_steps:
+            eta = learning_rate(k) if callable(learning_rate) else learning_rate
             at = theta + momentum * velocity if nesterov else theta
-            velocity = momentum * velocity + learning_rate * 2 / w.sum() * Z.T @ (w * (y - Z @ at))
-            theta = theta + velocity
+            downhill = 2 / w.sum() * Z.T @ (w * (y - Z @ at)) - 2 * ridge * at
+            after = theta + momentum * velocity + eta * downhill
+            after = np.sign(after) * np.maximum(abs(after) - 2 * eta * lasso, 0)
+            velocity, theta = after - theta, after
     return theta, losses
 
 

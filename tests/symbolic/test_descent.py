@@ -305,6 +305,8 @@ def test_largest_curvature():
         H = np.array([[6.0, 2.0], [2.0, 2.0 + np.cos(theta[1])]])
         # Differences of a gradient of size g over steps of 1e-5 are off by about 1e-10 g.
         assert largest_curvature(f, np.array(theta)) == pytest.approx(np.linalg.eigvalsh(H)[-1], rel=1e-3)
+    # Steps of 6e-6 miss 2h²/3 = 2e-11 of the curvature of e²ˣ, and rounding about as much; other steps miss more.
+    assert largest_curvature(SymbolicFunction("exp(2x)"), np.array([1.0])) == pytest.approx(4 * np.exp(2), rel=3e-10)
     assert largest_curvature(SymbolicFunction("sqrt(x)"), np.array([1e-9])) is None
 
 
