@@ -161,21 +161,14 @@ class RegularizationPathDisplay:
         step = 1.4 * NAME_SIZE / 72.0 / tall
         named = sorted(named[: max(int(1.0 / step), 1)], key=lambda j: ends[j])
         heights = _apart((ends[named] - low) / (high - low), step)
+        beside: dict[str, Any] = {"transform": ax.transAxes, "clip_on": False}
         found = {}
         for j, height in zip(named, heights, strict=True):
             name = f"feature {j}" if self.feature_names is None else str(self.feature_names[j])
-            colour = self.lines_[j].get_color()
-            found[j] = ax.annotate(
-                shortened(name, LONGEST_NAME),
-                xy=(1.0, (ends[j] - low) / (high - low)),
-                xytext=(1.04, height),
-                xycoords="axes fraction",
-                textcoords="axes fraction",
-                va="center",
-                fontsize=NAME_SIZE,
-                color=colour,
-                arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.7, "relpos": (0, 0.5), "shrinkA": 0, "shrinkB": 0},
-            )
+            colour, end = self.lines_[j].get_color(), (ends[j] - low) / (high - low)
+            ax.plot([1.0, 1.035], [end, height], color=colour, linewidth=0.7, **beside)
+            text = {"va": "center", "fontsize": NAME_SIZE, "color": colour}
+            found[j] = ax.text(1.04, height, shortened(name, LONGEST_NAME), **beside, **text)
         return found
 
     @classmethod
