@@ -54,20 +54,46 @@ for name, model in {**chosen, "least squares": least_squares}.items():
 # %%
 # Three paths
 # -----------
-# From zero on the left to least squares on the right. The lines of noise are grey, but for those that are among the
-# ten largest where the path ends.
+# From zero on the left to least squares on the right; the ten largest there have names, the others are grey. Ridge and
+# early stopping bend alike, the lasso has corners: there a feature comes in.
 
+labels = names + [f"noise {j}" for j in range(20)]
 figure, axes = plt.subplots(1, 3, figsize=(13, 4.6), sharey=True, layout="constrained")
+displays = []
 for ax, name, l1_ratio in ((axes[0], "ridge", 0.0), (axes[1], "lasso", 1.0)):
-    alphas, coefs, _, _ = regularization_path(X, y, l1_ratio=l1_ratio)
-    labels = names + [f"noise {j}" for j in range(20)]
+    alphas, coefs, _, _ = regularization_path(X, y, l1_ratio=l1_ratio, eps=1e-5)
     path = alphas, coefs * scale[:, None]
-    RegularizationPathDisplay.from_path(path, feature_names=labels, chosen=chosen[name], ax=ax)
+    displays.append(RegularizationPathDisplay.from_path(path, feature_names=labels, chosen=chosen[name], ax=ax))
     ax.set(title=name, ylabel="")
 _, coefs, _, _ = gradient_descent_path(X, y, learning_rate=RATE, iterations=steps)
-for j, coef in enumerate(coefs * scale[:, None]):
-    axes[2].plot(steps, coef, color=axes[0].lines[j].get_color(), linewidth=1.8 if j < 10 else 1.0)
-axes[2].axvline(chosen["early stopping"].n_iter_, color="black", linestyle=":")
-axes[2].set(xscale="log", xlabel="steps k", title=f"early stopping, η = {RATE}")
+for line, coef in zip(displays[0].lines_, coefs * scale[:, None], strict=True):
+    look = {"color": line.get_color(), "linestyle": line.get_linestyle(), "linewidth": line.get_linewidth()}
+    axes[2].plot(steps, coef, zorder=line.get_zorder(), **look)
+k = chosen["early stopping"].n_iter_
+axes[2].axvline(k, color="black", linestyle=":", label=f"chosen: k = {k}")
+axes[2].legend()
+axes[2].set(xscale="log", xlim=(steps[0], steps[-1]), xlabel="steps k", title=f"early stopping, η = {RATE}")
 axes[0].set_ylabel("coefficient × scale of the feature")
+
+# %%
+# α and the number of steps in one picture
+# ----------------------------------------
+# With `alphas` beside a rate and numbers of steps the search tries every combination, for little more than the price of
+# one fit. The valley of small errors has two arms: ten steps, whatever the ridge term as long as it is small, or a
+# ridge term of about 0.3, however many the steps. One of the two is enough.
+
+grid = GradientDescentRegressorCV([RATE], max_iters=steps, alphas=np.geomspace(3, 1e-3, 61), cv=folds).fit(X, y)
+error = np.sqrt(grid.mse_path_.mean(axis=-1)[0, :, 0])
+by_steps, by_alpha = error[-1].min(), error[:, -1].min()
+print(f"\nRMSE over 5 folds: best α and k {error.min():.2f}, steps alone {by_steps:.2f}, α alone {by_alpha:.2f}")
+figure, ax = plt.subplots(figsize=(6.4, 4.8), layout="constrained")
+levels = error.min() + np.array([0, 0.05, 0.1, 0.2, 0.5, 1, 2, 4, 8, 16])
+drawn = ax.contourf(grid.max_iters_, np.ravel(grid.alphas_), error, levels, cmap="viridis", extend="max")
+figure.colorbar(drawn, ax=ax, label="root mean squared error over 5 folds", format="%.2f")
+star = {"marker": "*", "markersize": 16, "color": "white", "markeredgecolor": "black", "linestyle": "none"}
+ax.plot(grid.max_iter_, grid.alpha_, label=f"best: α = {grid.alpha_:.2g}, k = {grid.max_iter_}", **star)
+ax.set(
+    xscale="log", yscale="log", xlabel="steps k", ylabel="ridge term α", title=f"Error after k steps with η = {RATE}"
+)
+ax.legend(loc="lower right")
 plt.show()

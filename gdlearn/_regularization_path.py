@@ -122,7 +122,7 @@ def regularization_path(
     >>> X, y = load_diabetes(return_X_y=True)
     >>> alphas, coefs, intercepts, losses = regularization_path(X, y, alphas=5, l1_ratio=1.0)
     >>> print(alphas.round(2), (coefs != 0).sum(axis=0))
-    [45.16  8.03  1.43  0.25  0.05] [ 0  4  7  8 10]
+    [45.16  8.03  1.43  0.25  0.05] [ 0  4  7  9 10]
     """
     owner = "regularization_path"
     found = paths_over_alphas(

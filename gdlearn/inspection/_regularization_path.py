@@ -76,7 +76,7 @@ class RegularizationPathDisplay:
     ...     path, feature_names=list(X.columns), chosen=2.0, ax=Figure().subplots()
     ... )
     >>> print(display.names_[8].get_text(), display.lines_[8].get_ydata()[[0, -1]].round())
-    s5 [  0. 735.]
+    s5 [  0. 696.]
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class RegularizationPathDisplay:
         if self.chosen is not None and alphas[-1] <= self.chosen <= alphas[0]:
             dotted = {"color": "black", "linestyle": ":", "label": f"chosen: α = {self.chosen:.3g}"}
             self.chosen_line_ = ax.axvline(self.chosen, **dotted)
-            ax.legend(loc="upper left")
+            ax.legend(loc="best")
         self._scale(float(alphas[-1]), float(alphas[0]))
         self.names_ = self._named(named, coefs[:, -1])
         return self
