@@ -264,7 +264,7 @@ class GradientDescentRegressor(PartlyFitted):
     True
     >>> as_given = GradientDescentRegressor(alpha=10.0, l1_ratio=1.0, scaling=None)
     >>> [int((as_given.fit(c * X, y).coef_ != 0).sum()) for c in (1, 100, 1000)]
-    [0, 5, 10]
+    [0, 7, 10]
     """
 
     _rules = RULES

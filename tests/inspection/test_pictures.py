@@ -9,8 +9,14 @@ import pytest
 from sklearn import datasets
 from sklearn.model_selection import GridSearchCV
 
-from gdlearn import GradientDescentRegressor, GradientDescentRegressorCV, MeanSquaredError
-from gdlearn.inspection import DescentPathDisplay, LearningRateDisplay, LossCurveDisplay, SensitivityDisplay
+from gdlearn import GradientDescentRegressor, GradientDescentRegressorCV, MeanSquaredError, regularization_path
+from gdlearn.inspection import (
+    DescentPathDisplay,
+    LearningRateDisplay,
+    LossCurveDisplay,
+    RegularizationPathDisplay,
+    SensitivityDisplay,
+)
 
 pytest.importorskip("pandas")
 matplotlib = pytest.importorskip("matplotlib")
@@ -117,6 +123,15 @@ def sensitivity_of(part=None, **settings):
     return draw
 
 
+def penalties_of(l1_ratio, **settings):
+    def draw(X, y):
+        alphas, *_ = regularization_path(X, y, alphas=9, eps=1e-2, l1_ratio=l1_ratio, **settings)
+        model = GradientDescentRegressor(alpha=alphas[4], l1_ratio=l1_ratio, **settings)
+        return RegularizationPathDisplay.from_estimator(model, X, y, alphas=30, eps=1e-2)
+
+    return draw
+
+
 PICTURES = {
     "path": path_of(),
     "path, auto": path_of(aspect="auto"),
@@ -134,6 +149,9 @@ PICTURES = {
     "stopped curve": stopped_curve,
     "map": error_map,
     "small map": small_map,
+    "lasso": penalties_of(1.0),
+    "ridge": penalties_of(0.0),
+    "elastic net, unscaled": penalties_of(0.5, scaling=None),
     "sensitivity": sensitivity_of(),
     "sensitivity, unscaled": sensitivity_of(scaling=None),
     "sensitivity, too fast": sensitivity_of(20.0, scaling=None),
@@ -169,7 +187,7 @@ def texts_of(figure):
                 yield f"{title.get_text()!r} of axes {i}", box(title)
 
 
-@pytest.mark.slow  # 140 pictures
+@pytest.mark.slow  # 160 pictures
 @pytest.mark.parametrize("name", DATA)
 @pytest.mark.parametrize("picture", PICTURES)
 def test_no_text_touches_another_and_all_is_on_the_figure(picture, name):
