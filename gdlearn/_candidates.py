@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -25,6 +26,7 @@ from ._recurrence import Recurrence
 from ._rows import Rows
 from ._solve import resolved
 from ._step_size import largest_stable_rate
+from ._threads import SMALL_SIDE, one_blas_thread
 
 AT_ONCE = 2**17
 """Elements in the arrays of candidates looked at together: 1 MB, which cache holds."""
@@ -165,9 +167,10 @@ class Fold:
         own, here = self.problem.coordinates, self.problem.penalty
         problem = self.problem if least.is_like(here) else self.problem.charging(least)
         charges = [float(penalty.ridge) - float(least.ridge) for penalty in penalties]
-        if grid.rates is None and any(charges):
-            problem = problem.centred()  # the limit is the same
-        if problem.coordinates.centred or not own.fit_intercept or not any(charges):
+        to_limits = grid.rates is None and least.has_ridge  # where each has one limit only
+        if to_limits and any(charges):
+            problem = problem.centred()
+        if own.centred or not own.fit_intercept or to_limits or not any(charges):
             return Raised.of(self, problem, charges, grid, descents).errors()
         each = [self.problem.charging(penalty) for penalty in penalties]
         return np.concatenate([Raised.of(self, problem, [0.0], grid, descents).errors() for problem in each])
@@ -267,7 +270,8 @@ class Raised:
     def _modes_of_each(self) -> tuple[Array, Array]:
         """The eigenvalues with each charge, of shape (n, m), and the gaps to each optimum, of shape (n, m, t)."""
         values, at_start = self.modes.eigenvalues, self.modes.coordinates(self.start)
-        charge = np.array(self.charges)[:, None] * ~self.modes.of_intercept
+        is_slope = ~(self.modes.of_intercept & self.problem.coordinates.fit_intercept)
+        charge = np.array(self.charges)[:, None] * is_slope
         raised = values + charge
         gap = values[:, None] * self.modes.gap(self.start) - charge[:, :, None] * at_start
         return raised, gap / raised[:, :, None]
@@ -286,7 +290,8 @@ class Raised:
             some = slice(begin, begin + at_once)
             each = gaps[of_charge[some]]
             powers = self._powers(h[some], each, steps, watched, with_done=not on_test.strong.all())
-            errors[:, some] = on_test.towards(each).errors_at(*powers)
+            with one_blas_thread() if len(on_test.gap) < SMALL_SIDE else nullcontext():
+                errors[:, some] = on_test.towards(each).errors_at(*powers)
         return errors.T
 
     def _powers(

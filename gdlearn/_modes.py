@@ -125,8 +125,8 @@ class Modes:
 
     @property
     def of_intercept(self) -> NDArray[np.bool_]:
-        """Which mode is the intercept by itself, of shape (m,)."""
-        return np.asarray(self.vectors[0] == 1.0)
+        """Which mode is the intercept, of shape (m,), where the coordinates are such that it is one by itself."""
+        return np.asarray(np.abs(self.vectors[0]) > 0.5)
 
     def without(self, i: int) -> Modes:
         """The same with mode i given up."""

@@ -223,9 +223,21 @@ class Problem:
         asked = penalty.in_target_units(self.coordinates.target_exponent)
         coordinates, spectrum = replace(self.coordinates, penalty=asked), self.spectrum
         if spectrum is not None:
-            spectrum = spectrum.charging(coordinates)
+            spectrum = spectrum.in_other(coordinates, self.statistics)
         problem = replace(self, coordinates=coordinates, spectrum=spectrum, penalty=penalty)
         return problem if penalty.has_lasso else problem._checked()
+
+    def centred(self) -> Problem:
+        """The same with each feature shifted by its mean, as it is rounded, so that the intercept is a mode by itself.
+
+        Iterates are others there; the limit is the same, where there is one only. Without an intercept nothing changes.
+        """
+        own, spectrum = self.coordinates, self.spectrum
+        if own.centred or not own.fit_intercept or spectrum is None:
+            return self
+        statistics = replace(self.statistics, mean_rest=np.zeros_like(self.statistics.mean_rest))
+        spectrum = spectrum.in_other(replace(own, shift=statistics.feature_mean), statistics)
+        return replace(self, coordinates=spectrum.coordinates, statistics=statistics, spectrum=spectrum)
 
     def sharper(self, amplification: float, too_lossy: float = TOO_LOSSY) -> Problem:
         """The same with modes one degree sharper, if rounding so amplified calls for it."""

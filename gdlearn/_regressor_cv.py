@@ -103,9 +103,9 @@ class GradientDescentRegressorCV(DescendedModel):
         The candidate parts ρ of the penalty that charge the sizes of the slopes rather than their squares.
     selection : "min" or "one_standard_error", default="min"
         Which candidate is chosen: that of the least mean error over the folds, or the simplest whose mean error is
-        within one standard error of it (the standard deviation of the errors of the best one over the folds, divided by the
-        root of their number). The simplest has the largest α, then the smallest product of rate and number of steps;
-        the l1_ratio is that of the best.
+        within one standard error of it (the standard deviation of the errors of the best one over the folds, divided
+        by the root of their number). The simplest has the largest α, then the smallest product of rate and number of
+        steps; the l1_ratio is that of the best.
     cv : int, splitter, iterable of (train, test) or None, default=None
         As for `GridSearchCV`; None is 5-fold. Row numbers and masks; a row number that comes twice counts twice.
     scaling : "standard", "minmax", "maxabs" or None, default="standard"

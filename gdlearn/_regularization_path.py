@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,7 +30,6 @@ from ._plan import Settings
 from ._problem import Problem, error_on
 from ._rows import Rows
 from ._solve import pose, solve
-from ._spectrum import KernelSpectrum, MomentSpectrum
 from ._threads import blas_for
 from ._validation import validate_rows
 
@@ -255,8 +254,7 @@ class _Path:
             problem = pose(self._rows, self._scaling, self._fit_intercept, Settings(), penalty)
         else:
             problem = Problem.before_modes(moments, self._rows, self._scaling, self._fit_intercept, penalty)
-        if self._fit_intercept and not problem.coordinates.centred:
-            problem = _centred(problem)
+        problem = problem.centred()
         for _ in range(2):  # better conditioned coordinates, then the rows
             if problem.spectrum is not None:
                 problem = problem.sharper(1.0 / max(problem.modes.smallest, EPS), TOO_LOSSY)
@@ -275,18 +273,3 @@ class _Path:
             models.append(solution.model)
             losses.append(solution.descent.last.value)
         return models, np.array(losses)
-
-
-def _centred(problem: Problem) -> Problem:
-    """The same with each feature shifted by its mean, as it is rounded, but not scaled anew."""
-    statistics = replace(problem.statistics, mean_rest=np.zeros_like(problem.statistics.mean_rest))
-    coordinates = replace(problem.coordinates, shift=statistics.feature_mean)
-    match problem.spectrum:
-        case MomentSpectrum() as spectrum:
-            moved: Any = replace(spectrum, coordinates=coordinates, statistics=statistics)
-        case KernelSpectrum() as spectrum:
-            coordinates = replace(coordinates, centred=True)
-            moved = KernelSpectrum.of(replace(spectrum.columns, coordinates=coordinates, statistics=statistics))
-        case _:
-            return problem
-    return replace(problem, coordinates=coordinates, statistics=statistics, spectrum=moved)

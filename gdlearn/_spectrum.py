@@ -65,8 +65,12 @@ class Spectrum(Protocol):
     def modes_in(self, coordinates: Coordinates) -> Modes | KernelModes:
         """The modes in other coordinates."""
 
-    def charging(self, coordinates: Coordinates) -> Spectrum:
-        """That of the same rows in coordinates which differ in the penalty alone."""
+    @property
+    def coordinates(self) -> Coordinates:
+        """Those of the descent."""
+
+    def in_other(self, coordinates: Coordinates, statistics: Statistics) -> Spectrum:
+        """That of the same rows in coordinates of another shift or penalty."""
 
     def limit(self, start: Array) -> tuple[Array, Limit]:
         """Where descent from `start` converges to: theta, and the model with all its digits."""
@@ -184,9 +188,9 @@ class MomentSpectrum:
         """The modes in other coordinates, carried from the equilibrated ones."""
         return self.finder.modes_in(coordinates)
 
-    def charging(self, coordinates: Coordinates) -> MomentSpectrum:
-        """That of the same rows in coordinates which differ in the penalty alone."""
-        return MomentSpectrum(self.moments, self.statistics, coordinates, self.rows, about_zero=self.about_zero)
+    def in_other(self, coordinates: Coordinates, statistics: Statistics) -> MomentSpectrum:
+        """That of the same rows in coordinates of another shift or penalty."""
+        return MomentSpectrum(self.moments, statistics, coordinates, self.rows, about_zero=self.about_zero)
 
     @property
     def is_lossy(self) -> bool:
@@ -250,9 +254,16 @@ class KernelSpectrum:
             return self.finder.modes_in(coordinates)
         return KernelModes.of(replace(self.columns, coordinates=coordinates), root=self.is_sharpest)
 
-    def charging(self, coordinates: Coordinates) -> KernelSpectrum:
-        """That of the same rows in coordinates which differ in the penalty alone."""
-        return KernelSpectrum.of(replace(self.columns, coordinates=coordinates))
+    @property
+    def coordinates(self) -> Coordinates:
+        """Those of the descent."""
+        return self.columns.coordinates
+
+    def in_other(self, coordinates: Coordinates, statistics: Statistics) -> KernelSpectrum:
+        """That of the same rows in coordinates of another shift or penalty."""
+        centred = coordinates.fit_intercept and np.array_equal(coordinates.shift, statistics.feature_mean)
+        coordinates = replace(coordinates, centred=centred)
+        return KernelSpectrum.of(replace(self.columns, coordinates=coordinates, statistics=statistics))
 
     @property
     def is_lossy(self) -> bool:

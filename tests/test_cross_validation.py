@@ -234,8 +234,11 @@ def test_features_without_information():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("learning_rates", bad) for bad in (0, -1, True, "many", [], [0.0], [-1.0], [np.nan], [[0.1]], None, 0.5)),
-        *(("max_iters", bad) for bad in (0, True, [], [0], [1.5], "many", None, np.array([[1]]))),
+        *(("learning_rates", bad) for bad in (0, -1, True, "many", [], [0.0], [-1.0], [np.nan], [[0.1]], 0.5)),
+        *(("max_iters", bad) for bad in (0, True, [], [0], [1.5], "many", np.array([[1]]))),
+        *(("alphas", bad) for bad in (0, True, [], [-1.0], [np.nan], "many", [[0.1]], 0.5)),
+        *(("l1_ratios", bad) for bad in (-0.1, 1.5, np.nan, None, True, [], [2.0], "half")),
+        *(("selection", bad) for bad in ("max", None, 1)),
         *(("momentum", bad) for bad in ("auto", 1.0, None)),
         *(("scaling", bad) for bad in ("robust", 1)),
         *(("nesterov", bad) for bad in (1, None)),
