@@ -97,6 +97,9 @@ def _divergence_details(problem: Problem, plan: Plan, feature_name: Callable[[in
     unequal = square[largest] > 1.5 or square[square > 0].min(initial=1.0) < 0.5
     size = f"root mean square {np.sqrt(square[largest]):.3g}"
     start = "The" if unequal or len(square) == 1 else "Among equals, the"
+    cause = f"{start} feature of largest scale is {feature_name(largest)} ({size})"
+    if _is_mostly_penalty(problem):
+        cause = f"Most of L, the largest eigenvalue of ∇²J, is 2·alpha·(1 − l1_ratio) = {2 * problem.penalty.ridge:.3g}"
     if grid:
         remedies = [f"learning_rates below {stable}"]
     else:
@@ -106,10 +109,17 @@ def _divergence_details(problem: Problem, plan: Plan, feature_name: Callable[[in
         remedies = ['learning_rate="exact" without momentum', *remedies]
     if plan.learning_rate.is_constant:
         remedies += steadier_scaling(problem, plan)
-    return (
-        f"the largest stable rate is {stable}. {start} feature of largest scale is {feature_name(largest)} ({size}). "
-        f"Use {listed(remedies, ', ')}."
-    )
+    return f"the largest stable rate is {stable}. {cause}. Use {listed(remedies, ', ')}."
+
+
+def _is_mostly_penalty(problem: Problem) -> bool:
+    """Whether a ridge term, and not the features, makes most of L."""
+    return problem.penalty.has_ridge and 4.0 * float(problem.penalty.ridge) > problem.curvature
+
+
+def _elsewhere(problem: Problem) -> str:
+    """What a user of a penalty must know of another scaling: its J is another one."""
+    return ", where alpha charges other slopes" if problem.penalty.has_ridge or problem.penalty.has_lasso else ""
 
 
 def steadier_scaling(problem: Problem, plan: Plan) -> list[str]:
@@ -120,7 +130,7 @@ def steadier_scaling(problem: Problem, plan: Plan) -> list[str]:
             continue
         stable = largest_stable_rate(there.curvature, plan.momentum, plan.nesterov)
         if plan.rate < SAFELY * stable:
-            return [f"{_scaling(name)} (stable below {rounded(stable, ROUND_FLOOR, 3)})"]
+            return [f"{_scaling(name)} (stable below {rounded(stable, ROUND_FLOOR, 3)}{_elsewhere(problem)})"]
     return []
 
 
@@ -178,13 +188,16 @@ def warn_of_violation(problem: Problem, plan: Plan, descent: Descent, missed: fl
     """Warn that `tol` was not reached with an L1 penalty: what optimality_ is, and what would help."""
 
     def details() -> str:
-        remedies = ["more steps (max_iter)"]
-        if not plan.by_proximal:
-            remedies.append("learning_rate, momentum and max_iter left at their defaults, which end at the minimum")
+        remedies = []
+        if (_rounding(problem, descent) < 2.0 * problem.coordinates.penalty.lasso * tol).all() and not plan.by_proximal:
+            if plan.learning_rate.is_constant:
+                remedies.append("more steps (max_iter)")
+            if descent.held_out_values is None:
+                remedies.append("learning_rate, momentum and max_iter left at their defaults, which end at the minimum")
         looser = rounded(missed, ROUND_CEILING, 2)
         if float(looser) <= LOOSEST:
             remedies.append(f"tol={looser}, which is reached")
-        return f"optimality_ is {missed:.3g}. What would help: {listed(remedies, '; ')}."
+        return f"optimality_ is {missed:.3g}." + (f" What would help: {listed(remedies, '; ')}." if remedies else "")
 
     n_steps = descent.steps[-1]
     warn(f"Gradient descent did not reach tol={tol:g} in {n_steps} step{'s' if n_steps > 1 else ''}", details)
@@ -266,7 +279,7 @@ def _better_scaling(problem: Problem, plan: Plan, start: Array, tol: float, now:
         return []
     return [
         f"{_scaling(name)} with learning_rate={rate} (condition number {after:.3g} instead of {before:.3g}"
-        f"{_in_steps(needed, ', ')})"
+        f"{_in_steps(needed, ', ')}{_elsewhere(problem)})"
     ]
 
 
@@ -274,7 +287,7 @@ def _steps_needed(problem: Problem, plan: Plan, rate: float, start: Array, tol: 
     """How many steps at a constant rate reach the tolerance; None where that is not known, or never."""
     if problem.spectrum is None:
         return None
-    modes = problem.modes
+    modes = problem.modes.seen_from(start)
     recurrence = Recurrence(2.0 * rate * modes.eigenvalues, plan.momentum, plan.nesterov)
     with beyond_float64():
         weight = (2.0 * modes.eigenvalues[:, None] * modes.gap(start)) ** 2

@@ -26,8 +26,8 @@ from ._rows import Rows
 from ._solve import resolved
 from ._step_size import largest_stable_rate
 
-AT_ONCE = 2**21
-"""Elements in the arrays of candidates looked at together (16 MB)."""
+AT_ONCE = 2**17
+"""Elements in the arrays of candidates looked at together: 1 MB, which cache holds."""
 
 Counts = NDArray[np.unsignedinteger[Any]]
 
@@ -162,10 +162,12 @@ class Fold:
     def _smooth(self, penalties: list[Penalty], grid: Grid, descents: Descents) -> Array:
         """Without an L1 part: from the modes, which a ridge term raises where it does not mix them."""
         least = least_ridge(penalties)
-        own, here = self.problem.coordinates, float(self.problem.penalty.ridge)
-        problem = self.problem if least.ridge == here else self.problem.charging(least)
+        own, here = self.problem.coordinates, self.problem.penalty
+        problem = self.problem if least.is_like(here) else self.problem.charging(least)
         charges = [float(penalty.ridge) - float(least.ridge) for penalty in penalties]
-        if own.centred or not own.fit_intercept or not any(charges):
+        if grid.rates is None and any(charges):
+            problem = problem.centred()  # the limit is the same
+        if problem.coordinates.centred or not own.fit_intercept or not any(charges):
             return Raised.of(self, problem, charges, grid, descents).errors()
         each = [self.problem.charging(penalty) for penalty in penalties]
         return np.concatenate([Raised.of(self, problem, [0.0], grid, descents).errors() for problem in each])
@@ -272,35 +274,36 @@ class Raised:
 
     def _errors(self, h: Array, gaps: Array, of_charge: NDArray[np.intp]) -> Array:
         """For descents with h = 2ηλ, of shape (n, m), to the optima of these charges: of shape (n, n_steps)."""
-        n, m = h.shape
-        steps = [1] if self.grid.steps is None else self.grid.steps
+        n, steps = len(h), [1] if self.grid.steps is None else self.grid.steps
         on_test = HeldOutInModes.of(self.fold.test.error(self.problem), self.modes, self.start)
         watched = None
         if self.fold.held_out is not None and self.grid.steps is not None:
             held_out = self.fold.held_out.error(self.problem, self.descents.patience)
             watched = HeldOutInModes.of(held_out, self.modes, self.start)
-        errors = np.empty((n, len(steps)))
+        errors = np.empty((len(steps), n))
         at_once = max(1, AT_ONCE // (len(steps) * max(gaps[0].size, 1)))
         for begin in range(0, n, at_once):
             some = slice(begin, begin + at_once)
-            left, done = self._powers(h[some], gaps[of_charge[some]], steps, watched)
-            each = np.repeat(gaps[of_charge[some]], len(steps), axis=0) if len(gaps) > 1 else gaps[0]
-            found = on_test.towards(each).errors_at(left.reshape(-1, m), done.reshape(-1, m))
-            errors[some] = found.reshape(-1, len(steps))
-        return errors
+            each = gaps[of_charge[some]]
+            powers = self._powers(h[some], each, steps, watched, with_done=not on_test.strong.all())
+            errors[:, some] = on_test.towards(each).errors_at(*powers)
+        return errors.T
 
-    def _powers(self, h: Array, gaps: Array, steps: list[int], watched: HeldOutInModes | None) -> tuple[Array, Array]:
-        """What is left and done of the way of each mode, of shape (n, n_steps, m)."""
+    def _powers(
+        self, h: Array, gaps: Array, steps: list[int], watched: HeldOutInModes | None, *, with_done: bool
+    ) -> tuple[Array, Array | None]:
+        """What is left and done of the way of each mode, of shape (n_steps, n, m)."""
         momentum = () if self.grid.rates is None else (self.descents.momentum, self.descents.nesterov)
         if watched is None:  # all at once
-            shape = (len(steps), *h.shape)
-            powers = Recurrence(h.ravel(), *momentum).powers(steps)
-            left, done = (part.reshape(shape).swapaxes(0, 1) for part in powers)
+            recurrence, shape = Recurrence(h.ravel(), *momentum), (len(steps), *h.shape)
+            if not with_done:
+                return recurrence.left(steps).reshape(shape), None
+            left, done = (part.reshape(shape) for part in recurrence.powers(steps))
             return left, done
         found = []
         for own, gap in zip(h, gaps, strict=True):
             recurrence, curve = Recurrence(own, *momentum), watched.towards(gap)
             chosen = [curve.watch(recurrence, watched.held_out.patience, last).best for last in steps]
             found.append(recurrence.powers(chosen))
-        left, done = (np.stack(part) for part in zip(*found, strict=True))
+        left, done = (np.stack(part, axis=1) for part in zip(*found, strict=True))
         return left, done

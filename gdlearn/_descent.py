@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import LARGEST_FLOAT, Array
+from ._arrays import LARGEST_FLOAT, Array, beyond_float64
 from ._coordinates import Coordinates
 from ._objective import Iterate, Objective
 from ._step_size import Momentum, StepRule
@@ -175,7 +175,8 @@ def violation(coordinates: Coordinates, iterate: Iterate) -> float:
     slopes, gradient = coordinates.split(iterate.theta)[1], iterate.gradient[coordinates.first :]
     missed = float(coordinates.penalty.violation(slopes, gradient).max(initial=0.0))
     if coordinates.fit_intercept:  # which has no penalty of its own
-        missed = max(missed, float(np.max(np.abs(iterate.gradient[0]) / (2.0 * coordinates.penalty.lasso))))
+        with beyond_float64():
+            missed = max(missed, float(np.max(np.abs(iterate.gradient[0]) / (2.0 * coordinates.penalty.lasso))))
     return missed
 
 

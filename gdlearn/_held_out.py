@@ -98,9 +98,11 @@ class HeldOutInModes:
         """u at each step, of shape (len(steps), m, t)."""
         return self._displacement(*recurrence.powers(steps))
 
-    def _displacement(self, left: Array, done: Array) -> Array:
+    def _displacement(self, left: Array, done: Array | None) -> Array:
+        """u where so much of the way of each mode is left and done; `done` is None where every mode is strong."""
         with beyond_float64():
-            u = np.where(self.strong[:, 0], -left, done)[:, :, None] * self.gap
+            part = -left if done is None else np.where(self.strong[:, 0], -left, done)
+            u = part[..., None] * self.gap
             return u + np.where(self.strong, self.offset, 0.0) if np.any(self.offset) else u
 
     def errors(self, candidates: Sequence[tuple[Recurrence, Sequence[int]]]) -> Array:
@@ -109,24 +111,50 @@ class HeldOutInModes:
         left, done = (np.concatenate(part) for part in zip(*powers, strict=True))
         return self.errors_at(left, done)
 
-    def errors_at(self, left: Array, done: Array) -> Array:
-        """v where so much of the way of each mode is left and done, both of shape (n, m).
+    def errors_at(self, left: Array, done: Array | None = None) -> Array:
+        """v where so much of the way of each mode is left and done, both of shape (..., m): of the shape before m.
 
-        With a gap of shape (n, m, t) each point has its own, see `towards`.
+        The gap is of shape (m, t), or broadcasts to (..., m, t) where each descent has its own optimum, see `towards`.
         """
         with beyond_float64():
             u = self._displacement(left, done)
+            shape, (m, t) = u.shape[:-2], u.shape[-2:]
+            u = u.reshape(-1, m, t)
             values = self.value + self._products(u, self.gradient + 0.5 * self._times(self.hessian, u))
-            size = np.abs(u)
-            terms = self._products(size, np.abs(self.gradient) + 0.5 * self._times(np.abs(self.hessian), size))
-            rounded = np.einsum("nmt,m,t->n", size**2, self.size**2, self.held_out.target_share)
-            terms += rounded + 2.0 * np.sqrt(rounded * abs(self.value))
-            lost = np.flatnonzero(~(EPS * (abs(self.value) + terms) <= RELIABLE * values) & np.isfinite(terms))
-            if len(lost):
-                gap = self.gap[lost] if self.gap.ndim > 2 else self.gap
-                on_rows = self.held_out.on_rows().errors(moved(self.modes, self.start, gap, done[lost]))
-                values[lost] = on_rows @ self.held_out.target_share
-        return np.asarray(values)
+            # A bound first, for |H_ij|² ≤ H_ii H_jj: only where it does not do, the terms themselves are added up.
+            near = np.flatnonzero(self._may_be_lost(values, self._bound_on_terms(u)))
+            if len(near):
+                lost = near[self._may_be_lost(values[near], self._terms(u[near]))]
+                values[lost] = self._errors_on_rows(left, done, lost)
+        return np.asarray(values.reshape(shape))
+
+    def _may_be_lost(self, values: Array, terms: Array) -> NDArray[np.bool_]:
+        """Where an error is too small beside the terms that it is the sum of, so that their rounding shows in it."""
+        return ~(EPS * (abs(self.value) + terms) <= RELIABLE * values) & np.isfinite(terms)
+
+    def _bound_on_terms(self, u: Array) -> Array:
+        """A number no less than `_terms`, at a lower price."""
+        n, m, t = u.shape
+        root = np.sqrt(np.maximum(self.hessian.diagonal(), 0.0))
+        sizes = np.abs(u).transpose(0, 2, 1).reshape(n * t, m) @ np.column_stack([root, self.size])
+        by_hessian, by_moments = (sizes**2).reshape(n, t, 2).transpose(2, 0, 1) @ self.held_out.target_share
+        by_gradient = np.einsum("nmt,mt->n", np.abs(u), np.abs(self.gradient))
+        bound: Array = by_gradient + 0.5 * by_hessian + by_moments + 2.0 * np.sqrt(by_moments * abs(self.value))
+        return bound
+
+    def _terms(self, u: Array) -> Array:
+        """The size of what is added up to v, and of what moments round of it."""
+        size = np.abs(u)
+        terms = self._products(size, np.abs(self.gradient) + 0.5 * self._times(np.abs(self.hessian), size))
+        rounded = np.einsum("nmt,m,t->n", size**2, self.size**2, self.held_out.target_share)
+        return np.asarray(terms + rounded + 2.0 * np.sqrt(rounded * abs(self.value)))
+
+    def _errors_on_rows(self, left: Array, done: Array | None, lost: NDArray[np.intp]) -> Array:
+        """v at some of the points, by the rows."""
+        gone = 1.0 - left if done is None else done
+        gap = np.broadcast_to(self.gap, (*left.shape, self.gap.shape[-1])).reshape(-1, *self.gap.shape[-2:])
+        points = moved(self.modes, self.start, gap[lost], gone.reshape(-1, left.shape[-1])[lost])
+        return np.asarray(self.held_out.on_rows().errors(points) @ self.held_out.target_share)
 
     def changes(self, recurrence: Recurrence, steps: Sequence[int]) -> Array:
         """v(θ_{k+1}) − v(θ_k) for each k of `steps`."""
@@ -145,9 +173,9 @@ class HeldOutInModes:
             return self._products(step, self.gradient + self._times(self.hessian, u + 0.5 * step))
 
     def _times(self, H: Array, u: Array) -> Array:
-        """Hu for each u, times each target's share, in one product."""
+        """Hu for each u, times each target's share, in one product; H is symmetric."""
         n, m, t = u.shape
-        product = (H @ u.transpose(1, 0, 2).reshape(m, n * t)).reshape(m, n, t).transpose(1, 0, 2)
+        product = (u.transpose(0, 2, 1).reshape(n * t, m) @ H).reshape(n, t, m).transpose(0, 2, 1)
         return np.asarray(product * self.held_out.target_share)
 
     def _products(self, u: Array, v: Array) -> Array:

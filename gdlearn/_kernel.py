@@ -126,8 +126,8 @@ class KernelModes:
     Attributes
     ----------
     columns : Columns
-    left : ndarray of shape (n, m), float64
-        B, for columns times √(w/W).
+    left, right : ndarray of shape (n, m), float64
+        B, for columns times √(w/W); and with a ridge term what makes the slopes' Vᵀ∇J of residuals times √(w/W).
     intercept : ndarray of shape (m,), float64
         a; zeros without an intercept.
     eigenvalues, optimum, minimum, error, smallest, is_lossy
@@ -138,6 +138,7 @@ class KernelModes:
 
     columns: Columns
     left: Array
+    right: Array
     intercept: Array
     eigenvalues: Array
     optimum: Array
@@ -169,7 +170,7 @@ class KernelModes:
         s, U = s[held], U[:, held]
         values = s * s + ridge
         projection = U.T @ q
-        left, optimum = U / s, (s / values)[:, None] * projection
+        left, right, optimum = U / s, U * s, (s / values)[:, None] * projection
         rest = q - U @ projection
         minimum = np.sum(rest * rest, axis=0) + np.sum(ridge / values[:, None] * projection**2, axis=0)
         a = left.T @ share if in_kernel else np.zeros(len(values))
@@ -178,10 +179,11 @@ class KernelModes:
         if centred:  # the intercept is one more mode, λ = 1, with a column of zeros so that products leave it out
             place = int(np.searchsorted(-values, -1.0))
             values, a = np.insert(values, place, 1.0), np.insert(a, place, 1.0)
-            optimum, left = np.insert(optimum, place, mean, axis=0), np.insert(left, place, 0.0, axis=1)
+            optimum = np.insert(optimum, place, mean, axis=0)
+            left, right = (np.insert(of_slopes, place, 0.0, axis=1) for of_slopes in (left, right))
         elif coordinates.fit_intercept and ridge:  # which the intercept does not pay: its mode mixes with the others
             values, V, optimum = _beside_intercept(share, q, s, U, ridge, root)
-            a, left = V[0].copy(), left @ V[1:]
+            a, left, right = V[0].copy(), left @ V[1:], right @ V[1:]
             intercept, slopes = V[:1] @ optimum, V[1:] @ optimum
             rest = q - share[:, None] * intercept - U @ (s[:, None] * slopes)
             minimum = np.sum(rest * rest, axis=0) + ridge * np.sum(slopes**2, axis=0)
@@ -189,7 +191,7 @@ class KernelModes:
             error = min(1.0, 4 * EPS / (np.sqrt(smallest) if root else max(smallest, EPS)))
         is_lossy = not root and largest > 0 and (smallest < HALF_THE_DIGITS or not (held.all() or ridge))
         beside = np.zeros((columns.rows.n_features, 0))
-        return cls(columns, left, a, values, optimum, minimum, error, smallest, is_lossy, beside)
+        return cls(columns, left, right, a, values, optimum, minimum, error, smallest, is_lossy, beside)
 
     def seen_from(self, start: Array) -> KernelModes:
         """The same with the modes that descent from this start moves along besides."""
@@ -248,17 +250,16 @@ class KernelModes:
         slopes = columns.adjoint(self.left @ z[:m]) + self.beside @ z[m:]
         return columns.coordinates.join(self.intercept @ z[:m], slopes)
 
-    def residual_step(self, theta: Array) -> tuple[Array, Array]:
-        """J at theta by the residuals, and the step in the modes that removes what the modes can remove of them."""
+    def residual_step(self, theta: Array, z: Array) -> tuple[Array, Array]:
+        """J at theta = Vz by the residuals, and the step in the modes that takes away what these can remove."""
         columns, coordinates = self.columns, self.columns.coordinates
         intercept, slopes = coordinates.split(theta)
         r = columns.share[:, None] * (columns.y - intercept) - columns.predict(slopes)
         value = np.sum(r * r, axis=0) + coordinates.charge(theta)
         if coordinates.penalty.has_ridge:
-            downhill = columns.adjoint(r) - coordinates.penalty.gradient(slopes) / 2.0
-            step = self.left.T @ columns.predict(downhill) + np.outer(self.intercept, columns.share @ r)
-            beside = self.beside.T @ self._beside(downhill, step)
-            return value, np.vstack([step, beside]) / self.eigenvalues[:, None]
+            step = self.right.T @ r + np.outer(self.intercept, columns.share @ r)
+            charged = z - np.outer(self.intercept, self.intercept @ z)  # all but what the intercept has of it
+            return value, (step - coordinates.penalty.ridge * charged) / self.eigenvalues[:, None]
         step = self.left.T @ r
         if coordinates.centred:
             step[self.intercept == 1.0] = columns.share @ r

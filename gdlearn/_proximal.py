@@ -30,7 +30,7 @@ from ._arrays import EPS, Array
 from ._descent import ENDLESS, Status, StepsDone, descend
 from ._objective import Iterate
 from ._penalty import Penalty
-from ._slopes import Slopes, solved
+from ._slopes import Slopes, lowest, solved
 
 ROUNDS = 20
 """Finishing steps in a row, after the accelerated ones; both double each time they have not been enough."""
@@ -277,39 +277,7 @@ def _finish(slopes: Slopes, theta: Array, slope: Array, r: Array, t: Array, roun
             return
         support, x, t, sign, g = support[keep], x[keep], t[keep], sign[keep], g[keep]
         G = G[np.ix_(keep, keep)]
-    theta[support] = _lowest(x, p, sign, t, G, g)
-
-
-def _lowest(x: Array, p: Array, sign: Array, t: Array, G: Array, g: Array) -> Array:
-    """The lower of two points: the best between x and x + p, and x + p with 0 for each slope that changes its sign."""
-    after = x + p
-    crosses = after * sign < 0
-    if not crosses.any():
-        return after
-
-    def rise(point: Array) -> float:
-        q = point - x
-        return float(2.0 * (g @ q) + q @ (G @ q) + 2.0 * (t @ (np.abs(point) - sign * point)))
-
-    clipped, between = np.where(crosses, 0.0, after), _best_between(x, p, crosses, t, -float(g @ p))
-    return clipped if rise(clipped) < rise(between) else between
-
-
-def _best_between(x: Array, p: Array, crosses: Any, t: Array, curvature: float) -> Array:
-    """The minimum of J at x + sp for 0 ≤ s ≤ 1, where half its derivative is curvature·(s − 1) but for kinks."""
-    which = np.flatnonzero(crosses)
-    at = -x[which] / p[which]
-    order = np.argsort(at, kind="stable")
-    which, at = which[order], at[order]
-    kinks = 2.0 * t[which] * np.abs(p[which])
-    after = curvature * (at - 1.0) + np.cumsum(kinks)  # half the derivative just after each kink
-    rises = after >= 0
-    first = int(np.argmax(rises)) if rises.any() else len(which)
-    if first < len(which) and after[first] - kinks[first] < 0:
-        point: Array = x + at[first] * p
-        point[which[first]] = 0.0
-        return point
-    return np.asarray(x + (1.0 - kinks[:first].sum() / curvature) * p)
+    theta[support] = lowest(x, p, sign, t, G, g)
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,6 +48,17 @@ class Recurrence:
         with beyond_float64():
             return self._matrix_powers(steps) if self.beta else self._scalar_powers(steps)
 
+    def left(self, steps: Sequence[int]) -> Array:
+        """e(k) for each k of `steps`, of shape (len(steps), m)."""
+        if self.beta:
+            return self.powers(steps)[0]
+        with beyond_float64():
+            left = np.exp(self._log_power(steps))
+            if (self.h > 1.0).any():
+                odd = np.array([step % 2 == 1 for step in steps], dtype=bool)[:, None]
+                left = np.where((self.h > 1.0) & odd, -left, left)
+            return left
+
     @cached_property
     def log_rho(self) -> Array:
         """log|1 − h|; by log1p where h is small."""

@@ -158,6 +158,7 @@ class GradientDescentRegressor(PartlyFitted):
         The number of steps behind the model. With neither `max_iter` nor `tol` it is the number of steps that a loop
         would have needed until the fitted values differ from the limit by less than rounding; in closed form none of
         them is taken. With early stopping it is the best step; the recorded curves go on for `n_iter_no_change` more.
+        With an L1 penalty its steps are taken; it is 0 where the accelerated descent starts at the minimum.
     loss_ : float
         J on the training data at the end, summed over targets, in units of y squared.
     loss_curve_ : list of float
@@ -167,13 +168,14 @@ class GradientDescentRegressor(PartlyFitted):
     validation_loss_curve_ : list of float
         With early stopping: J on the held-out rows at each recorded step.
     gradient_norm_ : float
-        ‖∇J‖₂ at the end, in scaled coordinates.
+        ‖∇J‖₂ at the end, in scaled coordinates; with an L1 penalty, of J without that penalty.
     optimality_ : float
         With an L1 penalty: by how much the slopes miss the condition of a minimum, relative to 2αρ; the largest over
         slopes and targets. With ∂ⱼ the partial derivative of J without its L1 part it is |∂ⱼ + 2αρ sign θⱼ| where
         θⱼ ≠ 0 and max(|∂ⱼ| − 2αρ, 0) where θⱼ = 0. It is what `tol` limits then.
     learning_rate_ : float
         The η used (at the last step, where it changes; of a best step in a plane it may exceed the largest stable one).
+        An accelerated descent with an L1 penalty runs in the coordinates that suit it best, and its η is of these.
     max_stable_learning_rate_ : float
         2/L, at and above which plain descent does not converge; with momentum its own limit. Where no matrix was formed
         L is bounded from above by a few products with X, so that this may be a few percent too small, never too large.

@@ -256,3 +256,35 @@ def solved(G: Array, g: Array) -> Array:
             return np.asarray(p)
         more = np.maximum(10.0 * more, EPS * (diagonal.max() or 1.0))
     return np.full(n, np.nan)
+
+
+def lowest(x: Array, p: Array, sign: Array, t: Array, G: Array, g: Array) -> Array:
+    """The lower of two points: the best between x and x + p, and x + p with 0 for each slope that changes its sign."""
+    after = x + p
+    crosses = after * sign < 0
+    if not crosses.any():
+        return after
+
+    def rise(point: Array) -> float:
+        q = point - x
+        return float(2.0 * (g @ q) + q @ (G @ q) + 2.0 * (t @ (np.abs(point) - sign * point)))
+
+    clipped, between = np.where(crosses, 0.0, after), _best_between(x, p, crosses, t, -float(g @ p))
+    return clipped if rise(clipped) < rise(between) else between
+
+
+def _best_between(x: Array, p: Array, crosses: Any, t: Array, curvature: float) -> Array:
+    """The minimum of J at x + sp for 0 ≤ s ≤ 1, where half its derivative is curvature·(s − 1) but for kinks."""
+    which = np.flatnonzero(crosses)
+    at = -x[which] / p[which]
+    order = np.argsort(at, kind="stable")
+    which, at = which[order], at[order]
+    kinks = 2.0 * t[which] * np.abs(p[which])
+    after = curvature * (at - 1.0) + np.cumsum(kinks)  # half the derivative just after each kink
+    rises = after >= 0
+    first = int(np.argmax(rises)) if rises.any() else len(which)
+    if first < len(which) and after[first] - kinks[first] < 0:
+        point: Array = x + at[first] * p
+        point[which[first]] = 0.0
+        return point
+    return np.asarray(x + (1.0 - kinks[:first].sum() / curvature) * p)

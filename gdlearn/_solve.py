@@ -180,7 +180,7 @@ def solve(
         if plan.by_plane:
             plan, descent, model = _by_plane(problem, settings, plan, start, observe)
         elif plan.by_proximal:
-            descent, model = _by_proximal(problem, settings, start, observe)
+            descent, model = _by_proximal(problem, settings, plan, start, observe)
         else:
             descent, model = _loop(problem, settings, plan, start, held_out, observe)
         if descent.status is Status.NOT_CONVERGED and problem.otherwise is not None:
@@ -193,13 +193,13 @@ def solve(
         raise DivergenceError(
             divergence_message(problem, plan, descent.rate, feature_name, happened, grid=settings.of_grid)
         )
+    optimality = violation(problem.coordinates, descent.last) if problem.penalty.has_lasso else None
     rose = descent.last.value > 2.0 * max(descent.values[0], descent.last.value / 1e300)  # also where J began at 0
     if plan.unstable:
         happened, reached = "does not converge", loss_reached(problem, descent)
         warn_of_divergence(problem, plan, plan.rate, feature_name, happened, reached, grid=settings.of_grid)
-    elif descent.status is Status.NOT_CONVERGED and problem.penalty.has_lasso:
-        missed = violation(problem.coordinates, descent.last)
-        warn_of_violation(problem, plan, descent, missed, settings.of_loop[1] or LOOP_TOL)
+    elif optimality is not None and _is_missed(descent, optimality, settings.tol):
+        warn_of_violation(problem, plan, descent, optimality, settings.of_loop[1] or LOOP_TOL)
     elif descent.status is Status.NOT_CONVERGED and plan.by_plane and settings.to_limit:
         warn_of_limit_not_reached(problem, descent)
     elif descent.status is Status.NOT_CONVERGED:
@@ -211,8 +211,13 @@ def solve(
         warn_of_divergence(problem, plan, descent.rate, feature_name, happened, reached)
     if descent.status is Status.LIMIT and len(problem.given_up):
         warn_of_directions_given_up([feature_name(int(j)) for j in problem.given_up])
-    optimality = violation(problem.coordinates, descent.last) if problem.penalty.has_lasso else None
     return Solution(problem, descent, model, plan.stable_rate, "loop" if plan.loop else "spectral", optimality)
+
+
+def _is_missed(descent: Descent, optimality: float, tol: float | None) -> bool:
+    """Whether a descent with an L1 penalty ended before its tolerance, or where only rounding is left to do."""
+    is_limit = descent.status is Status.LIMIT and tol is not None and optimality > tol
+    return descent.status is Status.NOT_CONVERGED or is_limit
 
 
 def _closed_form(
@@ -334,9 +339,13 @@ def _ends(problem: Problem, max_iter: int | None, tol: float | None, observe: Ob
     return usual_ends(max_iter, small, observe)
 
 
-def _by_proximal(problem: Problem, settings: Settings, start: Array, observe: Observer | None) -> tuple[Descent, Model]:
+def _by_proximal(
+    problem: Problem, settings: Settings, plan: Plan, start: Array, observe: Observer | None
+) -> tuple[Descent, Model]:
     """Descend with an L1 penalty by accelerated proximal steps, which end at the minimum."""
     descent = descend(steps_to_minimum(problem, start), *_ends(problem, None, settings.tol, observe))
+    if not descent.rate > 0:  # no step leads down from the start
+        descent = replace(descent, rate=plan.rate)
     return descent, _model_at(problem, descent)
 
 

@@ -311,15 +311,16 @@ class KernelSpectrum:
             if self.is_sharpest and own.fit_intercept and not own.centred:
                 centred = replace(own, shift=self.columns.statistics.feature_mean, centred=True)
                 modes = KernelModes.of(replace(self.columns, coordinates=centred), root=True)
-        theta, minimum = start + modes.combine(modes.gap(start)), modes.minimum
+        z, minimum = modes.gap(start), modes.minimum
+        theta = start + modes.combine(z)
         if modes.error > 100 * EPS:
             before = np.inf
             for _ in range(3):
-                minimum, step = modes.residual_step(theta)
+                minimum, step = modes.residual_step(theta, z)
                 size = float(np.linalg.norm(step))
                 if not size < before / 2:
                     break
-                theta, before = theta + modes.combine(step), size
+                theta, z, before = theta + modes.combine(step), z + step, size
         model = modes.columns.coordinates.model(theta)
         return own.theta(model) if modes is not self.modes else theta, Limit(model, minimum)
 

@@ -307,6 +307,19 @@ class TestTheMinimum:
                 least_squares = GradientDescentRegressor().fit(X, y[:, 1]).coef_
                 close(np.ldexp(both.coef_[1], -unit), least_squares, 1e-9)
 
+    @pytest.mark.parametrize("alpha", [1e-320, 1e-300, 1e-20, 1e20, 1e150, 1e300])
+    @pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+    @pytest.mark.parametrize("shape", [(60, 6), (12, 70)])
+    def test_takes_an_alpha_of_any_size(self, alpha, l1_ratio, shape):
+        X, y, _ = data(*shape)
+        for k in (None, 3):
+            model = GradientDescentRegressor(alpha=alpha, l1_ratio=l1_ratio, max_iter=k).fit(X, y)
+            assert np.isfinite([model.loss_, model.learning_rate_, *model.coef_]).all()
+            if alpha > 1:
+                assert np.abs(model.coef_).max() < 1e-15
+            elif k is None and shape == (60, 6):
+                close(model.coef_, GradientDescentRegressor().fit(X, y).coef_, 1e-11)
+
     def test_of_a_constant_target_and_of_no_feature_that_varies(self):
         model = GradientDescentRegressor(alpha=0.1, l1_ratio=1.0)
         for X, y in ((data()[0], np.full(60, 3.0)), (np.full((60, 2), 7.0), data()[1]), (data()[0], np.zeros(60))):
@@ -433,6 +446,30 @@ class TestPlainProximalDescent:
             GradientDescentRegressor(alpha=0.3, l1_ratio=1.0, tol=1e-10, max_iter=400).fit(X, Y)
         looser = float(str(caught[0].message).partition("tol=")[2].partition("tol=")[2].partition(",")[0])
         GradientDescentRegressor(alpha=0.3, l1_ratio=1.0, tol=looser, max_iter=400).fit(X, Y)
+
+    def test_nothing_is_offered_that_would_not_help(self):
+        model = GradientDescentRegressor(0.1, alpha=3.0, l1_ratio=1.0, tol=1e-17, max_iter=3000)
+        with pytest.warns(ConvergenceWarning) as caught:  # below rounding
+            model.fit(X, Y)
+        assert str(caught[0].message).count("What would help: tol=") == 1
+        with pytest.warns(ConvergenceWarning, match=r"did not reach tol=1e-17 .* What would help: tol="):
+            model.set_params(learning_rate="auto", max_iter=None).fit(X, Y)  # which ends where rounding lets it
+        assert model.optimality_ < 1e-12
+        model.set_params(learning_rate=lambda k: 0.1 * 0.5**k, max_iter=30, tol=1e-3)
+        with pytest.warns(ConvergenceWarning, match=r"What would help: learning_rate, momentum and max_iter left at"):
+            model.fit(X, Y)
+        early = GradientDescentRegressor(alpha=3.0, l1_ratio=1.0, tol=1e-9, max_iter=2, early_stopping=True)
+        with pytest.warns(ConvergenceWarning, match=r"What would help: more steps \(max_iter\)\.?") as caught:
+            early.fit(X, Y)
+        assert "defaults" not in str(caught[0].message)
+
+    def test_a_descent_that_starts_at_the_minimum_stays_there(self):
+        model = GradientDescentRegressor(alpha=3.0, l1_ratio=0.5, warm_start=True).fit(X, Y)
+        coef = model.coef_
+        model.fit(X, Y)
+        close(model.coef_, coef, 1e-12)
+        assert model.n_iter_ <= 1
+        assert 0 < model.learning_rate_ < model.max_stable_learning_rate_
 
     @pytest.mark.parametrize("scaling", SCALINGS)
     @pytest.mark.parametrize("l1_ratio", RATIOS)

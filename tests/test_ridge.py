@@ -116,6 +116,18 @@ class TestTheLimit:
         error, allowed = (np.abs(c - coef).max() / np.abs(coef).max() for c in (model.coef_, peer.coef_))
         assert error <= 10 * allowed + 1e-12
 
+    @pytest.mark.parametrize("shape", [(15, 4), (6, 70)])
+    @pytest.mark.parametrize("offset", [1e2, 1e4, 1e6, 1e8])
+    @pytest.mark.parametrize("fit_intercept", [True, False])
+    def test_has_them_far_from_zero(self, shape, offset, fit_intercept):
+        X, y, _ = data(*shape)
+        X[:, 1] += offset
+        coef = exact_ridge(X, y, 0.1, fit_intercept)
+        for start in (np.zeros(shape[1] + fit_intercept), np.ones(shape[1] + fit_intercept)):
+            model = GradientDescentRegressor(alpha=0.1, scaling=None, fit_intercept=fit_intercept, init=start)
+            close(model.fit(X, y).coef_, coef, 1e-13)
+            assert model.predict(X) @ np.ones(len(y)) == pytest.approx(y.sum(), rel=1e-7) or not fit_intercept
+
     @pytest.mark.parametrize("alpha", [1e-14, 1e-8, 1e-2])
     def test_has_them_from_moments_with_a_root(self, alpha):
         X, y = of_condition(1e8, (15, 4), 0.0)
@@ -367,7 +379,27 @@ class TestWhenItEnds:
         limit = float(text.partition("a rate below ")[2].partition(",")[0].partition(" ")[0])
         GradientDescentRegressor(limit * 0.9999, alpha=0.5, scaling=None).fit(X, y)
         assert 'scaling="standard" (stable below ' in text
+        assert "where alpha charges other slopes" in text
         GradientDescentRegressor(0.3, alpha=0.5, scaling="standard").fit(X, y)
+
+    def test_a_divergence_that_the_penalty_causes_is_said_to_be_its(self):
+        X, y, _ = data(60, 4)
+        with pytest.raises(DivergenceError, match=r"Most of L.* is 2·alpha·\(1 − l1_ratio\) = 200\. Use") as caught:
+            GradientDescentRegressor(0.1, alpha=100.0).fit(X, y)
+        assert "feature" not in str(caught.value)
+        with pytest.raises(DivergenceError, match="feature of largest scale"):
+            GradientDescentRegressor(2.0, alpha=0.1).fit(X, y)
+
+    @pytest.mark.parametrize("shape", [(60, 4), (12, 70)])
+    def test_the_steps_offered_are_enough_from_any_start(self, shape):
+        X, y, _ = data(*shape)
+        start = np.random.default_rng(0).normal(size=shape[1] + 1)
+        model = GradientDescentRegressor(alpha=0.01, tol=1e-8, max_iter=3, init=start)
+        with pytest.warns(ConvergenceWarning) as caught:
+            model.fit(X, y)
+        more = int(str(caught[0].message).partition("help: ")[2].partition(" more")[0].replace(",", ""))
+        model.set_params(max_iter=3 + more).fit(X, y)
+        assert model.n_iter_ > 0.98 * (3 + more)
 
     def test_what_a_slow_descent_is_offered_is_true(self):
         X, y, _ = data(60, 4, sizes=np.array([1.0, 1.0, 40.0, 1.0]))
@@ -385,7 +417,8 @@ class TestWhenItEnds:
         GradientDescentRegressor(max_iter=10 + more, **settings).fit(X, y)
         assert 'scaling="standard" with learning_rate=' in text
         advised = text.partition('scaling="standard" with learning_rate=')[2].partition(")")[0]
-        rate, steps = float(advised.partition(" ")[0]), advised.rpartition(", ")[2].partition(" step")[0]
+        assert advised.endswith(", where alpha charges other slopes")
+        rate, steps = float(advised.partition(" ")[0]), advised.split(", ")[-2].partition(" step")[0]
         settings["scaling"] = "standard"
         standard = GradientDescentRegressor(rate, max_iter=int(steps.replace(",", "")), **settings).fit(X, y)
         condition = float(advised.partition("condition number ")[2].partition(" ")[0])
