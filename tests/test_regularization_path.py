@@ -195,3 +195,35 @@ def test_bad_rows_are_refused():
         regularization_path(X, y)
     with pytest.raises(ValueError, match="sample_weight"):
         regularization_path(rows()[0], y, sample_weight=-np.ones(len(y)))
+
+
+ONE = rows(d=1)[0]
+
+
+@pytest.mark.parametrize(
+    "X",
+    [ONE, np.column_stack([ONE, np.full(60, 5.0), ONE**2]), np.column_stack([ONE, ONE**2, 2.0 * ONE])],
+    ids=["one feature", "a constant", "the same twice"],
+)
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+@pytest.mark.parametrize("scaling", [None, "standard", "minmax"])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_degenerate_rows(X, l1_ratio, scaling, fit_intercept):
+    y = rows(d=1)[1]
+    settings = {"l1_ratio": l1_ratio, "scaling": scaling, "fit_intercept": fit_intercept}
+    alphas, coefs, intercepts, losses = regularization_path(X, y, alphas=[3.0, 1e-3, 0.0], **settings)
+    for k, alpha in enumerate(alphas):
+        model = GradientDescentRegressor(alpha=alpha, **settings).fit(X, y)
+        assert_close(coefs[:, [k]], model.coef_[:, None], X, 1e-9)
+        assert intercepts[k] == pytest.approx(model.intercept_, rel=1e-9, abs=1e-9)
+        assert losses[k] == pytest.approx(model.loss_, rel=1e-9)
+
+
+def test_a_target_that_is_constant_and_a_single_row():
+    _, coefs, intercepts, losses = regularization_path(rows()[0], np.full(60, 2.0), alphas=3, l1_ratio=1.0)
+    assert not coefs.any()
+    np.testing.assert_array_equal(intercepts, 2.0)
+    np.testing.assert_array_equal(losses, 0.0)
+    _, coefs, intercepts, _ = regularization_path(np.ones((1, 3)), [4.0], alphas=3)
+    assert not coefs.any()
+    np.testing.assert_array_equal(intercepts, 4.0)
