@@ -64,9 +64,10 @@ def _read(path: Path, pre_buffer: bool) -> Read:
 
 
 class Work(NamedTuple):
-    """What a computation on a cluster took, and by how much each worker grew at its peak, in MB."""
+    """What a computation took on a cluster, the CPU of its workers, and by how much each grew at its peak, in MB."""
 
     seconds: float
+    cpu: float
     growth: list[float]
     error: float
 
@@ -118,9 +119,10 @@ def work(client: Any, fit: Callable[[Any, Any], Any], n: int, d: int) -> Work:
     """One fit, with the peaks of the workers restarted before."""
     X, y, coef = lazy_rows(n, d)
     client.run(restart_peak)
-    before = client.run(resident_peak)
+    before, cpu = client.run(resident_peak), client.run(time.process_time)
     start = time.perf_counter()
     found = fit(X, y)
     seconds = time.perf_counter() - start
+    cpu = sum(client.run(time.process_time).values()) - sum(cpu.values())
     growth = [(peak - before[worker]) / 1e6 for worker, peak in client.run(resident_peak).items()]
-    return Work(seconds, growth, float(np.abs(found - coef).max()) if np.ndim(found) else float("nan"))
+    return Work(seconds, cpu, growth, float(np.abs(found - coef).max()) if np.ndim(found) else float("nan"))

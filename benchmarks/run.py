@@ -361,13 +361,15 @@ def cluster_section(options: Options) -> Iterator[Table]:
     import large
 
     n, d = (400_000 if options.quick else 20_000_000), 50
-    columns = ["contender", "workers", "wall (s)", "least growth of a worker (MB)", "largest", "largest error"]
+    growth = ["least growth of a worker (MB)", "largest growth (MB)"]
+    columns = ["contender", "workers", "wall (s)", "CPU of the workers (s)", *growth, "largest error"]
     table = Table(f"{n:,} x {d} in chunks of {large.CHUNK_ROWS * d * 8 / 1e6:.0f} MB", columns)
     for n_workers in (1, 2):
         with large.cluster(n_workers) as client:
             for name, fit in large.contenders().items():
                 work = large.work(client, fit, n, d)
-                table.rows.append([name, n_workers, work.seconds, min(work.growth), max(work.growth), work.error])
+                memory = min(work.growth), max(work.growth)
+                table.rows.append([name, n_workers, work.seconds, work.cpu, *memory, work.error])
     yield table
 
 
