@@ -176,8 +176,9 @@ def exact_ridge(X, y, alpha, fit_intercept):
     n, d = X.shape
     if fit_intercept:
         Z, t = Z - Z.sum(axis=0) / n, t - t.sum(axis=0) / n
-    gram = Z.T @ Z / n + np.array([[Fraction(alpha) * (i == j) for j in range(d)] for i in range(d)], dtype=object)
-    return _solve(gram, Z.T @ t / n)[0][:, 0].astype(float)
+    A, b = (Z @ Z.T, t) if n < d else (Z.T @ Z, Z.T @ t)  # θ = Zᵀ(ZZᵀ + nα)⁻¹t or (ZᵀZ + nα)⁻¹Zᵀt
+    solution = _solve(A + n * Fraction(alpha) * np.eye(len(A), dtype=int).astype(object), b)[0]
+    return ((Z.T @ solution) if n < d else solution)[:, 0].astype(float)
 
 
 class TestTheSteps:
