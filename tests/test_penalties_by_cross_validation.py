@@ -120,9 +120,14 @@ def test_a_grid_of_penalties_rates_and_steps(scaling, fit_intercept, wide, momen
     found = expected(errors, l1_ratio=ratios, alpha=ALPHAS, learning_rate=rates, max_iter=steps)
     assert model.mse_path_.shape == (2, 3, 2, 3, 3)
     assert_allclose(model.mse_path_, found, rtol=1e-10)
-    best = np.unravel_index(np.argmin(found.mean(axis=-1)), found.shape[:-1])
-    chosen = (model.l1_ratio_, model.alpha_, model.learning_rate_, model.max_iter_)
-    assert chosen == (ratios[best[0]], ALPHAS[best[1]], rates[best[2]], steps[best[3]])
+    # Where descents stop early, errors may be equal but for rounding: any of the best may be chosen.
+    place = (
+        ratios.index(model.l1_ratio_),
+        ALPHAS.index(model.alpha_),
+        rates.index(model.learning_rate_),
+        steps.index(model.max_iter_),
+    )
+    assert found.mean(axis=-1)[place] == pytest.approx(found.mean(axis=-1).min(), rel=1e-10)
 
 
 def test_rates_that_diverge_for_a_large_ridge_term_are_infinitely_wrong_there_alone():
@@ -185,7 +190,7 @@ def test_one_standard_error(ratio):
 
 
 def test_one_standard_error_of_steps():
-    options = {"learning_rates": [0.01, 0.1], "max_iters": [1, 3, 10, 30, 100, 1000], "cv": KFold(10)}
+    options = {"learning_rates": [0.01, 0.1], "max_iters": 2 ** np.arange(12), "cv": KFold(10)}
     best = GradientDescentRegressorCV(**options).fit(X, y)
     simple = GradientDescentRegressorCV(**options, selection="one_standard_error").fit(X, y)
     means = best.mse_path_.mean(axis=-1)
