@@ -28,8 +28,8 @@ from ._solve import resolved
 from ._step_size import largest_stable_rate
 from ._threads import SMALL_SIDE, one_blas_thread
 
-AT_ONCE = 2**17
-"""Elements in the arrays of candidates looked at together: 1 MB, which cache holds."""
+AT_ONCE = 2**16
+"""Elements in the arrays of candidates looked at together: half a megabyte, which cache holds."""
 
 Counts = NDArray[np.unsignedinteger[Any]]
 
@@ -284,15 +284,16 @@ class Raised:
         if self.fold.held_out is not None and self.grid.steps is not None:
             held_out = self.fold.held_out.error(self.problem, self.descents.patience)
             watched = HeldOutInModes.of(held_out, self.modes, self.start)
-        errors = np.empty((len(steps), n))
-        at_once = max(1, AT_ONCE // (len(steps) * max(gaps[0].size, 1)))
-        for begin in range(0, n, at_once):
-            some = slice(begin, begin + at_once)
+        with_done = not on_test.strong.all()
+
+        def found(some: slice) -> Array:
             each = gaps[of_charge[some]]
-            powers = self._powers(h[some], each, steps, watched, with_done=not on_test.strong.all())
-            with one_blas_thread() if len(on_test.gap) < SMALL_SIDE else nullcontext():
-                errors[:, some] = on_test.towards(each).errors_at(*powers)
-        return errors.T
+            return on_test.towards(each).errors_at(*self._powers(h[some], each, steps, watched, with_done=with_done))
+
+        at_once = max(1, AT_ONCE // (len(steps) * max(gaps[0].size, 1)))
+        parts = [slice(begin, begin + at_once) for begin in range(0, n, at_once)]
+        with one_blas_thread() if len(on_test.gap) < SMALL_SIDE else nullcontext():
+            return np.concatenate([found(some) for some in parts], axis=1).T
 
     def _powers(
         self, h: Array, gaps: Array, steps: list[int], watched: HeldOutInModes | None, *, with_done: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -101,9 +102,13 @@ class HeldOutInModes:
     def _displacement(self, left: Array, done: Array | None) -> Array:
         """u where so much of the way of each mode is left and done; `done` is None where every mode is strong."""
         with beyond_float64():
-            part = -left if done is None else np.where(self.strong[:, 0], -left, done)
-            u = part[..., None] * self.gap
-            return u + np.where(self.strong, self.offset, 0.0) if np.any(self.offset) else u
+            if done is None:
+                u = left[..., None] * -self.gap
+            else:
+                u = np.where(self.strong[:, 0], -left, done)[..., None] * self.gap
+            if np.any(self.offset):
+                u += np.where(self.strong, self.offset, 0.0)
+            return np.asarray(u)
 
     def errors(self, candidates: Sequence[tuple[Recurrence, Sequence[int]]]) -> Array:
         """v at the steps of each descent, one after another; from the rows where the terms in the modes cancel."""
@@ -119,8 +124,10 @@ class HeldOutInModes:
         with beyond_float64():
             u = self._displacement(left, done)
             shape, (m, t) = u.shape[:-2], u.shape[-2:]
-            u = u.reshape(-1, m, t)
-            values = self.value + self._products(u, self.gradient + 0.5 * self._times(self.hessian, u))
+            u = u.reshape(math.prod(shape), m, t)
+            slope = self._times(0.5 * self.hessian, u)
+            slope += self.gradient
+            values = self.value + self._products(u, slope)
             # A bound first, for |H_ij|² ≤ H_ii H_jj: only where it does not do, the terms themselves are added up.
             near = np.flatnonzero(self._may_be_lost(values, self._bound_on_terms(u)))
             if len(near):
@@ -136,9 +143,10 @@ class HeldOutInModes:
         """A number no less than `_terms`, at a lower price."""
         n, m, t = u.shape
         root = np.sqrt(np.maximum(self.hessian.diagonal(), 0.0))
-        sizes = np.abs(u).transpose(0, 2, 1).reshape(n * t, m) @ np.column_stack([root, self.size])
-        by_hessian, by_moments = (sizes**2).reshape(n, t, 2).transpose(2, 0, 1) @ self.held_out.target_share
-        by_gradient = np.einsum("nmt,mt->n", np.abs(u), np.abs(self.gradient))
+        size = np.abs(u)
+        sums = size.transpose(0, 2, 1).reshape(n * t, m) @ np.column_stack([root, self.size])
+        by_hessian, by_moments = (sums**2).reshape(n, t, 2).transpose(2, 0, 1) @ self.held_out.target_share
+        by_gradient = size.reshape(n, m * t) @ np.abs(self.gradient).ravel()
         bound: Array = by_gradient + 0.5 * by_hessian + by_moments + 2.0 * np.sqrt(by_moments * abs(self.value))
         return bound
 
@@ -176,7 +184,8 @@ class HeldOutInModes:
         """Hu for each u, times each target's share, in one product; H is symmetric."""
         n, m, t = u.shape
         product = (u.transpose(0, 2, 1).reshape(n * t, m) @ H).reshape(n, t, m).transpose(0, 2, 1)
-        return np.asarray(product * self.held_out.target_share)
+        product *= self.held_out.target_share
+        return np.asarray(product)
 
     def _products(self, u: Array, v: Array) -> Array:
         return np.asarray(np.einsum("nmt,nmt->n", u, v))
