@@ -307,6 +307,17 @@ class TestTheMinimum:
                 least_squares = GradientDescentRegressor().fit(X, y[:, 1]).coef_
                 close(np.ldexp(both.coef_[1], -unit), least_squares, 1e-9)
 
+    @pytest.mark.parametrize("scaling", SCALINGS)
+    @pytest.mark.parametrize("fit_intercept", [True, False])
+    def test_its_loss_has_its_digits_where_little_is_left_of_y(self, scaling, fit_intercept):
+        X, _, _ = data()
+        X[:, 2] += 1e6 * (not fit_intercept)
+        y = X @ np.array([0.0, 1.0, 1.0, 0.0, 0.0, -3.0]) + 1e-4 * data(seed=1)[1]
+        model = GradientDescentRegressor(alpha=1e-6, l1_ratio=1.0, scaling=scaling, fit_intercept=fit_intercept)
+        model.fit(X, y)
+        assert model.loss_ == pytest.approx(objective(model, X, y), rel=1e-9)
+        assert model.loss_curve_[-1] == model.loss_
+
     @pytest.mark.parametrize("alpha", [1e-320, 1e-300, 1e-20, 1e20, 1e150, 1e300])
     @pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
     @pytest.mark.parametrize("shape", [(60, 6), (12, 70)])
