@@ -50,7 +50,7 @@ from ._descent import (
     violation,
 )
 from ._early_stopping import HeldOut, Patience
-from ._limit import loss_of
+from ._limit import SMALL_LOSS, loss_of
 from ._minima import steps_to_minimum
 from ._moments import Moments, moments_of
 from ._objective import Iterate
@@ -346,7 +346,10 @@ def _by_proximal(
     descent = descend(steps_to_minimum(problem, start), *_ends(problem, None, settings.tol, observe))
     if not descent.rate > 0:  # no step leads down from the start
         descent = replace(descent, rate=plan.rate)
-    return descent, _model_at(problem, descent)
+    model, value, own = _model_at(problem, descent), descent.last.value, problem.coordinates
+    if problem.rows is not None and value < SMALL_LOSS * float(own.target_share @ target_deviation(problem) ** 2):
+        value = float(own.target_share @ loss_of(model, problem.rows, own))  # the terms of J cancel in the moments
+    return _ending_at(value, descent), model
 
 
 def _by_plane(

@@ -319,9 +319,11 @@ class KernelSpectrum:
         assert isinstance(modes, KernelModes)  # others come with a finder
         if own.penalty.has_ridge:  # there is one solution, wherever the descent starts and features are shifted to
             start = np.zeros_like(start)
-            if self.is_sharpest and own.fit_intercept and not own.centred:
-                centred = replace(own, shift=self.columns.statistics.feature_mean, centred=True)
-                modes = KernelModes.of(replace(self.columns, coordinates=centred), root=True)
+            statistics = self.columns.statistics
+            far = (statistics.target_mean**2 > OFFSET * statistics.target_variance).any()
+            if (self.is_sharpest or far) and own.fit_intercept and not own.centred:
+                centred = replace(own, shift=statistics.feature_mean, centred=True)
+                modes = KernelModes.of(replace(self.columns, coordinates=centred), root=self.is_sharpest)
         z, minimum = modes.gap(start), modes.minimum
         theta = start + modes.combine(z)
         if modes.error > 100 * EPS:

@@ -128,6 +128,15 @@ class TestTheLimit:
             close(model.fit(X, y).coef_, coef, 1e-13)
             assert model.predict(X) @ np.ones(len(y)) == pytest.approx(y.sum(), rel=1e-7) or not fit_intercept
 
+    @pytest.mark.parametrize("shape", [(15, 4), (6, 70)])
+    @pytest.mark.parametrize("alpha", [1e-3, 1.0])
+    def test_has_them_where_y_is_far_from_zero(self, shape, alpha):
+        X, y, _ = data(*shape)
+        y = 1e3 + 1e-4 * y
+        close(
+            GradientDescentRegressor(alpha=alpha, scaling=None).fit(X, y).coef_, exact_ridge(X, y, alpha, True), 1e-12
+        )
+
     @pytest.mark.parametrize("alpha", [1e-14, 1e-8, 1e-2])
     def test_has_them_from_moments_with_a_root(self, alpha):
         X, y = of_condition(1e8, (15, 4), 0.0)
