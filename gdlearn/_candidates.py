@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from ._arrays import EPS, Array
 from ._descent import StepsDone, descend, iterates
 from ._early_stopping import HeldOut, Patience
+from ._grid import Descents, Grid, least_ridge
 from ._held_out import HeldOutInModes
 from ._kernel import KernelModes
 from ._minima import minima
@@ -21,86 +21,16 @@ from ._moments import Moments
 from ._objective import Iterate
 from ._penalty import Penalty
 from ._plan import Plan, Settings
-from ._problem import TOO_LOSSY_FOR_ERRORS, FirstPoint, Problem, error_on, starting_point
+from ._problem import TOO_LOSSY_FOR_ERRORS, Problem, error_on, starting_point
 from ._recurrence import Recurrence
 from ._rows import Rows
 from ._solve import resolved
-from ._step_size import largest_stable_rate
 from ._threads import SMALL_SIDE, one_blas_thread
 
 AT_ONCE = 2**16
 """Elements in the arrays of candidates looked at together: half a megabyte, which cache holds."""
 
 Counts = NDArray[np.unsignedinteger[Any]]
-
-
-@dataclass(frozen=True, eq=False)
-class Grid:
-    """What is to be tried.
-
-    Attributes
-    ----------
-    l1_ratios : ndarray of shape (n_l1_ratios,)
-    alphas : ndarray of shape (n_l1_ratios, n_alphas)
-    rates : ndarray of shape (n_rates,) or None
-        None: the rates play no part, for every descent goes to its limit.
-    steps : list of int, or None
-        None beside no rates.
-    """
-
-    l1_ratios: Array
-    alphas: Array
-    rates: Array | None
-    steps: list[int] | None
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """Of the errors: l1_ratios, alphas, rates, steps."""
-        n_rates = 1 if self.rates is None else len(self.rates)
-        return (*self.alphas.shape, n_rates, 1 if self.steps is None else len(self.steps))
-
-    @property
-    def penalties(self) -> list[Penalty]:
-        """Those of all l1_ratios and alphas, one after another."""
-        return [Penalty.of(a, r) for r, some in zip(self.l1_ratios, self.alphas, strict=True) for a in some.tolist()]
-
-    @property
-    def base(self) -> Penalty:
-        """What the problem of a fold has: the least ridge term and, where every candidate has one, an L1 part.
-
-        With an L1 part a problem forms no modes, which its descent does not ask for.
-        """
-        least, all_kinked = least_ridge(self.penalties), all(penalty.has_lasso for penalty in self.penalties)
-        return Penalty(least.ridge, self.penalties[0].lasso) if all_kinked else least
-
-
-def least_ridge(penalties: Sequence[Penalty]) -> Penalty:
-    """The least ridge term, without an L1 part."""
-    return Penalty(min(float(penalty.ridge) for penalty in penalties))
-
-
-@dataclass(frozen=True)
-class Descents:
-    """What the descents of a grid share.
-
-    Attributes
-    ----------
-    momentum : float
-    nesterov : bool
-    patience : int
-        With early stopping, the steps to wait for a smaller error.
-    first : Model, "zero" or "mean"
-        Where they start.
-    """
-
-    momentum: float
-    nesterov: bool
-    patience: int
-    first: FirstPoint
-
-    def stable_rate(self, curvature: float) -> float:
-        """The learning rate at and above which they do not converge, for the largest eigenvalue of ∇²J."""
-        return largest_stable_rate(curvature, self.momentum, self.nesterov)
 
 
 class OtherRows(Protocol):

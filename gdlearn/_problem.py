@@ -219,7 +219,9 @@ class Problem:
         return Problem.of_moments(moments, self.rows, name, fit_intercept, penalty)
 
     def charging(self, penalty: Penalty) -> Problem:
-        """The same with another penalty."""
+        """The same with another penalty; the problem itself, where it has that already."""
+        if self.penalty.is_like(penalty):
+            return self
         asked = penalty.in_target_units(self.coordinates.target_exponent)
         coordinates, spectrum = replace(self.coordinates, penalty=asked), self.spectrum
         if spectrum is not None:

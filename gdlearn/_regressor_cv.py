@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,14 +12,14 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
 from ._advice import DivergenceError
-from ._alphas import alpha_grid
 from ._arrays import Array, in_units
 from ._base import Data, DescendedModel
-from ._candidates import Descents, Fold, Grid
+from ._candidates import Fold
 from ._coordinates import ScalingName
 from ._cross_validation import Stopping, folds, refuse_too_large, splits_of
 from ._dask import are_collections, dtype_of, learn_features, lengths_of
 from ._dask_folds import folds_of_collections, needs_no_rows, splits_of_collections
+from ._grid import Asked, Descents, Grid
 from ._namespaces import Origin
 from ._observers import with_callbacks
 from ._parameters import (
@@ -39,27 +38,14 @@ from ._parameters import (
     integers,
     several,
 )
-from ._penalty import NO_PENALTY, Penalty
-from ._plan import Plan, Settings
+from ._penalty import Penalty
+from ._plan import Settings
 from ._problem import FirstPoint, Problem, starting_point
 from ._rows import Rows
 from ._solve import LARGEST_MATRIX, SMALL_MATRIX, pose
 from ._step_size import largest_stable_rate
 from ._threads import blas_for
 from ._validation import validate_fit
-
-SLOWEST, FASTEST = 1e-3, 0.5
-"""The default learning rates, as parts of the largest stable one; above a half of it modes overshoot."""
-
-MOST_STEPS = 10**9
-"""The largest number of steps in a default grid."""
-
-
-MOST_STEPS_OF_LOOP = 10**4
-"""The same where an L1 penalty lets no step be skipped."""
-
-N_RATES, N_MAX_ITERS = 20, 10
-"""The numbers of learning rates and of numbers of steps by default."""
 
 RULES: dict[str, Rule] = {
     "learning_rates": NONE | POSITIVE_INTEGER | several(POSITIVE, "finite numbers > 0"),
@@ -306,7 +292,7 @@ class GradientDescentRegressorCV(DescendedModel):
             given = None if stopping is not None else held_out
             with blas_for(*rows.X.shape):
                 first = self._first_point(rows.n_features, rows.y.shape[1])
-                reads = folds(rows, splits, self.scaling, self.fit_intercept, given, self._base_penalty)
+                reads = folds(rows, splits, self.scaling, self.fit_intercept, given, self._asked.base)
                 whole = self._search(reads, first)
 
                 settings = self._chosen
@@ -330,7 +316,7 @@ class GradientDescentRegressorCV(DescendedModel):
         first = self._first_point(X.shape[1], 1 if y.ndim == 1 else y.shape[1])
         splits = splits_of_collections(cv, y, lengths, split_params)
         reads = folds_of_collections(
-            X, y, sample_weight, lengths, splits, self.scaling, self.fit_intercept, self._base_penalty
+            X, y, sample_weight, lengths, splits, self.scaling, self.fit_intercept, self._asked.base
         )
         problem = self._charging_chosen(self._search(reads, first))
         data = Data(None, None, None, y.ndim == 1, dtype_of(X))
@@ -368,13 +354,13 @@ class GradientDescentRegressorCV(DescendedModel):
 
     def _check(self) -> None:
         super()._check()
-        owner, ratios = type(self).__name__, np.asarray(self.l1_ratios, dtype=np.float64)
-        if self.alphas is None and ratios.any():
+        owner = type(self).__name__
+        if self.alphas is None and self._asked.ratios.any():
             raise InvalidParameterError(
                 f"The 'l1_ratios' parameter of {owner} says which part of a penalty is an L1 penalty, and without "
                 f"alphas there is none. Got {self.l1_ratios!r} instead of 0.0: give alphas as well."
             )
-        if self.early_stopping and self._goes_to_limits:
+        if self.early_stopping and self._asked.goes_to_limits:
             raise InvalidParameterError(
                 f"The 'early_stopping' parameter of {owner} must be False where every descent goes to its limit, with "
                 "alphas and without learning_rates and max_iters. Got True instead: give max_iters, which are then "
@@ -382,32 +368,13 @@ class GradientDescentRegressorCV(DescendedModel):
             )
 
     @property
-    def _goes_to_limits(self) -> bool:
-        """Whether rates and steps play no part."""
-        return self.alphas is not None and self.learning_rates is None and self.max_iters is None
-
-    @property
-    def _ratios(self) -> Array:
-        """The l1_ratios, one at least."""
-        return np.atleast_1d(np.asarray(self.l1_ratios, dtype=np.float64))
+    def _asked(self) -> Asked:
+        """What is to be tried."""
+        return Asked(self.learning_rates, self.max_iters, self.alphas, self.l1_ratios)
 
     def _charging_chosen(self, problem: Problem) -> Problem:
         """The problem with the penalty that was chosen."""
-        return _charging(problem, Penalty.of(self.alpha_, self.l1_ratio_))
-
-    @property
-    def _base_penalty(self) -> Penalty:
-        """What every problem of the search has, before a grid of alphas is known."""
-        if self.alphas is None:
-            return NO_PENALTY
-        if not POSITIVE_INTEGER(self.alphas):
-            return self._of_penalties(np.array([[float(alpha) for alpha in cast(Sequence[float], self.alphas)]])).base
-        return Penalty(0.0, float(self._ratios.min()))
-
-    def _of_penalties(self, alphas: Array) -> Grid:
-        """A grid of penalties alone."""
-        ratios = self._ratios
-        return Grid(ratios, np.broadcast_to(alphas, (len(ratios), alphas.shape[1])), None, None)
+        return problem.charging(Penalty.of(self.alpha_, self.l1_ratio_))
 
     @property
     def _chosen(self) -> Settings:
@@ -424,7 +391,7 @@ class GradientDescentRegressorCV(DescendedModel):
         for problem, some in reads:
             if whole is None:
                 whole = problem
-                grid = self._grid(problem, descents)
+                grid = self._asked.on(problem, descents)
             for fold in some:
                 if grid.rates is not None:
                     stable = min(stable, descents.stable_rate(fold.problem.curvature))
@@ -441,13 +408,13 @@ class GradientDescentRegressorCV(DescendedModel):
         means = scaled.mean(axis=-1)
         shape = grid.shape if grid.rates is not None else grid.shape[:2]
         self.mse_path_ = in_units(scaled, unit).reshape(*(shape if self.alphas is not None else shape[2:]), len(errors))
-        best: tuple[Any, ...] = np.unravel_index(int(np.argmin(means)), means.shape)
+        best = tuple(int(place) for place in np.unravel_index(int(np.argmin(means)), means.shape))
         if not np.isfinite(means[best]):
             self._refuse(whole, grid, stable)
         if self.selection == "one_standard_error" and len(errors) > 1:
-            best = _simplest(grid, means, best, float(scaled[best].std(ddof=1)) / np.sqrt(len(errors)))
+            best = grid.simplest(means, best, float(scaled[best].std(ddof=1)) / np.sqrt(len(errors)))
         self.best_score_ = -float(in_units(means[best], unit))
-        i, j, rate, step = (int(place) for place in best)
+        i, j, rate, step = best
         self.alpha_, self.l1_ratio_ = float(grid.alphas[i, j]), float(grid.l1_ratios[i])
         self.learning_rates_, self.max_iters_ = np.zeros(0), np.zeros(0, dtype=np.int64)
         self.max_iter_ = None
@@ -471,56 +438,3 @@ class GradientDescentRegressorCV(DescendedModel):
             f"Every learning rate diverges on some fold; the smallest is {grid.rates.min():.6g}, and the "
             f"largest stable rate on all rows is {whole_stable:.6g}. Give smaller learning_rates, or a number of them."
         )
-
-    def _grid(self, problem: Problem, descents: Descents) -> Grid:
-        """All that is tried, as given or log-spaced over what makes sense on all rows."""
-        grid = self._of_penalties(np.zeros((1, 1)))
-        if POSITIVE_INTEGER(self.alphas):
-            n = int(cast(int, self.alphas))
-            alphas = [alpha_grid(problem, float(ratio), n) for ratio in grid.l1_ratios]
-            grid = replace(grid, alphas=np.array(alphas))
-        elif self.alphas is not None:
-            grid = self._of_penalties(np.array([[float(alpha) for alpha in cast(Sequence[float], self.alphas)]]))
-        if self._goes_to_limits:
-            return grid
-        learning_rates = N_RATES if self.learning_rates is None else self.learning_rates
-        max_iters = N_MAX_ITERS if self.max_iters is None else self.max_iters
-        penalties = grid.penalties
-        largest = Penalty(max(float(penalty.ridge) for penalty in penalties))
-        stable = descents.stable_rate(_charging(problem, largest).curvature)
-        bound = stable if np.isfinite(stable) else 1.0
-        if POSITIVE_INTEGER(learning_rates):
-            rates = bound * np.geomspace(SLOWEST, FASTEST, int(cast(int, learning_rates)))
-        else:
-            rates = np.array([float(rate) for rate in cast(Sequence[float], learning_rates)])
-        if not POSITIVE_INTEGER(max_iters):
-            return replace(grid, rates=rates, steps=[int(k) for k in cast(Sequence[int], max_iters)])
-        last = MOST_STEPS_OF_LOOP
-        if not any(penalty.has_lasso for penalty in penalties):
-            slowest = _charging(problem, grid.base)
-            fastest = float(rates[rates < stable].max(initial=0.0)) or FASTEST * bound
-            settings = Settings(fastest, self.momentum, self.nesterov, max_iter=1)
-            closed = Plan.of(slowest, settings).closed_form(slowest, starting_point(slowest, descents.first))
-            last = min(closed.steps_to_limit(), MOST_STEPS)
-        steps = np.unique(np.rint(np.geomspace(1, last, int(cast(int, max_iters))))).astype(np.int64)
-        return replace(grid, rates=rates, steps=steps.tolist())
-
-
-def _charging(problem: Problem, penalty: Penalty) -> Problem:
-    """The problem with a penalty, the one at hand where it has that already."""
-    return problem if problem.penalty.is_like(penalty) else problem.charging(penalty)
-
-
-def _simplest(grid: Grid, means: Array, best: Any, error: float) -> tuple[int, int, int, int]:
-    """Of the candidates within an error of the best that of the largest alpha, then the smallest rate times steps."""
-    i = int(best[0])
-    _, n_alphas, n_rates, n_steps = grid.shape
-    alphas = grid.alphas[i][:, None, None]
-    reach = np.ones((1, 1))
-    if grid.rates is not None and grid.steps is not None:
-        reach = np.multiply.outer(grid.rates, np.array(grid.steps, dtype=np.float64))
-    shape = (n_alphas, n_rates, n_steps)
-    is_near = (means[i] <= means[best] + error).ravel()
-    order = np.lexsort((np.broadcast_to(reach, shape).ravel(), -np.broadcast_to(alphas, shape).ravel()))
-    j, rate, step = np.unravel_index(int(order[np.argmax(is_near[order])]), shape)
-    return i, int(j), int(rate), int(step)

@@ -78,6 +78,7 @@ ORDER = [
     "_base",
     "_partial_fit",
     "_regressor",
+    "_grid",
     "_candidates",
     "_cross_validation",
     "_dask_folds",
