@@ -240,8 +240,9 @@ def modes_of_matrix(quadratic: Quadratic, n_samples: int) -> Modes:
         V[zero] = 0.0  # a constant feature: no rounding may move its coefficient
     projection = V.T @ b
     optimum = projection / values[:, None]
-    # Where the means are part of A, an offset of y is part of c; the moments keep it apart from the rest of J.
-    minimum = np.maximum(c - (projection * optimum).sum(axis=0), 0.0) if centred else quadratic.values(V @ optimum)
+    minimum = np.maximum(c - (projection * optimum).sum(axis=0), 0.0)
+    if not centred:  # an offset of y is part of c; the moments keep it apart from the rest of J
+        minimum = np.where(y_mean**2 > quadratic.target_variance, quadratic.values(V @ optimum), minimum)
     smallest = max(float(eigenvalues[-1]) / largest, 0.0) if largest > 0 else 1.0
     modes = Modes(
         eigenvalues=values,
