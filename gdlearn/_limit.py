@@ -276,11 +276,7 @@ class LimitFinder:
         size = statistics.target_variance if self.coordinates.fit_intercept else statistics.target_square
         if self.modes.smallest < WELL_CONDITIONED or (limit.minimum < SMALL_LOSS * size).any():
             return True
-        target_mean = np.abs(statistics.target_mean)
-        terms = np.abs(statistics.feature_mean[:, None] * limit.model.coef)
-        largest = np.maximum(target_mean, terms.max(axis=0, initial=0.0))
-        intercept = np.abs(limit.model.intercept)
-        return bool((largest > CANCELLATION * intercept).any()) and bool(intercept.any())
+        return intercept_cancels(statistics, limit.model)
 
     def _refined(self, limit: Limit) -> Limit:
         """Correct the limit by −V Λ⁻¹ Vᵀ ∇J/2, the gradient taken in extended precision, until nothing changes."""
@@ -322,6 +318,14 @@ class LimitFinder:
         else:
             (coef, intercept), minimum = best, least
         return Limit(Model(coef, intercept), minimum)
+
+
+def intercept_cancels(statistics: Statistics, model: Model) -> bool:
+    """Whether an intercept is the difference of so much larger terms that rounding has cost it digits."""
+    terms = np.abs(statistics.feature_mean[:, None] * model.coef)
+    largest = np.maximum(np.abs(statistics.target_mean), terms.max(axis=0, initial=0.0))
+    intercept = np.abs(model.intercept)
+    return bool((largest > CANCELLATION * intercept).any()) and bool(intercept.any())
 
 
 def loss_of(model: Model, rows: Rows, coordinates: Coordinates) -> Array:

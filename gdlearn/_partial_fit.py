@@ -27,9 +27,6 @@ from ._step_size import Auto
 from ._validation import validate_part
 from ._warnings import warn_where_called
 
-MANY_FEATURES = 128
-"""Features from which the modes cost so much more than a Cholesky factor that they wait until they are asked for."""
-
 SEEN = ("n_features_in_", "feature_names_in_")
 """The learned attributes that stay when rows are added."""
 
@@ -182,8 +179,8 @@ class PartlyFitted(DescendedModel):
         """Descend on the rows so far."""
 
     def _may_skip_modes(self, n_samples: int, n_features: int) -> bool:
-        """Whether the descent goes to its limit, nobody looks on, and the features are so many that modes are dear."""
-        if not (MANY_FEATURES <= n_features < min(n_samples, LARGEST_MATRIX) and self.fit_intercept):
+        """Whether the descent goes to its limit, and nobody looks on: then its modes can wait."""
+        if not (n_features < min(n_samples, LARGEST_MATRIX) and self.fit_intercept):
             return False
         settings = self._settings
         if self._penalty.has_lasso:
@@ -192,7 +189,7 @@ class PartlyFitted(DescendedModel):
         return settings.to_limit and isinstance(settings.rate, Auto) and not (settings.wants_loop or watched)
 
     def _found_directly(self, moments: Moments, data: Data, start: Callable[[Problem], Array]) -> bool:
-        """Set the limit by a Cholesky factor, where modes would cost much more; False where it does not have it.
+        """Set the limit by a Cholesky factor, which costs less than modes; False where it does not have all digits.
 
         `start` says where the descent to it begins, for what is told of it later.
         """

@@ -33,7 +33,7 @@ def data(n=300, d=140, t=None, seed=0):
 
 def by_modes(monkeypatch, model, *given):
     with monkeypatch.context() as patch:
-        patch.setattr(_partial_fit, "MANY_FEATURES", 10**9)
+        patch.setattr(_partial_fit.PartlyFitted, "_may_skip_modes", lambda *_: False)
         return model.fit(*given)
 
 
@@ -132,7 +132,7 @@ def test_a_later_fit_tells_of_itself():
     assert model.fit(X[:, :3], y).n_iter_ == GradientDescentRegressor().fit(X[:, :3], y).n_iter_
     before = model.n_iter_
     assert model.fit(X, y).n_iter_ != before
-    model.fit(X, y).fit(X[:, :3], y)
+    model.fit(X, y).fit(X[:, [0, 1, 0]], y)  # copies have no factor
     assert "_course" not in vars(model)
 
 
@@ -201,3 +201,29 @@ def test_a_name_that_is_no_attribute_is_refused():
     with pytest.raises(AttributeError, match="has no attribute 'nonsense_'"):
         model.nonsense_  # noqa: B018
     assert is_direct(model)
+
+
+@pytest.mark.parametrize("d", [1, 2, 10, 40, 127])
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("alpha", [0.0, 0.1])
+def test_few_features_have_the_digits_of_modes(monkeypatch, d, scaling, alpha):
+    X, y = data(200, d, t=2, seed=d)
+    model = GradientDescentRegressor(scaling=scaling, alpha=alpha)
+    assert is_direct(model.fit(X, y))
+    found = np.column_stack([model.intercept_, model.coef_]), model.loss_
+    by_modes(monkeypatch, model, X, y)
+    expected = np.column_stack([model.intercept_, model.coef_]), model.loss_
+    assert_allclose(found[0], expected[0], rtol=0, atol=1e-13 * np.abs(expected[0]).max())
+    assert found[1] == pytest.approx(expected[1], rel=1e-12)
+
+
+@pytest.mark.parametrize("d", [2, 10, 127])
+def test_few_features_far_from_zero_or_nearly_collinear_or_with_a_small_intercept_take_modes(d):
+    X, y = data(200, d, seed=1)
+    assert is_direct(GradientDescentRegressor().fit(X, y))
+    far, near = X.copy(), X.copy()
+    far[:, 0] += 1e5
+    near[:, 0] = near[:, 1] + 0.02 * near[:, 0]
+    slopes = LinearRegression().fit(X, y)
+    for features, target in ((far, y), (near, y), (X, y - slopes.intercept_ + 1e-6)):
+        assert not is_direct(GradientDescentRegressor().fit(features, target))
