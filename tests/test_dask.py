@@ -435,3 +435,19 @@ def test_a_search_too_large_both_ways_is_refused_before_anything_is_computed():
     with pytest.raises(ValueError, match="too large both ways"):
         GradientDescentRegressorCV().fit(rows, da.zeros(10_000, chunks=5_000))
     assert not calls
+
+
+@pytest.mark.parametrize("scaling", [None, "standard", "minmax"])
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+def test_penalties_are_as_in_memory(l1_ratio, scaling):
+    arrays = da.from_array(X, chunks=(60, 4)), da.from_array(y, chunks=100)
+    model = GradientDescentRegressor(alpha=0.2, l1_ratio=l1_ratio, scaling=scaling)
+    whole = clone(model).fit(X, y)
+    same(model.fit(*arrays), whole, 1e-9)
+    assert (model.coef_ == 0).tolist() == (whole.coef_ == 0).tolist()
+    search = GradientDescentRegressorCV(alphas=6, l1_ratios=l1_ratio, scaling=scaling, cv=4)
+    whole = clone(search).fit(X, y)
+    search.fit(*arrays)
+    assert_allclose(search.mse_path_, whole.mse_path_, rtol=1e-9)
+    assert search.alpha_ == pytest.approx(whole.alpha_, rel=1e-12)
+    assert_allclose(search.coef_, whole.coef_, rtol=1e-8, atol=1e-10)
