@@ -184,7 +184,7 @@ class Raised:
         """For each charge, rate and number of steps."""
         _, _, n_rates, n_steps = self.grid.shape
         errors = np.full((len(self.charges), n_rates, n_steps), np.inf)
-        values, gaps = self._modes_of_each()
+        values, gaps = self.problem.raised(np.array(self.charges), self.start)
         if self.grid.rates is None:  # as after one step that reaches the limit of each mode
             h, stable = np.ones((*values.shape[:1], 1, *values.shape[1:])), np.ones((len(self.charges), 1), dtype=bool)
         else:
@@ -196,15 +196,6 @@ class Raised:
         if len(of_charge):
             errors[stable] = self._errors(h[stable], gaps, of_charge)
         return errors
-
-    def _modes_of_each(self) -> tuple[Array, Array]:
-        """The eigenvalues with each charge, of shape (n, m), and the gaps to each optimum, of shape (n, m, t)."""
-        values, at_start = self.modes.eigenvalues, self.modes.coordinates(self.start)
-        is_slope = ~(self.modes.of_intercept & self.problem.coordinates.fit_intercept)
-        charge = np.array(self.charges)[:, None] * is_slope
-        raised = values + charge
-        gap = values[:, None] * self.modes.gap(self.start) - charge[:, :, None] * at_start
-        return raised, gap / raised[:, :, None]
 
     def _errors(self, h: Array, gaps: Array, of_charge: NDArray[np.intp]) -> Array:
         """For descents with h = 2ηλ, of shape (n, m), to the optima of these charges: of shape (n, n_steps)."""

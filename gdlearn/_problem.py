@@ -241,6 +241,21 @@ class Problem:
         spectrum = spectrum.in_other(replace(own, shift=statistics.feature_mean), statistics)
         return replace(self, coordinates=spectrum.coordinates, statistics=statistics, spectrum=spectrum)
 
+    def raised(self, charges: Array, start: Array) -> tuple[Array, Array]:
+        r"""Eigenvalues, of shape (n, m), and z* − Vᵀθ, of shape (n, m, t), where slopes are charged more, each Δ anew.
+
+        A ridge term raises the λ of each mode of the slopes and leaves the modes as they are, where the coordinates are
+        centred or there is no intercept:
+
+        .. math::  z^*_\Delta - z = \frac{\lambda (z^* - z) - \Delta z}{\lambda + \Delta}
+        """
+        modes = self.modes.seen_from(start)
+        is_slope = ~(modes.of_intercept & self.coordinates.fit_intercept)
+        more = charges[:, None] * is_slope
+        values = modes.eigenvalues + more
+        gaps = modes.eigenvalues[:, None] * modes.gap(start) - more[:, :, None] * modes.coordinates(start)
+        return values, gaps / values[:, :, None]
+
     def sharper(self, amplification: float, too_lossy: float = TOO_LOSSY) -> Problem:
         """The same with modes one degree sharper, if rounding so amplified calls for it."""
         if self.spectrum is None or amplification * EPS < too_lossy:

@@ -215,24 +215,14 @@ class _Path:
         return self._models(problem, thetas, penalties)
 
     def _by_modes(self, penalties: list[Penalty]) -> tuple[list[Model], Array]:
-        r"""Of ridge terms: with the modes of the least of them, λ and z*, all that changes are the eigenvalues.
-
-        .. math::  z^*_\alpha = \frac{\lambda}{\lambda + \Delta} z^*, \qquad \Delta = \alpha - \alpha_{\min},
-
-        where Δ = 0 for the mode of the intercept.
-        """
+        """Of ridge terms: with the modes of the least of them, of which the others raise the eigenvalues."""
         problem = self._least_penalised(penalties[-1])
         if problem.spectrum is None:
             return self._one_by_one(penalties)
-        modes, (p, t), n = problem.modes, problem.coordinates.shape, len(penalties)
-        intercept = np.zeros((p, 1))
-        intercept[: problem.coordinates.first] = 1.0
-        is_slope = 1.0 - modes.coordinates(intercept) ** 2
+        (p, t), n = problem.coordinates.shape, len(penalties)
         ridge = np.array([float(penalty.ridge) for penalty in penalties])
-        eigenvalues = modes.eigenvalues[:, None]
-        kept = eigenvalues / (eigenvalues + is_slope * (ridge - ridge[-1]))
-        z = kept[:, :, None] * modes.optimum[:, None, :]
-        thetas = modes.combine(z.reshape(-1, n * t)).reshape(p, n, t)
+        z = problem.raised(ridge - ridge[-1], np.zeros((p, t)))[1].transpose(1, 0, 2)
+        thetas = problem.modes.combine(z.reshape(-1, n * t)).reshape(p, n, t)
         return self._models(problem, thetas, penalties)
 
     def _models(self, problem: Problem, thetas: Array, penalties: list[Penalty]) -> tuple[list[Model], Array]:
