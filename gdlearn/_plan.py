@@ -132,8 +132,9 @@ class Plan:
         # Steps so large are too few to choose the best of them on held-out rows.
         if accelerated and problem.spectrum is None and not early_stopping:
             return cls(settings.rate, np.nan, np.nan, False, np.nan, loop=True, accelerated=False, by_plane=True)
+        by_proximal = has_lasso and settings.is_free and not early_stopping
         # Plain steps of 1/L are those of the closed form to ten digits; an accelerated loop has no closed form.
-        L = problem.sharp_curvature if automatic and not accelerated else problem.curvature
+        L = problem.sharp_curvature if automatic and not (accelerated or by_proximal) else problem.curvature
         match settings.rate:
             case Auto():
                 rate = automatic_rate(L)
@@ -151,7 +152,7 @@ class Plan:
             stable_rate=largest_stable_rate(L, beta, settings.nesterov),
             loop=loop,
             accelerated=accelerated,
-            by_proximal=has_lasso and settings.is_free and not early_stopping,
+            by_proximal=by_proximal,
         )
 
     @property

@@ -19,6 +19,7 @@ A ridge term is a part of J in each of them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -70,6 +71,7 @@ from ._step_size import (
     automatic_rate,
     largest_stable_rate,
 )
+from ._threads import one_blas_thread
 
 LIMIT_TOL, LIMIT_MAX_ITER = 1e-12, 3_000
 """What a loop that stands for the limit must reach, or the matrix is formed after all."""
@@ -176,7 +178,9 @@ def solve(
     observe: Observer | None = None,
 ) -> Solution:
     """Descend from `start` (theta of shape (p, t)), by loop or in closed form; stop early on `held_out` rows."""
-    plan, optimality = Plan.of(problem, settings, early_stopping=held_out is not None), None
+    optimality = None
+    with _blas_beside(problem):
+        plan = Plan.of(problem, settings, early_stopping=held_out is not None)
     if plan.unstable and settings.max_iter is None:
         happened = "does not converge"
         raise DivergenceError(
@@ -361,7 +365,8 @@ def _by_proximal(
     watch = [] if observe is None else [Observed(observe)]
     small = [] if settings.tol is None else [SmallViolation(own, unit, settings.tol)]
     last = StepsDone(LONGEST, Status.NOT_CONVERGED)
-    descent = descend(steps, *watch, *small, last)
+    with _blas_beside(problem):
+        descent = descend(steps, *watch, *small, last)
     if descent.status is Status.CONVERGED and steps.may_ask_rows(descent.last.theta):
         descent = descend(steps, *watch, last)  # what is so small may be rounding; the rows know where the steps end
     if not descent.rate > 0:  # no step leads down from the start
@@ -373,6 +378,12 @@ def _by_proximal(
     if problem.rows is not None and value < SMALL_LOSS * float(own.target_share @ target_deviation(problem) ** 2):
         value = float(own.target_share @ loss_of(model, problem.rows, own))  # the terms of J cancel in the moments
     return _ending_at(value, descent), model, optimality
+
+
+def _blas_beside(problem: Problem) -> AbstractContextManager[None]:
+    """BLAS on one thread beside products with a sparse X, which do without: it has but vectors left to multiply."""
+    is_sparse = problem.spectrum is None and problem.rows is not None and sparse.issparse(problem.rows.X)
+    return one_blas_thread() if is_sparse else nullcontext()
 
 
 def _by_plane(
