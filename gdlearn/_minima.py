@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import numpy as np
+from scipy import sparse
 
+from ._advice import warn
 from ._arrays import Array
 from ._descent import Status, StepsDone, descend, violation
 from ._extended import residual_and_gradient, two_product
@@ -15,6 +18,7 @@ from ._penalty import Penalty
 from ._problem import Problem
 from ._proximal import ProximalSteps, rounding
 from ._slopes import MatrixSlopes, Slopes
+from ._threads import one_blas_thread
 
 LONGEST = 20_000
 """Steps after which a descent to the minimum gives up; ordinary data take twenty, and hard ones a thousand."""
@@ -114,6 +118,12 @@ class StepsToMinimum:
         return last._replace(value=value, gradient=gradient), replace(slopes, cross=cross, square=square)
 
 
+def blas_beside(problem: Problem) -> AbstractContextManager[None]:
+    """BLAS on one thread beside products with a sparse X, which do without: it has but vectors left to multiply."""
+    is_sparse = problem.spectrum is None and problem.rows is not None and sparse.issparse(problem.rows.X)
+    return one_blas_thread() if is_sparse else nullcontext()
+
+
 def minima(problem: Problem, penalties: Sequence[Penalty]) -> Array:
     """The minimum for each penalty, each of which has an L1 part, of shape (p, n, t): all are found side by side."""
     own, n, t = problem.coordinates.unpenalised, len(penalties), problem.coordinates.shape[1]
@@ -124,6 +134,13 @@ def minima(problem: Problem, penalties: Sequence[Penalty]) -> Array:
     columns = Penalty(ridge, lasso).of_multiples(own.scale / best.scale)
     slopes = problem.slopes(best).repeated(n)
     steps = ProximalSteps(slopes, columns, np.zeros(slopes.cross.shape))
-    end = descend(steps, StepsDone(LONGEST, Status.NOT_CONVERGED)).last.theta
+    with blas_beside(problem):
+        descent = descend(steps, StepsDone(LONGEST, Status.NOT_CONVERGED))
+    if descent.status is Status.NOT_CONVERGED:
+        warn(
+            f"Gradient descent with an L1 penalty did not come to its minimum in {LONGEST} steps",
+            lambda: "what came of the smallest alphas is a point on the way. Larger ones would help.",
+        )
+    end = descent.last.theta
     theta = own.theta(best.model(best.join(np.tile(problem.statistics.target_mean, n), end)))
     return theta.reshape(len(theta), n, t)

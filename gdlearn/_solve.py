@@ -19,7 +19,6 @@ A ridge term is a part of J in each of them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -55,7 +54,7 @@ from ._descent import (
 )
 from ._early_stopping import HeldOut, Patience
 from ._limit import SMALL_LOSS, loss_of
-from ._minima import LONGEST, SURE, StepsToMinimum
+from ._minima import LONGEST, SURE, StepsToMinimum, blas_beside
 from ._moments import Moments, moments_of
 from ._objective import Iterate
 from ._penalty import NO_PENALTY, Penalty
@@ -71,7 +70,6 @@ from ._step_size import (
     automatic_rate,
     largest_stable_rate,
 )
-from ._threads import one_blas_thread
 
 LIMIT_TOL, LIMIT_MAX_ITER = 1e-12, 3_000
 """What a loop that stands for the limit must reach, or the matrix is formed after all."""
@@ -179,7 +177,7 @@ def solve(
 ) -> Solution:
     """Descend from `start` (theta of shape (p, t)), by loop or in closed form; stop early on `held_out` rows."""
     optimality = None
-    with _blas_beside(problem):
+    with blas_beside(problem):
         plan = Plan.of(problem, settings, early_stopping=held_out is not None)
     if plan.unstable and settings.max_iter is None:
         happened = "does not converge"
@@ -365,7 +363,7 @@ def _by_proximal(
     watch = [] if observe is None else [Observed(observe)]
     small = [] if settings.tol is None else [SmallViolation(own, unit, settings.tol)]
     last = StepsDone(LONGEST, Status.NOT_CONVERGED)
-    with _blas_beside(problem):
+    with blas_beside(problem):
         descent = descend(steps, *watch, *small, last)
     if descent.status is Status.CONVERGED and steps.may_ask_rows(descent.last.theta):
         descent = descend(steps, *watch, last)  # what is so small may be rounding; the rows know where the steps end
@@ -378,12 +376,6 @@ def _by_proximal(
     if problem.rows is not None and value < SMALL_LOSS * float(own.target_share @ target_deviation(problem) ** 2):
         value = float(own.target_share @ loss_of(model, problem.rows, own))  # the terms of J cancel in the moments
     return _ending_at(value, descent), model, optimality
-
-
-def _blas_beside(problem: Problem) -> AbstractContextManager[None]:
-    """BLAS on one thread beside products with a sparse X, which do without: it has but vectors left to multiply."""
-    is_sparse = problem.spectrum is None and problem.rows is not None and sparse.issparse(problem.rows.X)
-    return one_blas_thread() if is_sparse else nullcontext()
 
 
 def _by_plane(
