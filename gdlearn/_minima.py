@@ -17,8 +17,10 @@ from ._objective import Iterate
 from ._penalty import Penalty
 from ._problem import Problem
 from ._proximal import ProximalSteps, rounding
-from ._slopes import MatrixSlopes, Slopes
+from ._slopes import MatrixSlopes, RowSlopes
 from ._threads import one_blas_thread
+
+AnySlopes = MatrixSlopes | RowSlopes
 
 LONGEST = 20_000
 """Steps after which a descent to the minimum gives up; ordinary data take twenty, and hard ones a thousand."""
@@ -33,9 +35,9 @@ CORRECTIONS = 5
 class StepsToMinimum:
     """Accelerated proximal steps from `start`, taken in the coordinates where they are the fewest, seen in its own.
 
-    They end where no step leads further down. If rounding of the moments matters there, the gradient is taken once more
-    on the rows, in extended precision. The moments are corrected by the difference, and the steps go on, as long as
-    that halves by how much the condition of a minimum is missed.
+    They end where no step leads further down. If rounding matters there, the gradient is taken once more on the rows,
+    in extended precision. What the steps know is corrected by the difference, and they go on, as long as that halves by
+    how much the condition of a minimum is missed.
 
     Parameters
     ----------
@@ -59,9 +61,8 @@ class StepsToMinimum:
         return float(np.max(size / self._unit, initial=0.0))
 
     def may_ask_rows(self, theta: Array) -> bool:
-        """Whether the rows are at hand, the gradient comes from moments, and they are too coarse for it."""
-        of_moments = self._problem.rows is not None and isinstance(self._slopes, MatrixSlopes)
-        return of_moments and self.doubt(theta) > SURE
+        """Whether the rows are at hand, and the steps' gradient is too coarse."""
+        return self._problem.rows is not None and self.doubt(theta) > SURE
 
     def __iter__(self) -> Iterator[tuple[Iterate, float]]:
         """Take the steps."""
@@ -98,11 +99,10 @@ class StepsToMinimum:
         gradient = own.join(np.zeros(theta.shape[1]), point.gradient / self._ratio)
         return Iterate(n_before + point.n_steps, theta, point.value, gradient)
 
-    def _corrected(self, last: Iterate, point: Iterate, slopes: Slopes) -> tuple[Iterate, Slopes]:
+    def _corrected(self, last: Iterate, point: Iterate, slopes: AnySlopes) -> tuple[Iterate, AnySlopes]:
         """J and ∇J at the point as the rows have them, and slopes that have them too."""
         own, best, rows = self._own, self._best, self._problem.rows
         assert rows is not None
-        assert isinstance(slopes, MatrixSlopes)
         model = own.model(last.theta)
         sum_r, sum_rx, sum_rr = residual_and_gradient(rows, own.joint_exponent, *model)
         # Σ w r (x − s) from Σ w r x and Σ w r, in pairs: of a feature far from zero the two agree to most digits.

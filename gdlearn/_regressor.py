@@ -217,7 +217,8 @@ class GradientDescentRegressor(PartlyFitted):
     has a kink where a slope is 0, and a step is proximal: θ ← S(θ − η∇), ∇ the gradient of the rest of J and S the map
     of each slope to sign(θⱼ)·max(|θⱼ| − 2ηαρ, 0), whose zeros are exact. A number for `learning_rate`, or `max_iter`,
     gives plain proximal descent in a loop. With neither, the descent is accelerated, and as soon as the signs of the
-    slopes let the limit be computed, it ends there. Where `tol` is given it limits `optimality_`.
+    slopes let the limit be computed, it ends there, after 20,000 steps in any case. Where `tol` is given it limits
+    `optimality_`.
 
     With ``scaling=None`` a penalty charges a feature in millimetres a thousand times less than the same in metres,
     whose slope is so much larger; standardised features are charged alike (see Examples).

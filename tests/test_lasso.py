@@ -393,6 +393,17 @@ class TestRounding:
         model.set_params(fit_intercept=True).fit(X, y)
         assert model.optimality_ <= 1e-8
 
+    @pytest.mark.parametrize("scaling", [None, "standard", "minmax"])
+    def test_of_more_features_than_rows_too(self, scaling):
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(30, 90)) + 1e6 * (rng.random(90) < 0.5)
+        y = X[:, 0] - 1e6 + rng.normal(size=30)
+        alpha = 0.1 * largest_alpha(X, y, scaling)
+        model = GradientDescentRegressor(alpha=alpha, l1_ratio=1.0, scaling=scaling, fit_intercept=False)
+        with pytest.warns(ConvergenceWarning, match="Rounding keeps"):
+            model.fit(X, y)
+        assert model.optimality_ == pytest.approx(missed_by_rows(model, X, y), rel=0.05)
+
     def test_moments_alone_claim_no_more_than_they_know(self):
         X, y = far_from_zero(1e6)
         model = GradientDescentRegressor(alpha=1e-3 * largest_alpha(X, y), l1_ratio=1.0, fit_intercept=False)
