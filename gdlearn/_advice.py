@@ -36,6 +36,9 @@ FAR_TOO_SMALL = 0.1
 WORTH_SCALING = 0.5
 """A scaling is offered if it divides the condition number by two at least."""
 
+FAR_FROM_ZERO = 100.0
+"""Mean of a feature, in units of its standard deviation, from which its offset costs digits without an intercept."""
+
 LOOSEST = 0.1
 """The largest tolerance that is offered."""
 
@@ -201,6 +204,21 @@ def warn_of_violation(problem: Problem, plan: Plan, descent: Descent, missed: fl
 
     n_steps = descent.steps[-1]
     warn(f"Gradient descent did not reach tol={tol:g} in {n_steps} step{'s' if n_steps > 1 else ''}", details)
+
+
+def warn_of_rounding(problem: Problem, missed: float) -> None:
+    """Warn that float64 does not let a descent with an L1 penalty come near to the minimum."""
+
+    def details() -> str:
+        statistics, remedies = problem.statistics, []
+        if problem.rows is None:
+            remedies.append("fit on the rows themselves, which hold more digits than their moments")
+        far = statistics.feature_mean**2 > FAR_FROM_ZERO**2 * statistics.feature_variance
+        if not problem.coordinates.fit_intercept and far.any():
+            remedies.append("fit_intercept=True, or features nearer to zero, less an offset")
+        return f"optimality_ is {missed:.3g}." + (f" What would help: {listed(remedies, '; ')}." if remedies else "")
+
+    warn("Rounding keeps gradient descent from the minimum of J with its L1 penalty", details)
 
 
 def _slowness_details(

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from ._arrays import Array, Exponents, beyond_float64, in_units
-from ._penalty import NO_PENALTY, Penalty
+from ._penalty import LARGEST, NO_PENALTY, Penalty
 from ._statistics import Statistics
 
 ScalingName = Literal["standard", "minmax", "maxabs"] | None
@@ -105,7 +105,7 @@ class Coordinates:
         shift, square = (mean, square) if self.fit_intercept else (np.zeros_like(mean), square + mean**2)
         if self.penalty.has_ridge:
             with beyond_float64():
-                square = square + self.penalty.ridge_of_multiples(self.scale)
+                square = np.minimum(square + self.penalty.ridge_of_multiples(self.scale), LARGEST)
         scale = np.where(square > 0, np.sqrt(square), 1.0)
         penalty = self.penalty.of_multiples(self.scale / scale)
         return replace(self, shift=shift, scale=scale, centred=self.fit_intercept, penalty=penalty)

@@ -160,24 +160,25 @@ class SmallGradient:
 
 @dataclass(frozen=True, eq=False)
 class SmallViolation:
-    """The first step k ≥ 1 that misses the condition of a minimum by at most `tol`, relative to the L1 penalty."""
+    """The first step k ≥ 1 that misses the condition of a minimum by at most `tol`, in units of shape (t,)."""
 
     coordinates: Coordinates
+    unit: Array
     tol: float
 
     def __call__(self, iterate: Iterate, rate: float) -> Status | None:
-        is_small = iterate.n_steps > 0 and violation(self.coordinates, iterate) <= self.tol
+        is_small = iterate.n_steps > 0 and violation(self.coordinates, iterate, self.unit) <= self.tol
         return Status.CONVERGED if is_small else None
 
 
-def violation(coordinates: Coordinates, iterate: Iterate) -> float:
-    """By how much an iterate misses the condition of a minimum, relative to the L1 penalty; the largest of all."""
+def violation(coordinates: Coordinates, iterate: Iterate, unit: Array) -> float:
+    """By how much an iterate misses the condition of a minimum, in units of shape (t,); the largest of all."""
     slopes, gradient = coordinates.split(iterate.theta)[1], iterate.gradient[coordinates.first :]
-    missed = float(coordinates.penalty.violation(slopes, gradient).max(initial=0.0))
+    missed = coordinates.penalty.violation(slopes, gradient).max(axis=0, initial=0.0)
     if coordinates.fit_intercept:  # which has no penalty of its own
-        with beyond_float64():
-            missed = max(missed, float(np.max(np.abs(iterate.gradient[0]) / (2.0 * coordinates.penalty.lasso))))
-    return missed
+        missed = np.maximum(missed, np.abs(iterate.gradient[0]))
+    with beyond_float64():  # next to a unit that is hardly one
+        return float(np.max(missed / unit))
 
 
 @dataclass(frozen=True)

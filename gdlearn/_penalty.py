@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._arrays import Array, Exponents, beyond_float64
+from ._arrays import Array, Exponents, beyond_float64, in_units
+
+LARGEST = 2.0**1000
+"""Charges beyond this leave no slope but 0, as this does, which leaves room for what is counted with it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +33,7 @@ class Penalty:
     @classmethod
     def of(cls, alpha: Array | float, l1_ratio: float) -> Penalty:
         """What the two parameters of the estimators say; an alpha for each column, if there are several."""
+        alpha = np.minimum(alpha, LARGEST)
         return cls(alpha * (1.0 - l1_ratio), alpha * l1_ratio)
 
     @property
@@ -53,14 +57,17 @@ class Penalty:
 
     def in_target_units(self, exponent: Exponents) -> Penalty:
         """The same where target i is measured in units of 2**exponent[i]."""
-        return Penalty(self.ridge, self.lasso * np.ldexp(1.0, -exponent)) if self.has_lasso else self
+        if not self.has_lasso:
+            return self
+        return Penalty(self.ridge, np.minimum(in_units(self.lasso, -exponent), LARGEST))
 
     def of_multiples(self, size: Array) -> Penalty:
         """The same of slopes θ/size, for `size` of shape (d,)."""
         if not (self.has_ridge or self.has_lasso):
             return self
         size = size[:, None]
-        return Penalty(self.ridge * size**2, self.lasso * size)
+        with beyond_float64():
+            return Penalty(np.minimum(self.ridge * size**2, LARGEST), np.minimum(self.lasso * size, LARGEST))
 
     def ridge_of_multiples(self, size: Array) -> Array:
         """What the squares of slopes θ/size are charged, of shape (d,)."""
@@ -88,16 +95,14 @@ class Penalty:
         return np.asarray(np.copysign(shrunk, slopes) + 0.0)
 
     def violation(self, slopes: Array, gradient: Array) -> Array:
-        r"""By how much each slope misses the condition of a minimum, of shape (d, t), relative to 2t.
+        r"""By how much each slope misses the condition of a minimum, of shape (d, t).
 
         With :math:`\partial_j` the partial derivative of the rest of J, squares included, it is
         :math:`|\partial_j + 2t_j\operatorname{sign}\theta_j|` where θ_j ≠ 0 and max(|∂_j| − 2t_j, 0) where θ_j = 0.
         """
         charge = 2.0 * self.lasso
         still = np.maximum(np.abs(gradient) - charge, 0.0)
-        missed = np.where(slopes == 0, still, np.abs(gradient + charge * np.sign(slopes)))
-        with beyond_float64():  # next to a charge that is hardly one
-            return np.asarray(missed / charge)
+        return np.where(slopes == 0, still, np.abs(gradient + charge * np.sign(slopes)))
 
 
 NO_PENALTY = Penalty()

@@ -35,6 +35,12 @@ from ._step_size import (
 LOOP_TOL, LOOP_MAX_ITER = 1e-8, 1_000
 """Where the loop stops if neither tol nor max_iter says so."""
 
+LEAST_CHARGE = 1e-6
+"""What 2αρ is at least taken for, as a part of the largest partial derivative at slopes of 0, where it is a measure.
+
+A tolerance of 1e-8 is then above the rounding of the partial derivatives.
+"""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -126,8 +132,9 @@ class Plan:
         # Steps so large are too few to choose the best of them on held-out rows.
         if accelerated and problem.spectrum is None and not early_stopping:
             return cls(settings.rate, np.nan, np.nan, False, np.nan, loop=True, accelerated=False, by_plane=True)
+        by_proximal = has_lasso and settings.is_free and not early_stopping
         # Plain steps of 1/L are those of the closed form to ten digits; an accelerated loop has no closed form.
-        L = problem.sharp_curvature if automatic and not accelerated else problem.curvature
+        L = problem.sharp_curvature if automatic and not (accelerated or by_proximal) else problem.curvature
         match settings.rate:
             case Auto():
                 rate = automatic_rate(L)
@@ -145,7 +152,7 @@ class Plan:
             stable_rate=largest_stable_rate(L, beta, settings.nesterov),
             loop=loop,
             accelerated=accelerated,
-            by_proximal=has_lasso and settings.is_free and not early_stopping,
+            by_proximal=by_proximal,
         )
 
     @property
@@ -230,3 +237,15 @@ def threshold(problem: Problem, tol: float) -> Array:
     size = 2.0 * np.sqrt(problem.feature_square.sum() + problem.coordinates.first)
     asked: Array = tol * size * target_deviation(problem)
     return asked
+
+
+def violation_unit(problem: Problem) -> Array:
+    """What misses of the condition of a minimum are relative to: 2αρ, or a little of ∇J at slopes of 0."""
+    own, statistics = problem.coordinates, problem.statistics
+    charge: Array = 2.0 * own.penalty.lasso * np.ones(own.shape[1])
+    square = statistics.feature_variance + (0.0 if own.fit_intercept else statistics.feature_mean**2)
+    most = 2.0 * float(np.max(np.sqrt(np.maximum(square, 0.0)) / own.scale, initial=0.0)) * target_deviation(problem)
+    if (LEAST_CHARGE * most <= charge).all():  # by Schwarz's inequality no partial derivative is larger
+        return charge
+    largest = 2.0 * np.abs(problem.slopes(own.unpenalised).cross).max(axis=0, initial=0.0)
+    return np.asarray(np.maximum(charge, LEAST_CHARGE * largest))

@@ -24,7 +24,7 @@ from ._penalty import NO_PENALTY, Penalty
 from ._quadratic import Quadratic
 from ._row_objective import RowObjective, row_objective
 from ._rows import Rows
-from ._slopes import MatrixSlopes, RowSlopes, Slopes
+from ._slopes import MatrixSlopes, RowSlopes
 from ._spectrum import KernelSpectrum, MomentSpectrum, Spectrum
 from ._statistics import Statistics, statistics_of
 
@@ -154,7 +154,7 @@ class Problem:
         moments = moments_of(rows) if moments is None else moments
         return Quadratic.of(moments.in_units(self.moments.exponent), self.coordinates.unpenalised)
 
-    def slopes(self, coordinates: Coordinates) -> Slopes:
+    def slopes(self, coordinates: Coordinates) -> MatrixSlopes | RowSlopes:
         """The error as a function of the slopes alone in these coordinates: by the moments or, without, on the rows."""
         if self.moments is not None:
             return MatrixSlopes.of(Quadratic.of(self.moments, coordinates))

@@ -22,12 +22,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from itertools import count, repeat
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ._arrays import EPS, Array
-from ._descent import ENDLESS, Status, StepsDone, descend
 from ._objective import Iterate
 from ._penalty import Penalty
 from ._slopes import Slopes, lowest, solved
@@ -181,9 +180,7 @@ class ProximalSteps:
 
     def _rounding(self, columns: _Columns) -> Array:
         """What rounding may do to the slope."""
-        size, length = self._slopes.size, np.abs(columns.theta)
-        terms = np.abs(columns.b) + np.multiply.outer(size, size @ length) + columns.r * length
-        return np.asarray(ROUNDING * EPS * terms)
+        return rounding(self._slopes, columns.b, columns.r, columns.theta)
 
     def _have_arrived(self, columns: _Columns) -> Any:
         """Which columns fulfil the condition of a minimum as far as rounding lets them."""
@@ -241,13 +238,20 @@ class ProximalSteps:
 
     def _finishing_step(self, columns: _Columns, finishing: _Columns) -> None:
         """Each column towards the minimum of the parabola on which it is."""
-        theta, rounding = finishing.theta.copy(), self._rounding(finishing)
+        theta, rounded = finishing.theta.copy(), self._rounding(finishing)
         for i in range(len(finishing.place)):
-            column = (array[:, i] for array in (finishing.slope, finishing.r, finishing.t, rounding))
+            column = (array[:, i] for array in (finishing.slope, finishing.r, finishing.t, rounded))
             _finish(self._slopes, theta[:, i], *column)
         everywhere = np.arange(len(finishing.place))
         finishing.go_if_lower(theta, self._slope(finishing, theta), everywhere)
         columns.go_if_lower(finishing.theta, finishing.slope, everywhere)
+
+
+def rounding(slopes: Slopes, b: Array, r: Array | float, theta: Array) -> Array:
+    """What rounding may do to half the gradient of the smooth part at θ."""
+    size, length = slopes.size, np.abs(theta)
+    terms = np.abs(b) + np.multiply.outer(size, size @ length) + r * length
+    return np.asarray(ROUNDING * EPS * terms)
 
 
 def _with_ridge(G: Array, r: Array) -> Array:
@@ -256,13 +260,17 @@ def _with_ridge(G: Array, r: Array) -> Array:
     return G
 
 
-def _finish(slopes: Slopes, theta: Array, slope: Array, r: Array, t: Array, rounding: Array) -> None:
+def _finish(slopes: Slopes, theta: Array, slope: Array, r: Array, t: Array, rounded: Array) -> None:
     """Move θ of one column, in place, towards the minimum of its parabola as far as J falls.
 
     The slopes that are 0 and should not be get the sign in whose direction J falls.
     """
-    beyond = np.where((theta == 0) & (np.abs(slope) > t + rounding), np.abs(slope) / t - 1.0, 0.0)
-    support = np.flatnonzero((theta != 0) | ((beyond > 0) & (beyond >= WORST * beyond.max())))
+    beyond = np.where((theta == 0) & (np.abs(slope) > t + rounded), np.abs(slope) / t - 1.0, 0.0)
+    held, room = np.flatnonzero(theta), slopes.largest_support - np.count_nonzero(theta)
+    new = np.flatnonzero((beyond > 0) & (beyond >= WORST * beyond.max()))
+    if len(new) > room >= 0:
+        new = new[np.argsort(-beyond[new], kind="stable")[:room]]
+    support = np.sort(np.concatenate([held, new]))
     if not 0 < len(support) <= slopes.largest_support:
         return
     x, t, slope = theta[support], t[support], slope[support]
@@ -278,69 +286,3 @@ def _finish(slopes: Slopes, theta: Array, slope: Array, r: Array, t: Array, roun
         support, x, t, sign, g = support[keep], x[keep], t[keep], sign[keep], g[keep]
         G = G[np.ix_(keep, keep)]
     theta[support] = lowest(x, p, sign, t, G, g)
-
-
-@dataclass(frozen=True, eq=False)
-class SmallViolation:
-    """The first step k ≥ 1 whose certificate is at most `tol` in every column: see `Penalty.violation`."""
-
-    penalty: Penalty
-    tol: float
-
-    def __call__(self, iterate: Iterate, rate: float) -> Status | None:
-        is_small = iterate.n_steps > 0 and (self.penalty.violation(iterate.theta, iterate.gradient) <= self.tol).all()
-        return Status.CONVERGED if is_small else None
-
-
-class Path(NamedTuple):
-    """What came of many α.
-
-    Attributes
-    ----------
-    slopes : ndarray of shape (d, n, t)
-    violation : ndarray of shape (n, t)
-        The certificate: see `Penalty.violation`; the largest over the slopes.
-    status : Status
-        The worst of all: NOT_CONVERGED where steps have run out.
-    """
-
-    slopes: Array
-    violation: Array
-    status: Status
-
-
-def smallest_without_slopes(slopes: Slopes, unit: Penalty) -> Array:
-    """For each target the smallest α for which all slopes are 0, where α = 1 means the penalty `unit`."""
-    smallest: Array = np.max(np.abs(slopes.cross) / unit.lasso, axis=0, initial=0.0)
-    return smallest
-
-
-def path(slopes: Slopes, unit: Penalty, alphas: Array, tol: float | None = None, max_iter: int = ENDLESS) -> Path:
-    """The minimum for many α at once, to rounding or to a certificate of `tol`.
-
-    Parameters
-    ----------
-    slopes : Slopes
-        A column for each target.
-    unit : Penalty
-        That of α = 1.
-    alphas : ndarray of shape (n,), or (n, t) where each target has its own
-    """
-    d, t = slopes.cross.shape
-    alphas = np.broadcast_to(alphas.reshape(len(alphas), -1), (len(alphas), t))
-    ridge, lasso = (np.broadcast_to(size, (d, t)) for size in (unit.ridge, unit.lasso))
-    theta, violation, status = np.empty((d, len(alphas), t)), np.empty(alphas.shape), Status.LIMIT
-    at_once, start = max(1, slopes.most_columns // t), np.zeros((d, 1, t))
-    for first in range(0, len(alphas), at_once):
-        part = slice(first, min(first + at_once, len(alphas)))
-        n = part.stop - first
-        charge = Penalty(*((size[:, None] * alphas[part]).reshape(d, n * t) for size in (ridge, lasso)))
-        ends = [StepsDone(max_iter, Status.NOT_CONVERGED)]
-        steps = ProximalSteps(slopes.repeated(n), charge, np.repeat(start, n, axis=1).reshape(d, n * t))
-        descent = descend(steps, *([] if tol is None else [SmallViolation(charge, tol)]), *ends)
-        last = descent.last
-        theta[:, part] = last.theta.reshape(d, n, t)
-        violation[part] = charge.violation(last.theta, last.gradient).max(axis=0).reshape(n, t)
-        status = descent.status if status is not Status.NOT_CONVERGED else status
-        start = theta[:, part.stop - 1 : part.stop]
-    return Path(theta, violation, status)

@@ -172,7 +172,10 @@ class GradientDescentRegressor(PartlyFitted):
     optimality_ : float
         With an L1 penalty: by how much the slopes miss the condition of a minimum, relative to 2αρ; the largest over
         slopes and targets. With ∂ⱼ the partial derivative of J without its L1 part it is |∂ⱼ + 2αρ sign θⱼ| where
-        θⱼ ≠ 0 and max(|∂ⱼ| − 2αρ, 0) where θⱼ = 0. It is what `tol` limits then.
+        θⱼ ≠ 0 and max(|∂ⱼ| − 2αρ, 0) where θⱼ = 0. It is what `tol` limits then. Where 2αρ is less than a millionth of
+        the largest |∂ⱼ| at slopes of 0, it is relative to that millionth, for partial derivatives are rounded. The
+        default descent takes the intercept for its best value, and ∂ⱼ from the rows where second moments may be too
+        coarse for it; where the rows are not at hand, what rounding may come to is added.
     learning_rate_ : float
         The η used (at the last step, where it changes; of a best step in a plane it may exceed the largest stable one).
         An accelerated descent with an L1 penalty runs in the coordinates that suit it best, and its η is of these.
@@ -214,7 +217,8 @@ class GradientDescentRegressor(PartlyFitted):
     has a kink where a slope is 0, and a step is proximal: θ ← S(θ − η∇), ∇ the gradient of the rest of J and S the map
     of each slope to sign(θⱼ)·max(|θⱼ| − 2ηαρ, 0), whose zeros are exact. A number for `learning_rate`, or `max_iter`,
     gives plain proximal descent in a loop. With neither, the descent is accelerated, and as soon as the signs of the
-    slopes let the limit be computed, it ends there. Where `tol` is given it limits `optimality_`.
+    slopes let the limit be computed, it ends there, after 20,000 steps in any case. Where `tol` is given it limits
+    `optimality_`.
 
     With ``scaling=None`` a penalty charges a feature in millimetres a thousand times less than the same in metres,
     whose slope is so much larger; standardised features are charged alike (see Examples).
@@ -353,8 +357,9 @@ class GradientDescentRegressor(PartlyFitted):
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` came before `tol`, or the learning rate is too large and the result finite. The message says
-            what would help; whatever it offers has been computed. In a search it is one line, the same for every fold.
+            If `max_iter` came before `tol`, rounding keeps `optimality_` above 1e-6, or the learning rate is too large
+            and the result finite. The message says what would help; what it offers has been computed. In a search it is
+            one line, the same for every fold.
         """
         with self._unchanged_on_error():
             self._check()

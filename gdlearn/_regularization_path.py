@@ -101,7 +101,8 @@ def regularization_path(
     Warns
     -----
     ConvergenceWarning
-        If X is so large that a ridge term is descended by the loop, and it does not arrive.
+        If X is so large that a ridge term is descended by the loop, and it does not arrive, or if the steps for an L1
+        penalty do not in 20,000.
 
     See Also
     --------

@@ -30,12 +30,11 @@ FEW = 64
 CLOSE = 0.5, 20
 """By which part the bound on the largest eigenvalue may be above it, and the most products for that."""
 
-ELEMENTS = 2**22
-"""Elements in the θ of all columns together with what they predict (32 MB)."""
-
 LARGEST_SUPPORT = 2**12
 """Features whose second moments are formed at most, where those of all features are not (128 MB)."""
 
+SPARE = 16
+"""Features that a support may have beyond the number of rows: where it is full, one must come before another can go."""
 
 TRIES = 16
 """Times that the diagonal grows, ten times each, before a matrix is given up."""
@@ -63,10 +62,6 @@ class Slopes(Protocol):
     @property
     def largest_support(self) -> int:
         """Features of which `gram` may be asked at once."""
-
-    @property
-    def most_columns(self) -> int:
-        """Columns that take no more memory than a matrix that has room."""
 
     @property
     def settling(self) -> int:
@@ -118,11 +113,6 @@ class MatrixSlopes:
     def largest_support(self) -> int:
         """All of them."""
         return len(self.matrix)
-
-    @property
-    def most_columns(self) -> int:
-        """Columns that take no more memory than a matrix that has room."""
-        return max(1, ELEMENTS // len(self.matrix))
 
     @property
     def settling(self) -> int:
@@ -186,13 +176,8 @@ class RowSlopes:
 
     @property
     def largest_support(self) -> int:
-        """No more than there are rows, for the rest would be collinear."""
-        return int(min(self.X.shape[0], LARGEST_SUPPORT))
-
-    @property
-    def most_columns(self) -> int:
-        """Columns that take no more memory than a matrix that has room."""
-        return int(max(1, ELEMENTS // sum(self.X.shape)))
+        """As many as there are rows, and some that may come before others go: more would be needlessly collinear."""
+        return int(min(self.X.shape[0] + SPARE, LARGEST_SUPPORT))
 
     @property
     def settling(self) -> int:

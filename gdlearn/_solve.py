@@ -31,6 +31,7 @@ from ._advice import (
     warn_of_directions_given_up,
     warn_of_divergence,
     warn_of_limit_not_reached,
+    warn_of_rounding,
     warn_of_slowness,
     warn_of_violation,
 )
@@ -40,10 +41,12 @@ from ._coordinates import Model, ScalingName
 from ._descent import (
     Descent,
     End,
+    Observed,
     Observer,
     SmallGradient,
     SmallViolation,
     Status,
+    StepsDone,
     descend,
     iterates,
     usual_ends,
@@ -51,11 +54,11 @@ from ._descent import (
 )
 from ._early_stopping import HeldOut, Patience
 from ._limit import SMALL_LOSS, loss_of
-from ._minima import steps_to_minimum
+from ._minima import LONGEST, SURE, StepsToMinimum, blas_beside
 from ._moments import Moments, moments_of
 from ._objective import Iterate
 from ._penalty import NO_PENALTY, Penalty
-from ._plan import LOOP_MAX_ITER, LOOP_TOL, Plan, Settings, target_deviation, threshold
+from ._plan import LOOP_MAX_ITER, LOOP_TOL, Plan, Settings, target_deviation, threshold, violation_unit
 from ._plane import LittleToGain, PlaneSteps
 from ._problem import STEPS_FOR_CURVATURE, TOO_LOSSY, TOO_LOSSY_FOR_ERRORS, Problem
 from ._row_objective import RowObjective
@@ -91,6 +94,9 @@ STORED = 1e-11
 
 LARGE_LOSS = 1e-2
 """J relative to the mean square of y above which squares that cancel leave J its digits."""
+
+WORTH_A_WORD = 1e-6
+"""By how much the condition of a minimum may be missed for rounding, without a `tol`, before it is said."""
 
 WORTH_A_LOOP = 10**10
 """Multiplications from which on a matrix takes so long that a sparse X is first descended by the loop."""
@@ -170,7 +176,9 @@ def solve(
     observe: Observer | None = None,
 ) -> Solution:
     """Descend from `start` (theta of shape (p, t)), by loop or in closed form; stop early on `held_out` rows."""
-    plan = Plan.of(problem, settings, early_stopping=held_out is not None)
+    optimality = None
+    with blas_beside(problem):
+        plan = Plan.of(problem, settings, early_stopping=held_out is not None)
     if plan.unstable and settings.max_iter is None:
         happened = "does not converge"
         raise DivergenceError(
@@ -180,7 +188,7 @@ def solve(
         if plan.by_plane:
             plan, descent, model = _by_plane(problem, settings, plan, start, observe)
         elif plan.by_proximal:
-            descent, model = _by_proximal(problem, settings, plan, start, observe)
+            descent, model, optimality = _by_proximal(problem, settings, plan, start, observe)
         else:
             descent, model = _loop(problem, settings, plan, start, held_out, observe)
         if descent.status is Status.NOT_CONVERGED and problem.otherwise is not None:
@@ -193,12 +201,16 @@ def solve(
         raise DivergenceError(
             divergence_message(problem, plan, descent.rate, feature_name, happened, grid=settings.of_grid)
         )
-    optimality = violation(problem.coordinates, descent.last) if problem.penalty.has_lasso else None
+    if problem.penalty.has_lasso and optimality is None:
+        optimality = violation(problem.coordinates, descent.last, violation_unit(problem))
     rose = descent.last.value > 2.0 * max(descent.values[0], descent.last.value / 1e300)  # also where J began at 0
     if plan.unstable:
         happened, reached = "does not converge", loss_reached(problem, descent)
         warn_of_divergence(problem, plan, plan.rate, feature_name, happened, reached, grid=settings.of_grid)
-    elif optimality is not None and _is_missed(descent, optimality, settings.tol):
+    elif optimality is not None and plan.by_proximal and settings.to_limit and descent.status is Status.LIMIT:
+        if optimality > WORTH_A_WORD:
+            warn_of_rounding(problem, optimality)
+    elif optimality is not None and _is_missed(descent, plan, optimality, settings.tol):
         warn_of_violation(problem, plan, descent, optimality, settings.of_loop[1] or LOOP_TOL)
     elif descent.status is Status.NOT_CONVERGED and plan.by_plane and settings.to_limit:
         warn_of_limit_not_reached(problem, descent)
@@ -214,10 +226,13 @@ def solve(
     return Solution(problem, descent, model, plan.stable_rate, "loop" if plan.loop else "spectral", optimality)
 
 
-def _is_missed(descent: Descent, optimality: float, tol: float | None) -> bool:
+def _is_missed(descent: Descent, plan: Plan, optimality: float, tol: float | None) -> bool:
     """Whether a descent with an L1 penalty ended before its tolerance, or where only rounding is left to do."""
-    is_limit = descent.status is Status.LIMIT and tol is not None and optimality > tol
-    return descent.status is Status.NOT_CONVERGED or is_limit
+    if plan.by_proximal:
+        return descent.status in (Status.LIMIT, Status.CONVERGED, Status.NOT_CONVERGED) and optimality > (
+            tol or LOOP_TOL
+        )
+    return descent.status is Status.NOT_CONVERGED
 
 
 def _closed_form(
@@ -335,21 +350,32 @@ def _ends(problem: Problem, max_iter: int | None, tol: float | None, observe: Ob
         return usual_ends(max_iter, None, observe)
     small: End = SmallGradient(threshold(problem, tol))
     if problem.penalty.has_lasso:
-        small = SmallViolation(problem.coordinates, tol)
+        small = SmallViolation(problem.coordinates, violation_unit(problem), tol)
     return usual_ends(max_iter, small, observe)
 
 
 def _by_proximal(
     problem: Problem, settings: Settings, plan: Plan, start: Array, observe: Observer | None
-) -> tuple[Descent, Model]:
-    """Descend with an L1 penalty by accelerated proximal steps, which end at the minimum."""
-    descent = descend(steps_to_minimum(problem, start), *_ends(problem, None, settings.tol, observe))
+) -> tuple[Descent, Model, float]:
+    """Descend with an L1 penalty by accelerated proximal steps to the minimum; the last is how near they came."""
+    own, unit = problem.coordinates, violation_unit(problem)
+    steps = StepsToMinimum(problem, start, unit)
+    watch = [] if observe is None else [Observed(observe)]
+    small = [] if settings.tol is None else [SmallViolation(own, unit, settings.tol)]
+    last = StepsDone(LONGEST, Status.NOT_CONVERGED)
+    with blas_beside(problem):
+        descent = descend(steps, *watch, *small, last)
+    if descent.status is Status.CONVERGED and steps.may_ask_rows(descent.last.theta):
+        descent = descend(steps, *watch, last)  # what is so small may be rounding; the rows know where the steps end
     if not descent.rate > 0:  # no step leads down from the start
         descent = replace(descent, rate=plan.rate)
-    model, value, own = _model_at(problem, descent), descent.last.value, problem.coordinates
+    optimality = violation(own, descent.last, unit)
+    if problem.rows is None and (doubt := steps.doubt(descent.last.theta)) > SURE:
+        optimality += doubt
+    model, value = _model_at(problem, descent), descent.last.value
     if problem.rows is not None and value < SMALL_LOSS * float(own.target_share @ target_deviation(problem) ** 2):
         value = float(own.target_share @ loss_of(model, problem.rows, own))  # the terms of J cancel in the moments
-    return _ending_at(value, descent), model
+    return _ending_at(value, descent), model, optimality
 
 
 def _by_plane(

@@ -3,6 +3,7 @@
 import json
 import pickle
 import warnings
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from textbook import numpy_loop, original_units, scaled
 
+import gdlearn._minima
 import gdlearn._solve
 from gdlearn import DivergenceError, GradientDescentRegressor, Moments
 from gdlearn.callbacks import EarlyStopping, HistoryRecorder
@@ -322,7 +324,7 @@ class TestTheMinimum:
         assert model.loss_ == pytest.approx(objective(model, X, y), rel=1e-9)
         assert model.loss_curve_[-1] == model.loss_
 
-    @pytest.mark.parametrize("alpha", [1e-320, 1e-300, 1e-20, 1e20, 1e150, 1e300])
+    @pytest.mark.parametrize("alpha", [1e-320, 1e-300, 1e-20, 1e20, 1e150, 1e300, 1.7e308])
     @pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
     @pytest.mark.parametrize("shape", [(60, 6), (12, 70)])
     def test_takes_an_alpha_of_any_size(self, alpha, l1_ratio, shape):
@@ -342,6 +344,125 @@ class TestTheMinimum:
             assert_array_equal(model.coef_, 0.0)
             assert model.intercept_ == pytest.approx(y.mean(), rel=1e-12, abs=1e-300)
             assert model.optimality_ <= 1e-8
+
+
+def nearly_collinear():
+    """Twelve features in three directions, but for a millionth, and a target that hangs on what is left of them."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3)) @ rng.normal(size=(3, 12)) + 1e-6 * rng.normal(size=(200, 12))
+    return X, X @ (1e5 * rng.normal(size=12)) + 0.1 * rng.normal(size=200)
+
+
+def far_from_zero(distance):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 8)) + distance * np.array([1, 0, 1, 0, 1, 0, 0.5, 0])
+    return X, (X - X.mean(axis=0)) @ rng.normal(size=8) + rng.normal(size=200)
+
+
+def missed_by_rows(model, X, y):
+    """What `optimality_` is to be of a lasso, from the rows and coefficients as they are, without another rounding."""
+    X, y, coef, shift, scale = (
+        np.asarray(part, dtype=np.longdouble)
+        for part in (X, y, model.coef_, X.mean(axis=0) * model.fit_intercept, model.feature_scale_)
+    )
+    residual = y - X @ coef - model.intercept_
+    partial = -2 * (X - shift).T @ residual / scale / len(y)
+    charge = 2 * np.longdouble(model.alpha)
+    miss = np.where(coef == 0, np.maximum(np.abs(partial) - charge, 0), np.abs(partial + charge * np.sign(coef)))
+    largest = 2 * np.abs((X - shift).T @ (y - y.mean() * model.fit_intercept) / scale).max() / len(y)
+    return float(miss.max() / max(charge, largest / 10**6))
+
+
+class TestRounding:
+    @pytest.mark.parametrize("part", [1e-6, 1e-7])
+    def test_the_certificate_is_that_of_the_rows_where_features_are_nearly_collinear(self, part):
+        X, y = nearly_collinear()
+        model = GradientDescentRegressor(alpha=part * largest_alpha(X, y), l1_ratio=1.0).fit(X, y)
+        assert model.optimality_ == pytest.approx(missed_by_rows(model, X, y), rel=0.05)
+        assert model.optimality_ <= 1e-8
+        assert model.loss_ == pytest.approx(objective(model, X, y), rel=1e-9)
+
+    @pytest.mark.parametrize("scaling", [None, "standard", "minmax"])
+    def test_of_features_far_from_zero_without_an_intercept_it_is_that_of_the_rows(self, scaling):
+        X, y = far_from_zero(1e6)
+        alpha = 1e-3 * largest_alpha(X, y, scaling)
+        model = GradientDescentRegressor(alpha=alpha, l1_ratio=1.0, scaling=scaling, fit_intercept=False)
+        with pytest.warns(ConvergenceWarning, match=r"Rounding keeps .* optimality_ is .*fit_intercept=True, or"):
+            model.fit(X, y)
+        assert model.optimality_ == pytest.approx(missed_by_rows(model, X, y), rel=0.05)
+        model.set_params(fit_intercept=True).fit(X, y)
+        assert model.optimality_ <= 1e-8
+
+    @pytest.mark.parametrize("scaling", [None, "standard", "minmax"])
+    def test_of_more_features_than_rows_too(self, scaling):
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(30, 90)) + 1e6 * (rng.random(90) < 0.5)
+        y = X[:, 0] - 1e6 + rng.normal(size=30)
+        alpha = 0.1 * largest_alpha(X, y, scaling)
+        model = GradientDescentRegressor(alpha=alpha, l1_ratio=1.0, scaling=scaling, fit_intercept=False)
+        with pytest.warns(ConvergenceWarning, match="Rounding keeps"):
+            model.fit(X, y)
+        assert model.optimality_ == pytest.approx(missed_by_rows(model, X, y), rel=0.05)
+
+    def test_moments_alone_claim_no_more_than_they_know(self):
+        X, y = far_from_zero(1e6)
+        model = GradientDescentRegressor(alpha=1e-3 * largest_alpha(X, y), l1_ratio=1.0, fit_intercept=False)
+        with pytest.warns(ConvergenceWarning, match="Rounding keeps .*fit on the rows themselves"):
+            model.fit_moments(Moments.from_data(X, y))
+        assert model.optimality_ >= missed_by_rows(model, X, y)
+        X, y = nearly_collinear()
+        model = GradientDescentRegressor(alpha=1e-6 * largest_alpha(X, y), l1_ratio=1.0)
+        assert missed_by_rows(model.fit_moments(Moments.from_data(X, y)), X, y) <= model.optimality_ <= 1e-6
+        with pytest.warns(ConvergenceWarning, match=r"did not reach tol=1e-11 .*optimality_ is"):
+            model.set_params(tol=1e-11).fit_moments(Moments.from_data(X, y))
+
+    @pytest.mark.parametrize("l1_ratio", RATIOS)
+    @pytest.mark.parametrize("fit_intercept", [True, False])
+    @pytest.mark.parametrize("tol", [None, 1e-9])
+    def test_rows_correct_what_moments_have_lost(self, l1_ratio, fit_intercept, tol, monkeypatch):
+        X, y, weights = data(60, 6, 2, weighted=True)
+        exact = gdlearn._solve.moments_of
+
+        def rough(rows, **settings):
+            moments = exact(rows, **settings)
+            noise = 1 + 1e-5 * np.random.default_rng(0).normal(size=moments.covariance.shape)
+            return replace(moments, covariance=moments.covariance * (noise + noise.T) / 2)
+
+        monkeypatch.setattr(gdlearn._solve, "moments_of", rough)
+        model = GradientDescentRegressor(alpha=0.05, l1_ratio=l1_ratio, fit_intercept=fit_intercept, tol=tol)
+        model.set_params(scaling=None).fit(X, y, weights)
+        assert missed(model, X, y, weights)[0] > 1e-6
+        monkeypatch.setattr(gdlearn._minima, "SURE", 1e-18)
+        model.fit(X, y, weights)
+        assert missed(model, X, y, weights)[0] <= 1e-11
+        assert model.optimality_ <= 1e-11
+        assert model.loss_ == pytest.approx(objective(model, X, y, weights), rel=1e-12)
+        assert len(model.loss_curve_) == model.n_iter_ + 1
+        assert_allclose(model.loss_curve_[-1], model.loss_, rtol=1e-15)
+
+    @pytest.mark.parametrize("part", [0.1, 1e-3])
+    def test_ordinary_rows_are_read_once(self, part, monkeypatch):
+        monkeypatch.setattr(gdlearn._minima, "residual_and_gradient", None)
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(2000, 20)) @ rng.normal(size=(20, 20)) + 100
+        y = X @ rng.normal(size=20) + rng.normal(size=2000)
+        model = GradientDescentRegressor(alpha=part * largest_alpha(X, y), l1_ratio=1.0).fit(X, y)
+        assert missed(model, X, y)[0] <= 1e-10
+
+    def test_a_tolerance_is_reached_however_small_alpha_is(self):
+        X, y, _ = data()
+        for alpha in (1e-12, 1e-30):
+            model = GradientDescentRegressor(alpha=alpha, l1_ratio=1.0, tol=1e-8).fit(X, y)
+            assert model.optimality_ <= 1e-8
+            assert 2 * alpha * missed(model, X, y)[0] <= 1e-14 * 2 * largest_alpha(X, y)
+
+    def test_the_descent_to_the_minimum_ends_whatever_happens(self, monkeypatch):
+        monkeypatch.setattr(gdlearn._solve, "LONGEST", 5)
+        model = GradientDescentRegressor(alpha=0.05, l1_ratio=1.0)
+        with pytest.warns(ConvergenceWarning, match="did not reach tol=1e-08 in 5 steps: optimality_ is"):
+            model.fit(X, Y)
+        assert model.n_iter_ == 5
+        assert model.optimality_ == pytest.approx(missed(model, X, Y)[0], rel=1e-6)
 
 
 CORPUS = json.loads((Path(__file__).parent / "data" / "real_corpus.json").read_text())

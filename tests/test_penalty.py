@@ -73,7 +73,7 @@ def test_each_target_has_its_own_rate_and_its_own_charge():
 
 
 def test_the_violation_is_the_distance_from_the_subdifferential():
-    # 0 must lie in ∂_j + 2t·[−1, 1] where θ_j = 0, and in {∂_j + 2t sign θ_j} elsewhere; measured in units of 2t.
+    # 0 must lie in ∂_j + 2t·[−1, 1] where θ_j = 0, and in {∂_j + 2t sign θ_j} elsewhere.
     penalty = Penalty(ridge=5.0, lasso=0.5)
     slopes = np.array([[0.0, 0.0, 0.0, 2.0, 2.0, -2.0, -2.0]]).T
     partial = np.array([[0.9, -1.0, 1.5, -1.0, -0.25, 1.0, -1.0]]).T

@@ -13,7 +13,7 @@ from gdlearn._coordinates import Coordinates
 from gdlearn._descent import Status, StepsDone, descend
 from gdlearn._moments import moments_of
 from gdlearn._penalty import Penalty
-from gdlearn._proximal import ProximalSteps, SmallViolation, path, smallest_without_slopes
+from gdlearn._proximal import ProximalSteps
 from gdlearn._quadratic import Quadratic
 from gdlearn._rows import Rows
 from gdlearn._slopes import MatrixSlopes, RowSlopes
@@ -32,6 +32,16 @@ def slopes_of(X, y):
 
 def largest(X, y):
     return np.abs(X.T @ y).max() / len(X)
+
+
+def small(penalty, tol):
+    """The end at a violation of at most `tol`, relative to 2t."""
+
+    def end(iterate, rate):
+        missed = penalty.violation(iterate.theta, iterate.gradient) / (2 * penalty.lasso)
+        return Status.CONVERGED if iterate.n_steps and missed.max() <= tol else None
+
+    return end
 
 
 def solve(X, y, penalty, *ends, start=None):
@@ -182,6 +192,25 @@ def test_ordinary_data_need_one_step_after_the_accelerated_ones(part):
     assert (descent.status, descent.last.n_steps) == (Status.LIMIT, SETTLING + 1)
 
 
+@pytest.mark.parametrize("part", [0.1, 1e-3])
+@pytest.mark.parametrize("scaling", ["standard", "minmax", None])
+def test_where_all_rows_are_fitted_one_slope_comes_before_another_goes(scaling, part):
+    """Features that are to make up for an intercept are as many as the rows, and not the right ones at first."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 200))
+    y = X[:, :5] @ rng.normal(size=5) + rng.normal(size=40)
+    y += 100 * y.std()
+    rows = Rows.of(X, y, None)
+    statistics = statistics_of(rows, extremes=True)
+    coordinates = Coordinates.learned(scaling, statistics, False)
+    Z = X / coordinates.scale
+    lasso = part * np.abs(Z.T @ (y - y.mean())).max() / 40
+    steps = ProximalSteps(RowSlopes.of(rows, statistics, coordinates), Penalty(0.0, lasso), np.zeros((200, 1)))
+    descent = descend(steps, MANY)
+    assert descent.status is Status.LIMIT
+    assert certificate(Z, y, descent.last.theta[:, 0], 0.0, lasso).max() <= 1e-9
+
+
 def test_exact_copies_share_what_one_would_get():
     X, y = problem(4)
     lasso = largest(X, y) * 0.05
@@ -262,52 +291,6 @@ def test_every_column_is_by_itself():
         alone = solve(X, Y[:, i], Penalty(ridge[i], lasso[i])).last.theta[:, 0]
         np.testing.assert_allclose(together[:, i], alone, atol=1e-11 * np.abs(alone).max(initial=1e-300))
         np.testing.assert_array_equal(together[:, i] == 0, alone == 0)
-
-
-@pytest.mark.parametrize("most", [10**6, 7])
-def test_a_path_is_its_points(most, monkeypatch):
-    X, y = problem(10)
-    Y = np.column_stack([y, y[::-1] - X[:, 0]])
-    Y -= Y.mean(axis=0)
-    slopes, unit = slopes_of(X, Y), Penalty(0.5, 0.5)
-    monkeypatch.setattr(MatrixSlopes, "most_columns", most)
-    top = smallest_without_slopes(slopes, unit)
-    np.testing.assert_allclose(top, np.abs(X.T @ Y / len(X)).max(axis=0) / 0.5, rtol=1e-14)
-    alphas = np.geomspace(1, 1e-3, 20)[:, None] * top
-    found = path(slopes, unit, alphas)
-    assert found.status is Status.LIMIT
-    assert found.violation.max() <= 1e-10
-    assert not found.slopes[:, 0].any()
-    assert found.slopes[:, 1].any(axis=0).all()
-    for a in (1, 5, 19):
-        for i in range(2):
-            other = reference(X, Y[:, i], 0.5 * alphas[a, i], 0.5 * alphas[a, i])
-            np.testing.assert_allclose(found.slopes[:, a, i], other, atol=1e-6 * np.abs(other).max())
-    assert path(slopes, unit, alphas[:, 0], max_iter=1).status is Status.NOT_CONVERGED
-    rough = path(slopes, unit, alphas[:, 0], tol=0.1)
-    assert rough.violation.max() <= 0.1
-
-
-def test_a_part_of_a_path_starts_where_the_last_has_ended(monkeypatch):
-    X, y = problem(10)
-    products, product = [], MatrixSlopes.product
-    monkeypatch.setattr(MatrixSlopes, "most_columns", 1)
-    monkeypatch.setattr(MatrixSlopes, "product", lambda *args: products.append(args) or product(*args))
-    slopes, unit, alpha = slopes_of(X, y), Penalty(0.0, 1.0), 0.01 * largest(X, y)
-    path(slopes, unit, np.array([alpha]))
-    alone = len(products)
-    found = path(slopes, unit, np.array([alpha, alpha, alpha]))
-    assert len(products) == 2 * alone + 2
-    np.testing.assert_array_equal(found.slopes[:, 0], found.slopes[:, 2])
-
-
-def test_a_path_has_arrived_only_with_its_last_point(monkeypatch):
-    X, y = problem(10)
-    monkeypatch.setattr(MatrixSlopes, "most_columns", 1)
-    top = largest(X, y)
-    found = path(slopes_of(X, y), Penalty(0.0, 1.0), np.array([2 * top, 0.01 * top, 2 * top]), max_iter=3)
-    assert found.violation[0] == 0 < found.violation[1]
-    assert found.status is Status.NOT_CONVERGED
 
 
 def sparse_data(n=80, d=30, t=2):
@@ -398,11 +381,11 @@ def test_a_tolerance_ends_it_earlier_and_a_number_of_steps_is_no_success():
     X, y = hard("wide")
     penalty = Penalty(0.0, 1e-3 * largest(X, y))
     whole = solve(X, y, penalty)
-    rough = solve(X, y, penalty, SmallViolation(penalty, 0.3))
+    rough = solve(X, y, penalty, small(penalty, 0.3))
     assert rough.status is Status.CONVERGED
     assert certificate(X, y, rough.last.theta[:, 0], 0.0, penalty.lasso).max() <= 0.3 * (1 + 1e-9)
     assert rough.last.n_steps < whole.last.n_steps
-    short = solve(X, y, penalty, SmallViolation(penalty, 1e-8), StepsDone(15, Status.NOT_CONVERGED))
+    short = solve(X, y, penalty, small(penalty, 1e-8), StepsDone(15, Status.NOT_CONVERGED))
     assert short.status is Status.NOT_CONVERGED
     assert certificate(X, y, short.last.theta[:, 0], 0.0, penalty.lasso).max() > 1e-8
 
@@ -411,7 +394,7 @@ def test_no_support_is_formed_that_is_too_large(monkeypatch):
     X, y = problem(1)
     monkeypatch.setattr(MatrixSlopes, "largest_support", 3)
     penalty = Penalty(0.0, 0.5 * largest(X, y))
-    descent = solve(X, y, penalty, SmallViolation(penalty, 1e-6))
+    descent = solve(X, y, penalty, small(penalty, 1e-6))
     assert descent.status in (Status.CONVERGED, Status.LIMIT)
     assert certificate(X, y, descent.last.theta[:, 0], 0.0, penalty.lasso).max() <= 1e-6 * (1 + 1e-6)
 

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from samples import plain
 from scipy import linalg, sparse
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Ridge, enet_path, lasso_path
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 
-from gdlearn import GradientDescentRegressor, regularization_path
+from gdlearn import GradientDescentRegressor, _minima, regularization_path
 from gdlearn import _regularization_path as room
 from gdlearn import _solve as routes
 
@@ -153,6 +154,13 @@ def test_where_no_matrix_is_formed_the_minima_are_the_same(monkeypatch, l1_ratio
     assert_close(looped, coefs, X, 1e-8)
     np.testing.assert_allclose(others, intercepts, rtol=1e-8)
     np.testing.assert_allclose(values, losses, rtol=1e-8)
+
+
+def test_steps_that_do_not_arrive_are_told_of(monkeypatch):
+    X, y = rows()
+    monkeypatch.setattr(_minima, "LONGEST", 2)
+    with pytest.warns(ConvergenceWarning, match="with an L1 penalty did not come to its minimum in 2 steps"):
+        regularization_path(X, y, alphas=3, l1_ratio=1.0)
 
 
 def test_units_beyond_squares():
