@@ -163,8 +163,8 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         try:
             yield
         except BaseException:
-            learned = {name: value for name, value in before.items() if name.endswith("_")}
-            self.__dict__ = {name: value for name, value in vars(self).items() if not name.endswith("_")} | learned
+            learned = {name: value for name, value in before.items() if _is_learned(name)}
+            self.__dict__ = {name: value for name, value in vars(self).items() if not _is_learned(name)} | learned
             raise
 
     def _feature_name(self, j: int) -> str:
@@ -280,6 +280,11 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
             for name, learned in vars(self).items():
                 if name.endswith("_") and isinstance(learned, np.ndarray) and learned.dtype.kind in "if":
                     setattr(self, name, data.origin.returned(learned))
+
+
+def _is_learned(name: str) -> bool:
+    """Whether an attribute is what a fit, or rows that were added, have left."""
+    return name.endswith("_") or name in ("_course", "_stream")
 
 
 COURSE = (

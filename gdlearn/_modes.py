@@ -241,8 +241,10 @@ def modes_of_matrix(quadratic: Quadratic, n_samples: int) -> Modes:
     projection = V.T @ b
     optimum = projection / values[:, None]
     minimum = np.maximum(c - (projection * optimum).sum(axis=0), 0.0)
-    if not centred:  # an offset of y is part of c; the moments keep it apart from the rest of J
-        minimum = np.where(y_mean**2 > quadratic.target_variance, quadratic.values(V @ optimum), minimum)
+    if not centred:  # offsets are part of c and b; the moments keep them apart from the rest of J
+        theta = V @ optimum
+        apart_rounds_less = quadratic.rounding(theta) < c + np.sum(np.abs(b * theta), axis=0)
+        minimum = np.where(apart_rounds_less, quadratic.values(theta), minimum)
     smallest = max(float(eigenvalues[-1]) / largest, 0.0) if largest > 0 else 1.0
     modes = Modes(
         eigenvalues=values,

@@ -204,8 +204,8 @@ class PartlyFitted(DescendedModel):
         coordinates = problem.coordinates
         self._set_coefficients(coordinates, model, float(coordinates.target_share @ minimum), data)
         self.rank_, self.solver_ = moments.n_features, "spectral"
-        self.__dict__.pop("validation_loss_curve_", None)
-        self.__dict__.pop("gradient_check_", None)
+        for name in ("validation_loss_curve_", "gradient_check_", "optimality_"):
+            self.__dict__.pop(name, None)
         self._course = Course(moments, self.scaling, self._penalty, self._settings, begin)
         return True
 

@@ -188,7 +188,7 @@ def test_a_trillion_steps_are_the_limit():
     limit = GradientDescentRegressor().fit(X, y)
     model = GradientDescentRegressor(0.1, max_iter=10**12).fit(X, y)
     assert model.n_iter_ == 10**12
-    assert_allclose(model.coef_, limit.coef_, rtol=1e-15)
+    assert_allclose(model.coef_, limit.coef_, rtol=1e-13)  # which comes by another factorisation
     assert model.loss_curve_iterations_[-1] == 10**12
     assert len(model.loss_curve_) == len(model.loss_curve_iterations_) <= 1_001
 
