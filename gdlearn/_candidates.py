@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -205,11 +207,10 @@ class Raised:
         if self.fold.held_out is not None and self.grid.steps is not None:
             held_out = self.fold.held_out.error(self.problem, self.descents.patience)
             watched = HeldOutInModes.of(held_out, self.modes, self.start)
-        with_done = not on_test.strong.all()
 
         def found(some: slice) -> Array:
             each = gaps[of_charge[some]]
-            return on_test.towards(each).errors_at(*self._powers(h[some], each, steps, watched, with_done=with_done))
+            return on_test.towards(each).errors_at(*self._powers(h[some], each, steps, watched))
 
         at_once = max(1, AT_ONCE // (len(steps) * max(gaps[0].size, 1)))
         parts = [slice(begin, begin + at_once) for begin in range(0, n, at_once)]
@@ -217,20 +218,17 @@ class Raised:
             return np.concatenate([found(some) for some in parts], axis=1).T
 
     def _powers(
-        self, h: Array, gaps: Array, steps: list[int], watched: HeldOutInModes | None, *, with_done: bool
-    ) -> tuple[Array, Array | None]:
+        self, h: Array, gaps: Array, steps: list[int], watched: HeldOutInModes | None
+    ) -> tuple[Array, Callable[[], Array]]:
         """What is left and done of the way of each mode, of shape (n_steps, n, m)."""
         momentum = () if self.grid.rates is None else (self.descents.momentum, self.descents.nesterov)
         if watched is None:  # all at once
             recurrence, shape = Recurrence(h.ravel(), *momentum), (len(steps), *h.shape)
-            if not with_done:
-                return recurrence.left(steps).reshape(shape), None
-            left, done = (part.reshape(shape) for part in recurrence.powers(steps))
-            return left, done
+            return recurrence.left(steps).reshape(shape), cache(lambda: recurrence.powers(steps)[1].reshape(shape))
         found = []
         for own, gap in zip(h, gaps, strict=True):
             recurrence, curve = Recurrence(own, *momentum), watched.towards(gap)
             chosen = [curve.watch(recurrence, watched.held_out.patience, last).best for last in steps]
             found.append(recurrence.powers(chosen))
         left, done = (np.stack(part, axis=1) for part in zip(*found, strict=True))
-        return left, done
+        return left, lambda: done

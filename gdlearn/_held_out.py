@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -97,15 +97,16 @@ class HeldOutInModes:
 
     def displacement(self, recurrence: Recurrence, steps: Sequence[int]) -> Array:
         """u at each step, of shape (len(steps), m, t)."""
-        return self._displacement(*recurrence.powers(steps))
+        left, done = recurrence.powers(steps)
+        return self._displacement(left, lambda: done)
 
-    def _displacement(self, left: Array, done: Array | None) -> Array:
-        """u where so much of the way of each mode is left and done; `done` is None where every mode is strong."""
+    def _displacement(self, left: Array, done: Callable[[], Array]) -> Array:
+        """u where so much of the way of each mode is left and done, which is asked for where a mode is weak."""
         with beyond_float64():
-            if done is None:
+            if self.strong.all():
                 u = left[..., None] * -self.gap
             else:
-                u = np.where(self.strong[:, 0], -left, done)[..., None] * self.gap
+                u = np.where(self.strong[:, 0], -left, done())[..., None] * self.gap
             if np.any(self.offset):
                 u += np.where(self.strong, self.offset, 0.0)
             return np.asarray(u)
@@ -114,11 +115,12 @@ class HeldOutInModes:
         """v at the steps of each descent, one after another; from the rows where the terms in the modes cancel."""
         powers = [recurrence.powers(steps) for recurrence, steps in candidates]
         left, done = (np.concatenate(part) for part in zip(*powers, strict=True))
-        return self.errors_at(left, done)
+        return self.errors_at(left, lambda: done)
 
-    def errors_at(self, left: Array, done: Array | None = None) -> Array:
+    def errors_at(self, left: Array, done: Callable[[], Array]) -> Array:
         """v where so much of the way of each mode is left and done, both of shape (..., m): of the shape before m.
 
+        What is done is not 1 − left to all digits, and is asked for where these are needed.
         The gap is of shape (m, t), or broadcasts to (..., m, t) where each descent has its own optimum, see `towards`.
         """
         with beyond_float64():
@@ -132,7 +134,8 @@ class HeldOutInModes:
             near = np.flatnonzero(self._may_be_lost(values, self._bound_on_terms(u)))
             if len(near):
                 lost = near[self._may_be_lost(values[near], self._terms(u[near]))]
-                values[lost] = self._errors_on_rows(left, done, lost)
+                if len(lost):
+                    values[lost] = self._errors_on_rows(done(), lost)
         return np.asarray(values.reshape(shape))
 
     def _may_be_lost(self, values: Array, terms: Array) -> NDArray[np.bool_]:
@@ -157,17 +160,16 @@ class HeldOutInModes:
         rounded = np.einsum("nmt,m,t->n", size**2, self.size**2, self.held_out.target_share)
         return np.asarray(terms + rounded + 2.0 * np.sqrt(rounded * abs(self.value)))
 
-    def _errors_on_rows(self, left: Array, done: Array | None, lost: NDArray[np.intp]) -> Array:
+    def _errors_on_rows(self, done: Array, lost: NDArray[np.intp]) -> Array:
         """v at some of the points, by the rows."""
-        gone = 1.0 - left if done is None else done
-        gap = np.broadcast_to(self.gap, (*left.shape, self.gap.shape[-1])).reshape(-1, *self.gap.shape[-2:])
-        points = moved(self.modes, self.start, gap[lost], gone.reshape(-1, left.shape[-1])[lost])
+        gap = np.broadcast_to(self.gap, (*done.shape, self.gap.shape[-1])).reshape(-1, *self.gap.shape[-2:])
+        points = moved(self.modes, self.start, gap[lost], done.reshape(-1, done.shape[-1])[lost])
         return np.asarray(self.held_out.on_rows().errors(points) @ self.held_out.target_share)
 
     def changes(self, recurrence: Recurrence, steps: Sequence[int]) -> Array:
         """v(θ_{k+1}) − v(θ_k) for each k of `steps`."""
         left, done, advance = recurrence.advances(steps)
-        return self._difference(self._displacement(left, done), advance)
+        return self._difference(self._displacement(left, lambda: done), advance)
 
     def differences(self, recurrence: Recurrence, start: int, steps: Sequence[int]) -> Array:
         """v(θ_k) − v(θ_start) for each k of `steps`, none of them before `start`."""

@@ -252,9 +252,9 @@ class Problem:
         modes = self.modes.seen_from(start)
         is_slope = ~(modes.of_intercept & self.coordinates.fit_intercept)
         more = charges[:, None] * is_slope
-        values = modes.eigenvalues + more
-        gaps = modes.eigenvalues[:, None] * modes.gap(start) - more[:, :, None] * modes.coordinates(start)
-        return values, gaps / values[:, :, None]
+        values, gap = modes.eigenvalues + more, modes.gap(start)
+        raised = (modes.eigenvalues[:, None] * gap - more[:, :, None] * modes.coordinates(start)) / values[:, :, None]
+        return values, np.where(more[:, :, None] > 0, raised, gap)  # as it was, to the last digit
 
     def sharper(self, amplification: float, too_lossy: float = TOO_LOSSY) -> Problem:
         """The same with modes one degree sharper, if rounding so amplified calls for it."""
