@@ -96,11 +96,11 @@ def _caption(limit: GradientDescentRegressor, others: str) -> str:
     n_parameters = limit.n_features_in_ + int(limit.fit_intercept)
     J = f"J = mean squared error + ridge term, α = {limit.alpha:.3g}"
     if n_parameters == 2:
-        return f"Gradient descent on {J if limit.alpha else 'the mean squared error J'}"
+        return f"Gradient descent on\n{J}" if limit.alpha else "Gradient descent on the mean squared error J"
     solution = "minimum" if limit.alpha else "least-squares solution"
     where = "at their optimum" if others == "optimum" else f"fixed at the {solution}"
-    what = J if limit.alpha else "Mean squared error"
-    return f"{what}: projection on 2 of {n_parameters} parameters,\nthe others {where}"
+    what = f"{J}:\n" if limit.alpha else "Mean squared error: "
+    return f"{what}projection on 2 of {n_parameters} parameters,\nthe others {where}"
 
 
 def _curvature(

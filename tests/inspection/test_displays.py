@@ -711,7 +711,7 @@ def test_with_a_ridge_term_the_surface_and_the_path_are_those_of_the_whole_j(set
         step = settings.get("momentum", 0.0) * step - model.learning_rate_ * gradient
         theta = theta + step
     assert display.minimum == pytest.approx(model.loss_, rel=1e-12)
-    assert display.caption.startswith("Gradient descent on J = mean squared error + ridge term, α = 0.7")
+    assert display.caption.startswith("Gradient descent on\nJ = mean squared error + ridge term, α = 0.7")
 
 
 @pytest.mark.parametrize("others", ["optimum", "fixed"])

@@ -551,6 +551,11 @@ def test_display(plt, learning_rate):
     assert display.figure_ is display.ax_.figure
 
 
+def test_the_display_names_the_ridge_term(plt):
+    display = SensitivityDisplay.from_estimator(GradientDescentRegressor(alpha=0.25), SQUARE, Y4)
+    assert display.ax_.get_title(loc="left").endswith(", α = 0.25)")
+
+
 def test_display_on_given_axes(plt):
     found = sensitivity(SQUARE, Y4)
     _, one = plt.subplots()
