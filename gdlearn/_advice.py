@@ -120,7 +120,7 @@ def _is_mostly_penalty(problem: Problem) -> bool:
     return problem.penalty.has_ridge and 4.0 * float(problem.penalty.ridge) > problem.curvature
 
 
-def _elsewhere(problem: Problem) -> str:
+def elsewhere(problem: Problem) -> str:
     """What a user of a penalty must know of another scaling: its J is another one."""
     return ", where alpha charges other slopes" if problem.penalty.has_ridge or problem.penalty.has_lasso else ""
 
@@ -133,7 +133,7 @@ def steadier_scaling(problem: Problem, plan: Plan) -> list[str]:
             continue
         stable = largest_stable_rate(there.curvature, plan.momentum, plan.nesterov)
         if plan.rate < SAFELY * stable:
-            return [f"{_scaling(name)} (stable below {rounded(stable, ROUND_FLOOR, 3)}{_elsewhere(problem)})"]
+            return [f"{_scaling(name)} (stable below {rounded(stable, ROUND_FLOOR, 3)}{elsewhere(problem)})"]
     return []
 
 
@@ -297,7 +297,7 @@ def _better_scaling(problem: Problem, plan: Plan, start: Array, tol: float, now:
         return []
     return [
         f"{_scaling(name)} with learning_rate={rate} (condition number {after:.3g} instead of {before:.3g}"
-        f"{_in_steps(needed, ', ')}{_elsewhere(problem)})"
+        f"{_in_steps(needed, ', ')}{elsewhere(problem)})"
     ]
 
 

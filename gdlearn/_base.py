@@ -212,8 +212,8 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         if not (verbose or hasattr(self, "_skl_callbacks")):
             self._set_model(solve(problem, settings, start, self._feature_name, watched), data)
             return
-        loops = Plan.of(problem, settings).loop
-        n_steps = settings.of_loop[0] if loops else None
+        plan = Plan.of(problem, settings, early_stopping=held_out is not None)
+        n_steps = settings.of_loop[0] if plan.loop and not plan.by_proximal else None
         X, y, weight = map(data.where_x_lies, (data.X, data.y, data.weight))
 
         def attributes_at(iterate: Iterate, eta: float) -> dict[str, Any]:
@@ -230,7 +230,7 @@ class DescendedModel(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
 
         with (
             callback_tasks(self, X, y, weight, n_steps, attributes_at) as callbacks,
-            progress_bar(n_steps, wanted=loops and bool(verbose)) as bar,
+            progress_bar(n_steps, wanted=plan.loop and bool(verbose)) as bar,
         ):
             self._set_model(
                 solve(problem, settings, start, self._feature_name, watched, together(callbacks, bar)), data

@@ -27,6 +27,7 @@ from ._parameters import (
     check_descent,
     integers,
 )
+from ._penalty import NO_PENALTY, Penalty
 from ._plan import Plan, Settings
 from ._problem import Problem, first_point, starting_point
 from ._rows import Rows
@@ -86,6 +87,11 @@ def gradient_descent_path(
     ConvergenceWarning
         If the learning rate is at or above the largest stable one.
 
+    See Also
+    --------
+    GradientDescentRegressor : With `alpha` and `max_iter` the iterates on J with a penalty, which this J has not.
+    regularization_path : The path over the strength of a penalty.
+
     Examples
     --------
     >>> from gdlearn import gradient_descent_path
@@ -96,7 +102,39 @@ def gradient_descent_path(
     >>> print(steps, coefs.round(4), losses.round(4))
     [0 1 2] [[0.     1.8667 1.9911]] [1.86667e+01 8.30000e-02 4.00000e-04]
     """
-    owner = "gradient_descent_path"
+    return descent_path(
+        "gradient_descent_path",
+        X,
+        y,
+        learning_rate=learning_rate,
+        iterations=iterations,
+        momentum=momentum,
+        nesterov=nesterov,
+        scaling=scaling,
+        init=init,
+        fit_intercept=fit_intercept,
+        sample_weight=sample_weight,
+        solver=solver,
+    )
+
+
+def descent_path(
+    owner: str,
+    X: MatrixLike,
+    y: ArrayLike,
+    *,
+    learning_rate: LearningRate,
+    iterations: int | ArrayLike,
+    momentum: MomentumLike,
+    nesterov: bool,
+    scaling: ScalingName,
+    init: Init,
+    fit_intercept: bool,
+    sample_weight: ArrayLike | None,
+    solver: Solver,
+    penalty: Penalty = NO_PENALTY,
+) -> tuple[NDArray[np.int64], Array, Array, Array]:
+    """The same with a penalty; `owner` is who asks."""
     check_descent(owner, learning_rate, momentum, nesterov, scaling)
     BOOLEAN.check(owner, "fit_intercept", fit_intercept)
     SOLVER.check(owner, "solver", solver)
@@ -107,7 +145,7 @@ def gradient_descent_path(
     most = int(wanted.max())
     settings = Settings(learning_rate, momentum, nesterov, max_iter=max(most, 1), solver=solver)
     with blas_for(*matrix.shape):
-        problem = pose(rows, scaling, fit_intercept, settings)
+        problem = pose(rows, scaling, fit_intercept, settings, penalty)
     plan = Plan.of(problem, settings)
     given = "zero" if isinstance(init, str) and init == "auto" else init
     first = first_point(owner, given, rows.n_features, rows.y.shape[1], fit_intercept)

@@ -30,8 +30,9 @@ class HistoryRecorder:
     Attributes
     ----------
     history_ : dict of list
-        "n_iter", "coef", "intercept" (in original units), "loss" (J, in units of y squared), "gradient_norm" (in scaled
-        coordinates) and "learning_rate" at each recorded step. Of the last fit only.
+        "n_iter", "coef", "intercept" (in original units), "loss" (J with its penalty, in units of y squared),
+        "gradient_norm" (in scaled coordinates; with an L1 penalty, of J without that penalty) and "learning_rate" at
+        each recorded step. Of the last fit only.
 
     Examples
     --------

@@ -34,6 +34,11 @@ SETTINGS = [
     {},
     {"solver": "loop", "max_iter": 50},
     {"early_stopping": True, "random_state": 0, "learning_rate": 0.05},
+    {"alpha": 0.5},
+    {"alpha": 0.5, "solver": "loop", "tol": 1e-6, "max_iter": 1000},
+    {"alpha": 5.0, "l1_ratio": 1.0},
+    {"alpha": 5.0, "l1_ratio": 0.5, "learning_rate": 0.1, "max_iter": 20},
+    {"alpha": 5.0, "l1_ratio": 0.5, "early_stopping": True, "random_state": 0, "learning_rate": 0.05},
 ]
 
 
@@ -82,6 +87,19 @@ def test_the_history_is_the_path():
     assert_allclose(np.array(recorder.history_["coef"]).T, coefs, rtol=1e-11)
     assert_allclose(recorder.history_["intercept"], intercepts, rtol=1e-12)
     assert_allclose(recorder.history_["loss"], losses, rtol=1e-12)
+
+
+@new
+@pytest.mark.parametrize("settings", [{"l1_ratio": 0.0}, {"l1_ratio": 0.5}, {"l1_ratio": 1.0, "max_iter": 20}], ids=str)
+def test_the_recorded_loss_is_the_error_and_the_penalty(settings):
+    recorder, ratio = HistoryRecorder(), settings["l1_ratio"]
+    model = GradientDescentRegressor(alpha=3.0, **settings).set_callbacks(recorder).fit(X, y)
+    history = recorder.history_
+    for coef, intercept, loss in zip(history["coef"], history["intercept"], history["loss"], strict=True):
+        slopes = coef * X.std(axis=0)
+        charge = 3.0 * ((1 - ratio) * slopes @ slopes + 2 * ratio * np.abs(slopes).sum())
+        assert loss == pytest.approx(np.mean((y - intercept - X @ coef) ** 2) + charge, rel=1e-10)
+    assert_array_equal(history["coef"][-1] == 0, model.coef_ == 0)
 
 
 @new

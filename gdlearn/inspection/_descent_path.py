@@ -24,7 +24,7 @@ class DescentPathDisplay:
     for both axes, so that the angle is a right one on paper too; ``aspect="auto"`` gives that up. The first ten steps
     are dots.
 
-    `from_estimator` draws the mean squared error of a linear model, `from_function` any function of two variables with
+    `from_estimator` draws the J of a linear model, `from_function` any function of two variables with
     its descents. The constructor stores values on a grid, one path or several, and the gradients along them.
 
     Parameters
@@ -290,8 +290,8 @@ class DescentPathDisplay:
     ) -> DescentPathDisplay:
         r"""Draw the descent of a linear model on the mean squared error of X and y, from θ = 0.
 
-        J is a quadratic, and so is J over two parameters a, the others b being at their optimum for these two or
-        fixed at the least-squares solution θ*:
+        J, the ridge term of the estimator included, is a quadratic, and so is J over two parameters a, the others b
+        being at their optimum for these two or fixed at the minimum θ* of J:
 
         .. math::
             J_2(a) = J(\theta^*) + \tfrac12 (a - a^*)^T S\,(a - a^*), \qquad
@@ -306,9 +306,9 @@ class DescentPathDisplay:
         Parameters
         ----------
         estimator : GradientDescentRegressor, fitted Pipeline or search
-            Fitted or not: `learning_rate`, `momentum`, `nesterov`, `scaling`, `fit_intercept` and `solver` are used.
-            Of a fitted Pipeline the last step, on X as its other steps transform it; of a fitted search its
-            `best_estimator_`.
+            Fitted or not: `learning_rate`, `alpha` (`l1_ratio` must be 0, for an L1 penalty has kinks), `momentum`,
+            `nesterov`, `scaling`, `fit_intercept` and `solver` are used. Of a fitted Pipeline the last step, on X as
+            its other steps transform it; of a fitted search its `best_estimator_`.
         X : array-like or CSR/CSC matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
         features : pair of int or str, default=None
@@ -338,9 +338,8 @@ class DescentPathDisplay:
         Raises
         ------
         ValueError, TypeError
-            If a parameter or the data cannot be used, y has several targets, or J does not depend on the two
-            parameters; `DivergenceError` (a ValueError) if J
-            overflows within so many steps.
+            If a parameter or the data cannot be used, y has several targets, the estimator has an L1 penalty, or J
+            does not depend on the two parameters; `DivergenceError` (a ValueError) if J overflows within so many steps.
         ImportError
             If matplotlib is not installed.
         """

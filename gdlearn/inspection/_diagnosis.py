@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from .._advice import rounded, steadier_scaling
+from .._advice import elsewhere, rounded, steadier_scaling
 from .._arrays import Array
 from .._coordinates import ScalingName
 from .._modes import Modes
@@ -108,7 +108,7 @@ def diagnose(case: Case) -> str:
         text = (
             f"{_collinear(case)}: condition number {short(case.condition_number)}"
             f"{' whatever the scaling' if case.scaling is None else ' in spite of scaling'}, {_descent(case)} needs "
-            f"{_steps(case.steps)}; drop or combine one of them, or stop early"
+            f"{_steps(case.steps)}; drop or combine one of them, stop early, or give {_more_penalty(case)}"
         )
     return text + _remarks(case) + "."
 
@@ -119,6 +119,7 @@ def _curable(case: Case) -> str:
     text = (
         f"{ends[0].upper()}{ends[1:]}: condition number {short(case.condition_number)}, {needs}; {_centring(case)}"
         f'with scaling="{best}" condition number {short(case.condition_numbers[best])}, {_steps(case.n_steps[best])}'
+        f"{elsewhere(case.problem)}"
     )
     if case.condition_numbers[best] >= ILL_CONDITIONED:
         text += f", because {_collinear(case)}"
@@ -201,6 +202,11 @@ def _collinear(case: Case) -> str:
     return f"{names} are {'strongly correlated' if steep else 'nearly collinear'}"
 
 
+def _more_penalty(case: Case) -> str:
+    """A ridge term, which raises the smallest eigenvalues."""
+    return "a larger alpha" if case.problem.penalty.has_ridge else "alpha, for a ridge term"
+
+
 def _too_large(case: Case) -> str:
     plan, modes = case.plan, case.problem.modes
     exploding = int(np.count_nonzero(explodes(plan, modes.eigenvalues)))
@@ -216,7 +222,7 @@ def _too_large(case: Case) -> str:
     if case.curable:
         best = case.remedy
         needs = _steps(case.n_steps[best])
-        text += f'; scaling="{best}" with learning_rate="auto" needs {needs}, {_because(case)}'
+        text += f'; scaling="{best}" with learning_rate="auto" needs {needs}{elsewhere(case.problem)}, {_because(case)}'
     return text
 
 
@@ -228,7 +234,8 @@ def _too_small(case: Case) -> str:
     )
     if case.curable:
         best = case.remedy
-        return f'{text}, and with scaling="{best}" too {_steps(case.n_steps[best])}, {_because(case)}'
+        needs = f"{_steps(case.n_steps[best])}{elsewhere(case.problem)}"
+        return f'{text}, and with scaling="{best}" too {needs}, {_because(case)}'
     return text
 
 

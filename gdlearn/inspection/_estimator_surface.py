@@ -1,4 +1,4 @@
-"""A picture of the mean squared error of a linear model over two of its parameters: what `from_estimator` computes."""
+"""A picture of J of a linear model over two of its parameters: what `from_estimator` computes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from .._arrays import Array, beyond_float64
 from .._coordinates import Coordinates
 from .._namespaces import in_numpy
 from .._parameters import LEARNING_RATE, NONE, POSITIVE, POSITIVE_INTEGER, InvalidParameterError, allowed, choice
-from .._path import gradient_descent_path
+from .._path import descent_path
+from .._penalty import Penalty
 from .._regressor import GradientDescentRegressor
 from .._row_objective import RowObjective
 from .._validation import validate_rows
 from ._picture import OVERSHOOT, Aspect, flat_hint, grid_around
 from ._style import DRAWABLE, name_of_rate
-from ._unwrapped import unwrapped
+from ._unwrapped import ridge_of, unwrapped
 
 
 def estimator_surface(
@@ -45,22 +46,24 @@ def estimator_surface(
     X, y, sample_weight = in_numpy(X, "X"), in_numpy(y, "y"), in_numpy(sample_weight, "sample_weight")
     rates = [estimator.learning_rate] if learning_rates is None else list(learning_rates)
     shared = {name: getattr(estimator, name) for name in ("momentum", "nesterov", "scaling", "fit_intercept")}
-    limit = GradientDescentRegressor(**shared).fit(X, y, sample_weight)
+    penalty = ridge_of(owner, estimator)
+    limit = GradientDescentRegressor(alpha=float(penalty.ridge), **shared).fit(X, y, sample_weight)
     if limit.coef_.ndim > 1:
         raise ValueError(f"{owner} draws one target; y has {len(limit.coef_)}: hand over one column of it.")
     if features is None:
         features = ("intercept", 0) if limit.n_features_in_ == 1 and limit.fit_intercept else (0, 1)
     places = _places(owner, features, limit)
 
-    S = _curvature(owner, limit, X, y, sample_weight, features, places, others)
+    S = _curvature(owner, limit, penalty, X, y, sample_weight, features, places, others)
     optimum = _theta(limit, limit.coef_[:, None], np.atleast_1d(limit.intercept_))[places, 0]
 
     paths = []
     for rate in rates:
         with warnings.catch_warnings():  # that a rate diverges is what the picture shows
             warnings.simplefilter("ignore", ConvergenceWarning)
-            options = shared | {"solver": estimator.solver, "sample_weight": sample_weight}
-            _, coefs, intercepts, _ = gradient_descent_path(X, y, learning_rate=rate, iterations=iterations, **options)
+            options = shared | {"solver": estimator.solver, "sample_weight": sample_weight, "penalty": penalty}
+            options |= {"learning_rate": rate, "iterations": iterations, "init": "zero"}
+            _, coefs, intercepts, _ = descent_path(owner, X, y, **options)
         paths.append(_theta(limit, coefs, intercepts)[places].T)
 
     titles, near = _titles_and_near(limit, rates, paths, optimum)
@@ -85,21 +88,25 @@ def estimator_surface(
         "names": titles if names is None else names,
         "aspect": aspect,
         "n_parameters": limit.n_features_in_ + int(limit.fit_intercept),
-        "caption": _caption(limit.n_features_in_ + int(limit.fit_intercept), others)
-        + flat_hint(np.concatenate(near), aspect == "equal"),
+        "caption": _caption(limit, others) + flat_hint(np.concatenate(near), aspect == "equal"),
     }
 
 
-def _caption(n_parameters: int, others: str) -> str:
+def _caption(limit: GradientDescentRegressor, others: str) -> str:
+    n_parameters = limit.n_features_in_ + int(limit.fit_intercept)
+    J = f"J = mean squared error + ridge term, α = {limit.alpha:.3g}"
     if n_parameters == 2:
-        return "Gradient descent on the mean squared error J"
-    where = "at their optimum" if others == "optimum" else "fixed at the least-squares solution"
-    return f"Mean squared error: projection on 2 of {n_parameters} parameters,\nthe others {where}"
+        return f"Gradient descent on\n{J}" if limit.alpha else "Gradient descent on the mean squared error J"
+    solution = "minimum" if limit.alpha else "least-squares solution"
+    where = "at their optimum" if others == "optimum" else f"fixed at the {solution}"
+    what = f"{J}:\n" if limit.alpha else "Mean squared error: "
+    return f"{what}projection on 2 of {n_parameters} parameters,\nthe others {where}"
 
 
 def _curvature(
     owner: str,
     limit: GradientDescentRegressor,
+    penalty: Penalty,
     X: Any,
     y: Any,
     sample_weight: ArrayLike | None,
@@ -110,7 +117,7 @@ def _curvature(
     """The Hessian of J over the two parameters, which must not vanish."""
     rows, target, weight = validate_rows(X, y, sample_weight)
     original = Coordinates.original(limit.n_features_in_, 1, limit.fit_intercept)
-    coordinates = replace(original, shift=limit.feature_shift_, scale=limit.feature_scale_)
+    coordinates = replace(original, shift=limit.feature_shift_, scale=limit.feature_scale_, penalty=penalty)
     J = RowObjective(rows, target.astype(np.float64), weight, coordinates)
     H = J.hessian()
     _refuse_beyond_float64(owner, H)

@@ -176,8 +176,9 @@ class LearningRateDisplay:
         Parameters
         ----------
         estimator : GradientDescentRegressorCV, GridSearchCV or the like
-            Fitted; of a Pipeline the last step is meant. Of a search that is not `GradientDescentRegressorCV` the error
-            is minus its mean test score, and the colour bar says of which score.
+            Fitted; of a Pipeline the last step is meant. With `alphas` the errors are those of the chosen `alpha_` and
+            `l1_ratio_`, and learning rates or numbers of steps must be in the grid too. Of a search that is not
+            `GradientDescentRegressorCV` the error is minus its mean test score, and the colour bar says of which score.
         ax : matplotlib Axes, default=None
         **mesh_kw
             For `Axes.pcolormesh`.
@@ -202,16 +203,23 @@ class LearningRateDisplay:
         is_one = allowed(SEARCHES, lambda given: isinstance(given, GradientDescentRegressorCV))
         is_one.check(owner, "estimator", estimator)
         check_is_fitted(estimator)
+        if not len(estimator.learning_rates_):
+            raise ValueError(
+                f"{owner} draws errors over learning rates and numbers of steps, and this search has tried alphas "
+                "alone: give it learning_rates or max_iters as well. RegularizationPathDisplay draws what alphas do."
+            )
         rates, row = np.unique(home(estimator.learning_rates_), return_index=True)
         steps, column = np.unique(home(estimator.max_iters_), return_index=True)
+        mse, name = _slice(estimator)
         with beyond_float64():
-            errors = home(estimator.mse_path_).mean(axis=-1)[np.ix_(row, column)]
+            errors = mse.mean(axis=-1)[np.ix_(row, column)]
         return cls(
             learning_rates=rates,
             iterations=steps,
             errors=errors,
             best=(estimator.learning_rate_, estimator.max_iter_),
             max_stable_learning_rate=estimator.max_stable_learning_rate_,
+            error_name=name,
         ).plot(ax, **mesh_kw)
 
     @classmethod
@@ -304,6 +312,17 @@ SEARCHES = (
     "a fitted GradientDescentRegressorCV, a pipeline that ends in one, or a fitted search, such as GridSearchCV, over "
     "the learning_rate and max_iter of a GradientDescentRegressor"
 )
+
+
+def _slice(search: GradientDescentRegressorCV) -> tuple[Array, str]:
+    """The errors with the penalty that was chosen, over rates, steps and folds; and what they are called."""
+    mse, alpha, l1_ratio = home(search.mse_path_), search.alpha_, search.l1_ratio_
+    if mse.ndim == 3:
+        return mse, MSE
+    ratio = int(np.argmax(np.atleast_1d(search.l1_ratios) == l1_ratio))
+    alphas = np.atleast_2d(home(search.alphas_))[ratio]
+    charged = f", l1_ratio = {l1_ratio:g}" if mse.shape[0] > 1 or l1_ratio else ""
+    return mse[ratio, int(np.argmax(alphas == alpha))], f"{MSE}\nat α = {alpha:.3g}{charged}"
 
 
 def _columns(owner: str, cv_results: Any, prefix: str | None) -> tuple[Array, Array, Array]:

@@ -17,6 +17,9 @@ from ._function_surface import paths_and_names
 from ._style import COLOURS, DRAWABLE, FIRST_STEPS, drawable_steps, log_ticks, name_of_rate, pyplot
 from ._unwrapped import unwrapped
 
+MSE = "mean squared error\n(units of y squared)"
+WITH_PENALTY = MSE.replace("error", "error + penalty")
+
 FEW_STEPS = 30
 """Up to this number of steps the axis is linear."""
 
@@ -26,7 +29,8 @@ class LossCurveDisplay:
 
     .. math::  J(\theta_k) = \frac1W \sum_n w_n (y_n - \hat y_n)^2 \quad\text{over}\quad k
 
-    Use `from_estimator`, `from_estimators`, or `from_paths` for any other function; the constructor only stores.
+    With a penalty J includes it, and the curve of held-out rows does not. Use `from_estimator`, `from_estimators`, or
+    `from_paths` for any other function; the constructor only stores.
 
     Parameters
     ----------
@@ -43,7 +47,7 @@ class LossCurveDisplay:
     minimum : float, default=None
         J_min: the curves are J − J_min, and the validation curves, whose minimum it is not, are left out.
     value_name : str, default=None
-        What is drawn; None is the mean squared error, in units of y squared.
+        What is drawn, its unit on a line of its own; None is the mean squared error, in units of y squared.
 
     Attributes
     ----------
@@ -115,11 +119,11 @@ class LossCurveDisplay:
         ImportError
             If matplotlib is not installed.
         """
+        name, line, unit = (self.value_name or MSE).partition("\n")
         if ax is None:
             _, ax = pyplot("LossCurveDisplay.plot").subplots(layout="constrained")
-            ax.set_title(
-                f"{self.value_name or 'Mean squared error'} after each step of gradient descent", fontsize="medium"
-            )
+            what = name[0].upper() + name[1:] if unit else name
+            ax.set_title(f"{what} after each step of gradient descent", fontsize="medium")
         self.ax_, self.figure_ = ax, ax.figure
         self.lines_: list[Any] = []
         self.validation_lines_: list[Any] = []
@@ -136,8 +140,7 @@ class LossCurveDisplay:
             ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set_xlabel("step k")
         above = "" if self.minimum is None else " above its minimum"
-        mse = f"mean squared error{above}\n(units of y squared)"
-        ax.set_ylabel(mse if self.value_name is None else f"{self.value_name}{above}")
+        ax.set_ylabel(f"{name}{above}{line}{unit}")
         ax.legend()
         return self
 
@@ -170,7 +173,8 @@ class LossCurveDisplay:
         held_out = None if self.validation_losses is None else self.validation_losses[i]
         if held_out is None or self.minimum is not None:
             return
-        dashed = {"label": f"{name}, on rows held out", "linestyle": "--"} | style
+        error = "error " if self.value_name == WITH_PENALTY else ""  # which the penalty is no part of
+        dashed = {"label": f"{name}, {error}on rows held out", "linestyle": "--"} | style
         self.validation_lines_ += self.ax_.plot(steps, held_out, **dashed)
         if self.n_iters is not None:
             best = self.n_iters[i]
@@ -190,10 +194,10 @@ class LossCurveDisplay:
         estimator : GradientDescentRegressor, GradientDescentRegressorCV, Pipeline or search
             Fitted; of a Pipeline the last step is drawn, of a search its `best_estimator_`.
         name : str, default=None
-            What the legend says; None is the learning rate.
+            What the legend says; None is the learning rate, and the penalty.
         minimum : float > 0, default=None
-            J_min, to draw J − J_min: the `loss_` of ``GradientDescentRegressor().fit(X, y)`` on the same rows. What is
-            left of the difference after rounding is not drawn.
+            J_min, to draw J − J_min: the `loss_` of ``GradientDescentRegressor().fit(X, y)`` on the same rows, with the
+            same penalty. What is left of the difference after rounding is not drawn.
         ax : matplotlib Axes, default=None
         **line_kw
             For `Axes.plot`.
@@ -230,7 +234,7 @@ class LossCurveDisplay:
         Parameters
         ----------
         estimators : list of estimators, or dict of them by name
-            As for `from_estimator`; those of a list are named by their learning rates.
+            As for `from_estimator`; those of a list are named by their learning rates, and by their penalties if any.
         minimum, ax, **line_kw
             As for `from_estimator`.
 
@@ -317,13 +321,15 @@ class LossCurveDisplay:
         (NONE | POSITIVE).check(owner, "minimum", minimum)
         for estimator in estimators:
             check_is_fitted(estimator)
+        charged = any(_penalty(estimator)[0] for estimator in estimators)
         return cls(
             iterations=[np.array(estimator.loss_curve_iterations_) for estimator in estimators],
             losses=[np.array(estimator.loss_curve_) for estimator in estimators],
             validation_losses=[getattr(estimator, "validation_loss_curve_", None) for estimator in estimators],
             n_iters=[estimator.n_iter_ for estimator in estimators],
-            names=names or [_name(estimator) for estimator in estimators],
+            names=names or [_name(estimator, charged) for estimator in estimators],
             minimum=minimum,
+            value_name=WITH_PENALTY if charged else None,
         )
 
 
@@ -334,8 +340,19 @@ def _is_descended(estimator: Any) -> bool:
     return isinstance(estimator, GradientDescentRegressor | GradientDescentRegressorCV)
 
 
-def _name(estimator: Any) -> str:
-    return name_of_rate(getattr(estimator, "learning_rate", None), estimator.learning_rate_)
+def _name(estimator: Any, charged: bool) -> str:
+    """By the rate and, where some of those that are drawn are penalised, by the penalty."""
+    rate = name_of_rate(getattr(estimator, "learning_rate", None), estimator.learning_rate_)
+    alpha, l1_ratio = _penalty(estimator)
+    return (
+        f"{rate}, α = {alpha:.3g}" + (f", l1_ratio = {l1_ratio:.3g}" if alpha and l1_ratio else "") if charged else rate
+    )
+
+
+def _penalty(estimator: Any) -> tuple[float, float]:
+    """α and ρ, as they were chosen where they were."""
+    names = ("alpha_", "l1_ratio_") if hasattr(estimator, "alpha_") else ("alpha", "l1_ratio")
+    return getattr(estimator, names[0]), getattr(estimator, names[1])
 
 
 def _excess(loss: Array, minimum: float) -> Array:

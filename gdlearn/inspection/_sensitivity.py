@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from .._arrays import beyond_float64
 from .._coordinates import ScalingName
 from .._parameters import BOOLEAN, POSITIVE, InvalidParameterError, check_descent, choice
+from .._penalty import Penalty
 from .._plan import Plan, Settings
 from .._problem import Problem, refuse_overflow, starting_point
 from .._regressor import GradientDescentRegressor
@@ -23,11 +24,11 @@ from .._solve import pose
 from .._validation import validate_fit
 from ._diagnosis import Case, diagnose, short
 from ._sensitivity_tables import as_frame, features_table, modes_table, table_in_html, text_table, with_intercept
-from ._unwrapped import is_search, unwrapped
+from ._unwrapped import is_search, ridge_of, unwrapped
 
 SCALINGS: tuple[ScalingName, ...] = (None, "standard", "minmax", "maxabs")
 
-SETTINGS = ("scaling", "fit_intercept", "learning_rate", "momentum", "nesterov")
+SETTINGS = ("scaling", "fit_intercept", "learning_rate", "momentum", "nesterov", "alpha", "l1_ratio")
 """What of an estimator says how it descends; the rest says when it stops, which is not asked here."""
 
 
@@ -42,8 +43,8 @@ class Sensitivity:
     features : DataFrame or dict of list
         One row a parameter, the intercept first where there is one: `feature`, `scale` and `original_scale` (root mean
         square in the coordinates of the descent and in original units), `partial` (∂J/∂θ at θ = 0; of several targets
-        the root of the sum of squares), `curvature` (∂²J/∂θ², twice the mean square), `steepest` and `flattest` (the
-        parts in these two modes; each sums to 1), `share` (of log κ).
+        the root of the sum of squares), `curvature` (∂²J/∂θ², twice the mean square, and of slopes 2α more with a ridge
+        term α), `steepest` and `flattest` (the parts in these two modes; each sums to 1), `share` (of log κ).
     modes : DataFrame or dict of list
         One row a mode, from steep to flat: `eigenvalue` (λ of ∇²J/2), `factor` (of its error in each step), `verdict`
         ("explodes", "stalls" or "converges"), `steps` (until it has reached its limit), `leading` (the features in it).
@@ -51,7 +52,7 @@ class Sensitivity:
         κ = λ_max/λ_min of ∇²J under each scaling: None, "standard", "minmax" and "maxabs".
     n_steps : dict
         Under each scaling: the steps of plain descent at the automatic rate 1/L to its limit, the `n_iter_` of
-        ``GradientDescentRegressor(scaling=...)``.
+        ``GradientDescentRegressor(scaling=...)`` with the same `alpha`, which charges other slopes there.
     sentence : str
         What is wrong, and what to do.
     scaling : str or None
@@ -60,6 +61,8 @@ class Sensitivity:
         η, the rate at and above which the descent does not converge, and β.
     steps : float
         Steps of this descent, at its own rate, to its limit; infinite where it does not converge.
+    alpha : float
+        α of its ridge term.
     """
 
     features: Any
@@ -72,6 +75,7 @@ class Sensitivity:
     max_stable_learning_rate: float
     momentum: float
     steps: float
+    alpha: float = 0.0
 
     def __repr__(self) -> str:
         return f"<Sensitivity: {self.sentence}>"
@@ -109,8 +113,9 @@ def sensitivity(
     .. math::  \rho_i = 1 - 2\eta\lambda_i ,
 
     so the mode explodes where :math:`|\rho_i| \ge 1` and takes the longer the nearer :math:`\rho_i` is to 1. The
-    condition number κ = λ_max/λ_min says how far the steepest and the flattest mode are apart. With λ̄ the median
-    mean square, on a log scale, of the features (1 for the intercept), the share of feature j in log κ is
+    condition number κ = λ_max/λ_min says how far the steepest and the flattest mode are apart. With λ̄ the median,
+    on a log scale, of the mean squares of the features (1 for the intercept; a ridge term is added to those of
+    features), the share of feature j in log κ is
 
     .. math::
         s_j = \frac{v_{j,\max}^2 \log(\lambda_{\max}/\bar\lambda) + v_{j,\min}^2 \log(\bar\lambda/\lambda_{\min})}
@@ -121,9 +126,9 @@ def sensitivity(
 
     The parts :math:`v_{j,\max}^2` and :math:`v_{j,\min}^2` (columns `steepest` and `flattest`) say what a change of
     scale does: feature j multiplied by 1 + ε multiplies κ by
-    :math:`1 + 2\varepsilon (v_{j,\max}^2 - v_{j,\min}^2)`, to first order. So a feature that makes 100 % of the largest
-    eigenvalue, halved, divides κ by 4 as long as it makes the largest; and where the intercept makes the smallest, no
-    feature's scale moves that end, but centring may.
+    :math:`1 + 2\varepsilon (v_{j,\max}^2 - v_{j,\min}^2)`, to first order, where there is no ridge term. So a feature
+    that makes 100 % of the largest eigenvalue, halved, divides κ by 4 as long as it makes the largest; and where the
+    intercept makes the smallest, no feature's scale moves that end, but centring may.
 
     Parameters
     ----------
@@ -136,9 +141,10 @@ def sensitivity(
         After an estimator and X.
     sample_weight : array-like of shape (n_samples,), default=None
     **settings
-        `scaling`, `fit_intercept`, `learning_rate` (a number or "auto"), `momentum` and `nesterov`, as for
-        :class:`~gdlearn.GradientDescentRegressor`, instead of those of the estimator. After X they default to
-        ``scaling=None``, ``fit_intercept=True`` and ``learning_rate="auto"``.
+        `scaling`, `fit_intercept`, `learning_rate` (a number or "auto"), `momentum`, `nesterov`, `alpha` and `l1_ratio`
+        (0, for an L1 penalty has no modes), as for :class:`~gdlearn.GradientDescentRegressor`, instead of those of the
+        estimator. After X they default to ``scaling=None``, ``fit_intercept=True``, ``learning_rate="auto"`` and
+        ``alpha=0.0``.
 
     Returns
     -------
@@ -147,12 +153,13 @@ def sensitivity(
     Raises
     ------
     ValueError, TypeError
-        If a parameter or the data cannot be used, or if the learning rate changes from step to step ("exact" or a
-        callable), for then there is no factor.
+        If a parameter or the data cannot be used, if the learning rate changes from step to step ("exact" or a
+        callable), for then there is no factor, or with an L1 penalty, for then J is no quadratic.
 
     Notes
     -----
-    Directions that the data do not hold (exactly collinear features) are no modes: descent never moves along them.
+    Directions that the data do not hold (exactly collinear features) are no modes: descent never moves along them. A
+    ridge term raises the λ of all slopes by α where features are centred, and makes modes of these directions too.
     With momentum β the factor is the root of largest modulus of each mode's recurrence, with the sign of its real part.
     Where modes share an eigenvalue their eigenvectors, and so the shares, are not unique. It takes a fit under each
     scaling, and room for d · min(N, d) numbers.
@@ -189,14 +196,15 @@ def sensitivity(
     names = names or [f"feature {j}" for j in range(rows.n_features)]
 
     scaling, fit_intercept = estimator.scaling, estimator.fit_intercept
-    problem = _posed(rows, scaling, fit_intercept)
-    standard = _posed(rows, "standard", fit_intercept)
+    penalty = ridge_of("sensitivity", estimator)
+    problem = _posed(rows, scaling, fit_intercept, penalty)
+    standard = _posed(rows, "standard", fit_intercept, penalty)
     plan = Plan.of(problem, Settings(estimator.learning_rate, estimator.momentum, estimator.nesterov))
     condition_numbers: dict[ScalingName, float] = {}
     n_steps: dict[ScalingName, float] = {}
     for name in SCALINGS:
         try:
-            there = {scaling: problem, "standard": standard}.get(name) or _posed(rows, name, fit_intercept)
+            there = {scaling: problem, "standard": standard}.get(name) or _posed(rows, name, fit_intercept, penalty)
         except ValueError:  # the squares of the features overflow in these coordinates
             condition_numbers[name], n_steps[name] = np.inf, np.inf
             continue
@@ -226,6 +234,7 @@ def sensitivity(
         max_stable_learning_rate=plan.stable_rate,
         momentum=plan.momentum,
         steps=case.steps,
+        alpha=float(penalty.ridge),
     )
 
 
@@ -273,10 +282,10 @@ def _arguments(
     return estimator, X, y
 
 
-def _posed(rows: Rows, name: ScalingName, fit_intercept: bool) -> Problem:
+def _posed(rows: Rows, name: ScalingName, fit_intercept: bool, penalty: Penalty) -> Problem:
     """The problem whose closed form a fit to the limit takes."""
     with np.errstate(all="ignore"):  # what overflows is refused
-        problem = pose(rows, name, fit_intercept, Settings(solver="spectral"))
+        problem = pose(rows, name, fit_intercept, Settings(solver="spectral"), penalty)
         refuse_overflow(problem.feature_square)
         return problem.for_limit()
 

@@ -173,8 +173,10 @@ class SensitivityDisplay:
         ax.set_xlabel("mode, from steep to flat")
         ax.set_ylabel("steps to its limit")
         momentum = f", momentum {found.momentum:g}" if found.momentum else ""
-        setting = f"scaling={found.scaling!r}, η = {short(found.learning_rate, 3)}{momentum}"
-        ax.set_title(f"Steps that each mode needs ({setting})", loc="left", fontsize="medium")
+        ridge = f", α = {short(found.alpha, 3)}" if found.alpha else ""
+        setting = f"scaling={found.scaling!r}, η = {short(found.learning_rate, 3)}{momentum}{ridge}"
+        gap = "\n" if momentum and ridge else " "  # too long for one line
+        ax.set_title(f"Steps that each mode needs{gap}({setting})", loc="left", fontsize="medium")
         self._label_verdicts(ax, place, steps, verdict)
 
     def _label_verdicts(self, ax: Any, place: Any, height: Any, verdict: Any) -> None:

@@ -36,6 +36,7 @@ def features_table(case: Case, vectors: Array) -> dict[str, list[Any]]:
         np.sqrt(standard.scale**2 * there + standard.shift**2), standard.exponent
     )
     partial = np.linalg.norm if problem.target_scale.size > 1 else np.sum
+    curvature = with_intercept(problem, problem.feature_square + float(problem.penalty.ridge))
     steepest, flattest = extreme_parts(case).T
     gradient = -2.0 * vectors @ (modes.eigenvalues[:, None] * modes.optimum)
     return {
@@ -43,14 +44,14 @@ def features_table(case: Case, vectors: Array) -> dict[str, list[Any]]:
         "scale": np.sqrt(square).tolist(),
         "original_scale": with_intercept(problem, original).tolist(),
         "partial": partial(in_units(gradient, chart.target_exponent), axis=1).tolist(),
-        "curvature": (2.0 * square).tolist(),
+        "curvature": (2.0 * curvature).tolist(),
         "steepest": steepest.tolist(),
         "flattest": flattest.tolist(),
-        "share": shares(modes.eigenvalues, vectors, square).tolist(),
+        "share": shares(modes.eigenvalues, vectors, curvature).tolist(),
     }
 
 
-def shares(eigenvalues: Array, vectors: Array, square: Array) -> Array:
+def shares(eigenvalues: Array, vectors: Array, curvature: Array) -> Array:
     r"""The share of each parameter in log κ; zero for all where κ = 1.
 
     Parameters
@@ -58,13 +59,13 @@ def shares(eigenvalues: Array, vectors: Array, square: Array) -> Array:
     eigenvalues : ndarray of shape (m,)
         Descending.
     vectors : ndarray of shape (p, m)
-    square : ndarray of shape (p,)
-        Mean squares of the features, of which the median on a log scale is λ̄.
+    curvature : ndarray of shape (p,)
+        Half of ∂²J/∂θ² of each parameter, of which the median on a log scale is λ̄.
     """
     if len(eigenvalues) == 0 or eigenvalues[0] == eigenvalues[-1]:
         return np.zeros(len(vectors))
     logs = np.log([eigenvalues[0], eigenvalues[-1]])
-    typical = np.clip(np.median(np.log(square[square > 0])), logs[1], logs[0])
+    typical = np.clip(np.median(np.log(curvature[curvature > 0])), logs[1], logs[0])
     steep, flat = logs[0] - typical, typical - logs[1]
     share: Array = (steep * vectors[:, 0] ** 2 + flat * vectors[:, -1] ** 2) / (logs[0] - logs[1])
     return share

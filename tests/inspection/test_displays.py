@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.metrics import get_scorer, make_scorer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -687,3 +687,100 @@ def test_of_a_single_feature_the_intercept_and_it_are_drawn():
     np.testing.assert_array_equal(drawn.paths[0], asked.paths[0])
     with pytest.raises(ValueError, match="two different ones"):
         DescentPathDisplay.from_estimator(GradientDescentRegressor(fit_intercept=False), x, y)
+
+
+# ----------------------------------------------------------------------------------------------------------- penalties
+
+
+@pytest.mark.parametrize("settings", [{}, {"scaling": None}, {"scaling": "minmax", "momentum": 0.5}])
+def test_with_a_ridge_term_the_surface_and_the_path_are_those_of_the_whole_j(settings):
+    model = GradientDescentRegressor(alpha=0.7, **settings)
+    display = DescentPathDisplay.from_estimator(model, X[["bmi"]], Y, iterations=6)
+    model.fit(X[["bmi"]], Y)
+    Z = (X[["bmi"]].to_numpy() - model.feature_shift_) / model.feature_scale_
+    J = MeanSquaredError(Z, Y)
+    for i, j in (0, 0), (3, 40), (-1, 17):
+        theta = [display.x[j], display.y[i]]
+        assert display.values[i, j] == pytest.approx(J.value(theta) + 0.7 * theta[1] ** 2, rel=1e-10)
+    theta, step = np.zeros(2), np.zeros(2)
+    for point, value, slope in zip(display.paths[0], display.path_values[0], display.gradients[0], strict=True):
+        gradient = J.gradient(theta) + np.array([0.0, 1.4 * theta[1]])
+        np.testing.assert_allclose(point, theta, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(slope, gradient, rtol=1e-7, atol=1e-9 * np.abs(Y).max())
+        assert value == pytest.approx(J.value(theta) + 0.7 * theta[1] ** 2, rel=1e-10)
+        step = settings.get("momentum", 0.0) * step - model.learning_rate_ * gradient
+        theta = theta + step
+    assert display.minimum == pytest.approx(model.loss_, rel=1e-12)
+    assert display.caption.startswith("Gradient descent on\nJ = mean squared error + ridge term, α = 0.7")
+
+
+@pytest.mark.parametrize("others", ["optimum", "fixed"])
+def test_with_a_ridge_term_the_others_are_where_they_are_said_to_be(others):
+    alpha, n = 0.3, len(Y)
+    model = GradientDescentRegressor(alpha=alpha)
+    display = DescentPathDisplay.from_estimator(model, X, Y, features=("s1", "s2"), others=others, iterations=5)
+    Z = StandardScaler().fit_transform(X)
+    best, rest = Ridge(alpha * n).fit(Z, Y), [0, 1, 2, 3, 6, 7, 8, 9]
+    for i, j in (0, 0), (3, -1):
+        a = np.array([display.x[j], display.y[i]])
+        left, b = Y - Z[:, [4, 5]] @ a, best.coef_[rest]
+        intercept = best.intercept_
+        if others == "optimum":
+            of_rest = Ridge(alpha * n).fit(Z[:, rest], left)
+            b, intercept = of_rest.coef_, of_rest.intercept_
+        J = np.mean((left - intercept - Z[:, rest] @ b) ** 2) + alpha * (a @ a + b @ b)
+        assert display.values[i, j] == pytest.approx(J, rel=1e-10)
+    np.testing.assert_allclose(display.optimum, best.coef_[[4, 5]], rtol=1e-9)
+
+
+def test_the_verdict_on_a_rate_knows_the_ridge_term():
+    plain = GradientDescentRegressor().fit(X, Y)
+    rate = 0.9 * plain.max_stable_learning_rate_
+    display = DescentPathDisplay.from_estimator(GradientDescentRegressor(rate, alpha=1.0), X, Y)
+    assert "diverges" in display.names[0]
+    assert "diverges" not in DescentPathDisplay.from_estimator(GradientDescentRegressor(rate), X, Y).names[0]
+
+
+def test_an_l1_penalty_has_no_quadratic_to_be_drawn():
+    for model in (GradientDescentRegressor(alpha=1.0, l1_ratio=0.5), GradientDescentRegressor(alpha=1.0, l1_ratio=1)):
+        with pytest.raises(
+            ValueError, match=r"from_estimator needs a J that is a quadratic, and l1_ratio=.* makes kinks"
+        ):
+            DescentPathDisplay.from_estimator(model, X, Y)
+    DescentPathDisplay.from_estimator(GradientDescentRegressor(l1_ratio=1.0), X, Y)  # of no penalty no part
+    with pytest.raises(ValueError, match=r"The 'alpha' parameter of DescentPathDisplay\.from_estimator .* Got -1"):
+        DescentPathDisplay.from_estimator(GradientDescentRegressor(alpha=-1), X, Y)
+
+
+def test_loss_curves_say_that_the_penalty_is_in_them_and_name_it():
+    options = {"early_stopping": True, "random_state": 0, "max_iter": 50}
+    ridge = GradientDescentRegressor(0.1, alpha=0.5, **options).fit(X, Y)
+    lasso = GradientDescentRegressor(0.1, alpha=5.0, l1_ratio=1.0, **options).fit(X, Y)
+    display = LossCurveDisplay.from_estimators([ridge, lasso])
+    np.testing.assert_array_equal(display.lines_[1].get_ydata(), lasso.loss_curve_)
+    names = ["η = 0.1, α = 0.5", "η = 0.1, α = 5, l1_ratio = 1"]
+    assert [line.get_label() for line in display.lines_] == names
+    assert [line.get_label() for line in display.validation_lines_] == [f"{n}, error on rows held out" for n in names]
+    assert display.ax_.get_ylabel() == "mean squared error + penalty\n(units of y squared)"
+    assert display.ax_.get_title() == "Mean squared error + penalty after each step of gradient descent"
+    search = GradientDescentRegressorCV([0.1], max_iters=[9], alphas=[0.25]).fit(X, Y)
+    assert LossCurveDisplay.from_estimator(search).lines_[0].get_label() == "η = 0.1, α = 0.25"
+
+
+@pytest.mark.parametrize("ratios", [0.0, [0.0, 0.5]])
+def test_a_map_of_a_search_over_penalties_too_is_that_of_the_chosen_one(ratios):
+    rates, steps = [0.01, 0.1], [5, 50]
+    search = GradientDescentRegressorCV(rates, max_iters=steps, alphas=[10.0, 0.01, 1.0], l1_ratios=ratios).fit(X, Y)
+    display = LearningRateDisplay.from_estimator(search)
+    model = GradientDescentRegressor(alpha=search.alpha_, l1_ratio=search.l1_ratio_, init="mean")
+    grid = {"learning_rate": rates, "max_iter": steps}
+    peer = GridSearchCV(model, grid, scoring="neg_mean_squared_error").fit(X, Y)
+    np.testing.assert_allclose(display.errors.ravel(), -peer.cv_results_["mean_test_score"], rtol=1e-8)
+    assert display.best == (search.learning_rate_, search.max_iter_)
+    assert f"at α = {search.alpha_:g}" in display.colorbar_.ax.get_ylabel()
+
+
+def test_a_map_of_a_search_over_penalties_alone_is_refused():
+    search = GradientDescentRegressorCV(alphas=[1.0, 0.1]).fit(X, Y)
+    with pytest.raises(ValueError, match=r"this search has tried alphas alone: give it learning_rates or max_iters"):
+        LearningRateDisplay.from_estimator(search)

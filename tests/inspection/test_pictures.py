@@ -52,10 +52,13 @@ DATA = {
 
 
 def path_of(**settings):
+    given = {name: value for name, value in settings.items() if name not in ("scaling", "alpha")}
+
     def draw(X, y):
-        model = GradientDescentRegressor(scaling=settings.pop("scaling", "standard"))
+        own = {name: settings[name] for name in ("scaling", "alpha") if name in settings}
+        model = GradientDescentRegressor(**own)
         features = ("intercept", 0) if np.shape(X)[1] == 1 else (0, 1)
-        return DescentPathDisplay.from_estimator(model, X, y, **({"features": features} | settings))
+        return DescentPathDisplay.from_estimator(model, X, y, **({"features": features} | given))
 
     return draw
 
@@ -106,6 +109,17 @@ def stopped_curve(X, y):
     return LossCurveDisplay.from_estimator(model)
 
 
+def penalised_curves(X, y):
+    options = {"early_stopping": True, "random_state": 0, "max_iter": 100, "learning_rate": 0.01}
+    models = [GradientDescentRegressor(alpha=a, l1_ratio=r, **options) for a, r in ((0.123, 0.0), (0.0123, 0.25))]
+    return LossCurveDisplay.from_estimators([model.fit(X, y) for model in models])
+
+
+def map_at_an_alpha(X, y):
+    search = GradientDescentRegressorCV(9, max_iters=4, alphas=[0.123, 1.23])
+    return LearningRateDisplay.from_estimator(search.fit(X, y))
+
+
 def error_map(X, y):
     return LearningRateDisplay.from_estimator(GradientDescentRegressorCV(12, max_iters=10).fit(X, y))
 
@@ -138,6 +152,8 @@ PICTURES = {
     "path, unscaled": path_of(scaling=None),
     "path, unscaled, auto": path_of(scaling=None, aspect="auto"),
     "path, others fixed": path_of(others="fixed"),
+    "path, ridge term": path_of(alpha=0.123),
+    "path, ridge term, others fixed": path_of(alpha=0.123, others="fixed"),
     "three paths": paths_beside,
     "four paths": four_paths,
     "function": of_function("equal"),
@@ -147,12 +163,15 @@ PICTURES = {
     "flat curve": flat_curve,
     "endless curve": endless_curve,
     "stopped curve": stopped_curve,
+    "penalised curves": penalised_curves,
     "map": error_map,
+    "map at an alpha": map_at_an_alpha,
     "small map": small_map,
     "lasso": penalties_of(1.0),
     "ridge": penalties_of(0.0),
     "elastic net, unscaled": penalties_of(0.5, scaling=None),
     "sensitivity": sensitivity_of(),
+    "sensitivity, ridge term": sensitivity_of(scaling=None, alpha=1.23e-5, momentum=0.95),
     "sensitivity, unscaled": sensitivity_of(scaling=None),
     "sensitivity, too fast": sensitivity_of(20.0, scaling=None),
     "sensitivity, too slow": sensitivity_of(1e-7),
@@ -187,7 +206,7 @@ def texts_of(figure):
                 yield f"{title.get_text()!r} of axes {i}", box(title)
 
 
-@pytest.mark.slow  # 160 pictures
+@pytest.mark.slow  # 200 pictures
 @pytest.mark.parametrize("name", DATA)
 @pytest.mark.parametrize("picture", PICTURES)
 def test_no_text_touches_another_and_all_is_on_the_figure(picture, name):

@@ -551,6 +551,11 @@ def test_display(plt, learning_rate):
     assert display.figure_ is display.ax_.figure
 
 
+def test_the_display_names_the_ridge_term(plt):
+    display = SensitivityDisplay.from_estimator(GradientDescentRegressor(alpha=0.25), SQUARE, Y4)
+    assert display.ax_.get_title(loc="left").endswith(", α = 0.25)")
+
+
 def test_display_on_given_axes(plt):
     found = sensitivity(SQUARE, Y4)
     _, one = plt.subplots()
@@ -563,3 +568,56 @@ def test_display_on_given_axes(plt):
     _, three = plt.subplots(1, 3)
     with pytest.raises(ValueError, match=r"'ax'.*Got 3"):
         display.plot(ax=three)
+
+
+# With a ridge term
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_a_ridge_term_is_a_part_of_the_modes(scaling, fit_intercept):
+    X, y = datasets.load_diabetes(return_X_y=True, scaled=False)
+    model = GradientDescentRegressor(scaling=scaling, alpha=0.2, fit_intercept=fit_intercept)
+    found = sensitivity(model, X, y)
+    model.fit(X, y)
+    Z = (X - model.feature_shift_) / model.feature_scale_
+    Z = np.column_stack([np.ones(len(y)), Z]) if fit_intercept else Z
+    charge = np.full(Z.shape[1], 0.2)
+    charge[: int(fit_intercept)] = 0.0
+    values = np.linalg.eigvalsh(Z.T @ Z / len(y) + np.diag(charge))[::-1]
+    assert column(found.modes, "eigenvalue") == pytest.approx(values, rel=1e-6)
+    assert column(found.features, "curvature") == pytest.approx(2 * (np.mean(Z**2, axis=0) + charge))
+    assert column(found.features, "share").sum() == pytest.approx(1.0)
+    assert found.max_stable_learning_rate == pytest.approx(1 / values[0])
+    assert found.steps == model.n_iter_
+    assert found.alpha == 0.2
+    assert found.condition_numbers[scaling] == pytest.approx(model.condition_number_)
+    elsewhere = clone(model).set_params(scaling="maxabs").fit(X, y)
+    assert found.n_steps["maxabs"] == elsewhere.n_iter_
+
+
+def test_a_ridge_term_of_fewer_rows_than_columns():
+    X = np.random.default_rng(0).standard_normal((20, 90))
+    model = GradientDescentRegressor(alpha=0.1)
+    found = sensitivity(model, X, X[:, 0])
+    assert found.steps == model.fit(X, X[:, 0]).n_iter_
+    assert found.max_stable_learning_rate == pytest.approx(model.max_stable_learning_rate_)
+
+
+def test_remedies_know_the_ridge_term():
+    X, y = datasets.load_diabetes(return_X_y=True, scaled=False)
+    other = 'with scaling="standard" condition number 38, about 1,200 steps, where alpha charges other slopes'
+    assert other in sensitivity(X, y, alpha=0.1).sentence
+    assert "charges" not in sensitivity(X, y).sentence
+    rng = np.random.default_rng(0)
+    near = np.column_stack([X, X[:, 2] + 1e-3 * rng.standard_normal(len(y))])
+    assert "stop early, or give alpha, for a ridge term" in sensitivity(GradientDescentRegressor(), near, y).sentence
+    assert "give a larger alpha" in sensitivity(GradientDescentRegressor(alpha=1e-5), near, y).sentence
+
+
+def test_an_l1_penalty_has_no_modes():
+    X, y = datasets.load_diabetes(return_X_y=True, scaled=False)
+    with pytest.raises(ValueError, match=r"sensitivity needs a J that is a quadratic, and l1_ratio=1\.0 makes kinks"):
+        sensitivity(GradientDescentRegressor(alpha=1.0, l1_ratio=1.0), X, y)
+    with pytest.raises(ValueError, match=r"The 'l1_ratio' parameter of sensitivity .* Got 2"):
+        sensitivity(X, y, alpha=1.0, l1_ratio=2)
