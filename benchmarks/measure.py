@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from peers import Fit, Model, contenders, searches
+from peers import Fit, Model, contenders, penalised, searches
 from problems import Array
 
 ONCE_SECONDS = 20.0  # a contender whose first run takes longer is not repeated
@@ -156,7 +156,7 @@ class MemoryProbe:
 
 
 def _extra_bytes(X_path: Path, y_path: Path, name: str, rate: float) -> int:
-    fit = {**contenders(rate), **searches()}[name]
+    fit = {**contenders(rate), **searches(), **penalised()}[name]
     warm_up(fit)
     X, y = np.load(X_path), np.load(y_path)
     gc.collect()

@@ -12,7 +12,7 @@ from sklearn.linear_model import LinearRegression, Ridge, RidgeCV, SGDRegressor
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.preprocessing import StandardScaler
 
-from gdlearn import GradientDescentRegressor, GradientDescentRegressorCV
+from gdlearn import GradientDescentRegressor, GradientDescentRegressorCV, regularization_path
 
 TINY_ALPHA = 1e-8  # every solver of Ridge accepts it, and it is far below rounding beside the data's squares
 LOOP_STEPS = 1_000
@@ -141,4 +141,25 @@ def searches() -> dict[str, Fit]:
         ),
         "GridSearchCV over gdlearn, 20 rates": grid_search,
         "RidgeCV(cv=5), 20 alphas": estimator(RidgeCV(np.geomspace(1e-3, 1e3, 20), cv=5)),
+    }
+
+
+def penalised() -> dict[str, Fit]:
+    """Fits, searches and paths with a penalty, by name."""
+
+    def path(l1_ratio: float) -> Fit:
+        def fit(X: Array, y: Array) -> None:
+            regularization_path(X, y, l1_ratio=l1_ratio)
+
+        return fit
+
+    return {
+        "gdlearn(alpha=1e-3)": estimator(GradientDescentRegressor(alpha=1e-3)),
+        "gdlearn(alpha=1e-3, l1_ratio=1)": estimator(GradientDescentRegressor(alpha=1e-3, l1_ratio=1.0)),
+        "regularization_path(l1_ratio=0)": path(0.0),
+        "regularization_path(l1_ratio=1)": path(1.0),
+        "gdlearn CV": estimator(GradientDescentRegressorCV()),
+        "gdlearn CV(alphas=100)": estimator(GradientDescentRegressorCV(alphas=100)),
+        "gdlearn CV(alphas=100, l1_ratios=1)": estimator(GradientDescentRegressorCV(alphas=100, l1_ratios=1.0)),
+        "gdlearn CV(20, max_iters=10, alphas=100)": estimator(GradientDescentRegressorCV(20, max_iters=10, alphas=100)),
     }

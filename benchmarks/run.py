@@ -34,6 +34,7 @@ from peers import (
     estimator,
     has_torch,
     numpy_loop,
+    penalised,
     searches,
 )
 from problems import Array, Data, ReferenceSet, Synthetic, nist_sets, sizes
@@ -340,6 +341,67 @@ def dense_section(options: Options) -> Iterator[Table]:
         yield table
 
 
+def penalties_section(options: Options) -> Iterator[Table]:
+    """Lassos to the same certificate, searches over alphas, ridge grids, memory, and answers of other packages."""
+    import penalties
+
+    shrink = 20 if options.quick else 1
+    columns = ["contender", "median (s)", "fastest (s)", "times gdlearn", "tol", "certificate", "runs", "note"]
+    for n, d in ((1_000_000, 20), (200_000, 100), (20_000, 500)):
+        races = penalties.lasso_races(*penalties.standardised(n // shrink, d), options.budget)
+        table = Table(f"Lasso at α_max/100, {n // shrink:,} x {d}", columns)
+        ours = races[GDLEARN].timing.median
+        for key, (tol, timing, reached) in races.items():
+            times = timing.median, timing.fastest, timing.median / ours
+            table.rows.append([key, *times, tol, reached, len(timing.seconds), timing.note])
+        yield table
+
+    X, y = penalties.standardised(200_000 // shrink, 50)
+    shape = f"{X.shape[0]:,} x {X.shape[1]}"
+    columns = ["search", "median (s)", "times gdlearn", "largest relative difference of errors", "runs", "note"]
+    table = Table(f"Search over 100 alphas by 5 folds, {shape}", columns)
+    for own, name, ours, theirs in penalties.searches_over_alphas(X, y, options.budget):
+        difference = float(np.max(np.abs(ours.errors - theirs.errors) / ours.errors))
+        for key, (timing, _), off in ((own, ours, 0.0), (name, theirs, difference)):
+            ratio = timing.median / ours.timing.median
+            table.rows.append([key, timing.median, ratio, off, len(timing.seconds), timing.note])
+    yield table
+
+    timings = time_fits(penalties.grids(), X, y, options.budget)
+    one = next(iter(timings.values())).median
+    table = Table(f"Ridge grids by 5 folds, {shape}", ["fit", "median (s)", "times one fit", "runs"])
+    table.rows = [[key, timing.median, timing.median / one, len(timing.seconds)] for key, timing in timings.items()]
+    yield table
+
+    X, y = Synthetic(500_000 // shrink, 20).make()
+    table = Table(f"Peak extra memory, {X.shape[0]:,} x {X.shape[1]}", ["fit", "extra memory (MB)", "of X"])
+    with MemoryProbe.of(X, y) as probe:
+        for name in (GDLEARN, *penalised()):
+            megabytes = probe.megabytes(name, MANY_STEPS_RATE)
+            table.rows.append([name, megabytes, megabytes * 1e6 / X.nbytes])
+    yield table
+    yield from witness_tables()
+
+
+def witness_tables() -> Iterator[Table]:
+    """What other packages find with a penalty, where they are installed."""
+    import penalties
+
+    if penalties.has("skglm"):
+        columns = ["difference of slopes", "(J − J of skglm)/J", "same support", "certificate", "that of skglm"]
+        yield Table("Lasso at α_max/20 beside skglm", ["set", *columns], list(penalties.beside_skglm()))
+    if penalties.has("statsmodels"):
+        answers = list(penalties.beside_glmnet())
+        columns = ["l1_ratio", "answers", "median difference", "largest difference", "same support"]
+        table = Table("Beside glmnet's answers in the tests of statsmodels", columns)
+        for ratio in sorted({ratio for ratio, _, _ in answers}):
+            some = [(difference, alike) for own, difference, alike in answers if own == ratio]
+            differences = np.array([difference for difference, _ in some])
+            alike = sum(alike for _, alike in some)
+            table.rows.append([ratio, len(some), float(np.median(differences)), float(differences.max()), alike])
+        yield table
+
+
 def parquet_section(options: Options) -> Iterator[Table]:
     """The peak of resident memory of a process that fits a Parquet file of 4 GB."""
     import large
@@ -431,6 +493,7 @@ SECTIONS: dict[str, Section] = {
     "formulas": formulas_section,
     "sparse": sparse_section,
     "dense": dense_section,
+    "penalties": penalties_section,
     "parquet": parquet_section,
     "cluster": cluster_section,
 }

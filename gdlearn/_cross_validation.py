@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,17 @@ def splits_of(
             out = held_out_rows(len(train), of_train, stopping.fraction, stopping.random_state)
             train, held = train[~out], _counts(train[out], n_samples)
         yield Split(_counts(train, n_samples), _counts(_indices(test, n_samples), n_samples), held)
+
+
+def splits_in_order(n_samples: int, n_folds: int) -> Iterator[Split]:
+    """The splits of ``KFold(n_folds)``, without the row numbers that it makes, which take as long as moments do."""
+    none = np.zeros(n_samples, dtype=np.uint8)
+    size, longer = divmod(n_samples, n_folds)  # so many folds are a row longer, the first ones
+    bounds = [size * i + min(i, longer) for i in range(n_folds + 1)]
+    for start, stop in pairwise(bounds):
+        test = none.copy()
+        test[start:stop] = 1
+        yield Split(1 - test, test, none)
 
 
 def _indices(part: Any, n_samples: int) -> NDArray[np.intp]:
@@ -138,10 +150,11 @@ def _refined(group: Counts, n_groups: int, split: Split, used: NDArray[np.bool_]
         if radix > 1:
             code *= radix
             code += part.astype(code.dtype, copy=False)
-    present = np.bincount(code if used is None else code[used], minlength=n_codes) > 0
+    present = np.zeros(n_codes, dtype=bool)
+    present[code if used is None else code[used]] = True
     n_groups = int(np.count_nonzero(present))
     number = np.maximum(np.cumsum(present) - 1, 0).astype(np.min_scalar_type(n_groups - 1))
-    return number[code], n_groups
+    return number.take(code), n_groups
 
 
 def refuse_too_large(shape: tuple[int, int], n_used: int, fit_intercept: bool) -> None:

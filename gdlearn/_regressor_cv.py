@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import KFold, check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
 from ._advice import DivergenceError
@@ -16,7 +16,7 @@ from ._arrays import Array, in_units
 from ._base import Data, DescendedModel
 from ._candidates import Fold
 from ._coordinates import ScalingName
-from ._cross_validation import Stopping, folds, refuse_too_large, splits_of
+from ._cross_validation import Stopping, folds, refuse_too_large, splits_in_order, splits_of
 from ._dask import are_collections, dtype_of, learn_features, lengths_of
 from ._dask_folds import folds_of_collections, needs_no_rows, splits_of_collections
 from ._grid import Asked, Descents, Grid
@@ -288,7 +288,10 @@ class GradientDescentRegressorCV(DescendedModel):
             stopping = None
             if self.early_stopping and X_val is None:
                 stopping = Stopping(self.validation_fraction, self.random_state)
-            splits = splits_of(cv.split(matrix, target, **split_params), len(target), stopping, weight)
+            if type(cv) is KFold and not (cv.shuffle or split_params or stopping) and cv.n_splits <= len(target):
+                splits = splits_in_order(len(target), cv.n_splits)
+            else:
+                splits = splits_of(cv.split(matrix, target, **split_params), len(target), stopping, weight)
             given = None if stopping is not None else held_out
             with blas_for(*rows.X.shape):
                 first = self._first_point(rows.n_features, rows.y.shape[1])

@@ -27,7 +27,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import gdlearn._moments
 from gdlearn import DivergenceError, GradientDescentRegressor, GradientDescentRegressorCV
-from gdlearn._cross_validation import batches, splits_of
+from gdlearn._cross_validation import batches, splits_in_order, splits_of
 
 X, y = load_diabetes(return_X_y=True, scaled=False)
 X, y = X[:200], y[:200]
@@ -188,6 +188,21 @@ def test_groups_of_rows_are_what_the_splits_tell_apart():
                     np.testing.assert_array_equal(of_group[batch.group], part)
             seen += batch.splits
         assert seen == splits
+
+
+@pytest.mark.parametrize(("n_samples", "n_folds"), [(200, 4), (23, 5), (7, 7)])
+def test_folds_in_the_order_of_the_rows_are_those_of_kfold(n_samples, n_folds):
+    splits = list(splits_in_order(n_samples, n_folds))
+    for split, (train, test) in zip(splits, KFold(n_folds).split(np.zeros(n_samples)), strict=True):
+        assert np.flatnonzero(split.train).tolist() == train.tolist()
+        assert np.flatnonzero(split.test).tolist() == test.tolist()
+        assert (split.train + split.test).max() == 1
+        assert not split.held_out.any()
+
+
+def test_more_folds_than_rows_are_refused_as_by_kfold():
+    with pytest.raises(ValueError, match="Cannot have number of splits"):
+        GradientDescentRegressorCV(3, cv=KFold(6)).fit(X[:5], y[:5])
 
 
 def test_rows_without_weight_do_not_speak_for_a_group():
