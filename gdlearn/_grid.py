@@ -23,7 +23,7 @@ SLOWEST, FASTEST = 1e-3, 0.5
 MOST_STEPS = 10**9
 """The largest number of steps in a default grid."""
 
-MOST_STEPS_OF_LOOP = 10**4
+MOST_STEPS_OF_LOOP = 10**3
 """The same where an L1 penalty lets no step be skipped."""
 
 N_RATES, N_MAX_ITERS = 20, 10

@@ -125,22 +125,39 @@ def blas_beside(problem: Problem) -> AbstractContextManager[None]:
 
 
 def minima(problem: Problem, penalties: Sequence[Penalty]) -> Array:
-    """The minimum for each penalty, each of which has an L1 part, of shape (p, n, t): all are found side by side."""
+    """The minimum for each penalty, each of which has an L1 part, of shape (p, n, t).
+
+    All are found side by side. With no more rows than features, where small penalties need many steps from zero, they
+    are found one after another from the largest on, each from where the one before ended.
+    """
     own, n, t = problem.coordinates.unpenalised, len(penalties), problem.coordinates.shape[1]
     best = own.equilibrated(problem.statistics)
     each = [penalty.in_target_units(own.target_exponent) for penalty in penalties]
-    sizes = [(penalty.ridge, penalty.lasso) for penalty in each]
-    ridge, lasso = (np.concatenate([np.broadcast_to(size, t) for size in of]) for of in zip(*sizes, strict=True))
-    columns = Penalty(ridge, lasso).of_multiples(own.scale / best.scale)
-    slopes = problem.slopes(best).repeated(n)
-    steps = ProximalSteps(slopes, columns, np.zeros(slopes.cross.shape))
+    slopes, size = problem.slopes(best), own.scale / best.scale
+    ends = np.zeros((len(size), n, t))
+    if problem.n_rows > len(size):
+        sizes = [(penalty.ridge, penalty.lasso) for penalty in each]
+        ridge, lasso = (np.concatenate([np.broadcast_to(one, t) for one in of]) for of in zip(*sizes, strict=True))
+        side_by_side = slopes.repeated(n)
+        columns = Penalty(ridge, lasso).of_multiples(size)
+        ends = _minimum(problem, side_by_side, columns, np.zeros(side_by_side.cross.shape)).reshape(ends.shape)
+    else:
+        end = ends[:, 0]
+        for i in sorted(range(n), key=lambda i: -float(np.max(each[i].lasso))):
+            end = _minimum(problem, slopes, each[i].of_multiples(size), end)
+            ends[:, i] = end
+    intercept = np.tile(problem.statistics.target_mean, n)
+    theta = own.theta(best.model(best.join(intercept, ends.reshape(len(size), n * t))))
+    return theta.reshape(len(theta), n, t)
+
+
+def _minimum(problem: Problem, slopes: AnySlopes, penalty: Penalty, start: Array) -> Array:
+    """The slopes at the minimum, or on the way to it after very many steps, which is warned of."""
     with blas_beside(problem):
-        descent = descend(steps, StepsDone(LONGEST, Status.NOT_CONVERGED))
+        descent = descend(ProximalSteps(slopes, penalty, start), StepsDone(LONGEST, Status.NOT_CONVERGED))
     if descent.status is Status.NOT_CONVERGED:
         warn(
             f"Gradient descent with an L1 penalty did not come to its minimum in {LONGEST} steps",
             lambda: "what came of the smallest alphas is a point on the way. Larger ones would help.",
         )
-    end = descent.last.theta
-    theta = own.theta(best.model(best.join(np.tile(problem.statistics.target_mean, n), end)))
-    return theta.reshape(len(theta), n, t)
+    return descent.last.theta

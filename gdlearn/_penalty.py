@@ -39,12 +39,12 @@ class Penalty:
     @property
     def has_ridge(self) -> bool:
         """Whether squares of slopes are charged."""
-        return bool(np.any(self.ridge))
+        return _any(self.ridge)
 
     @property
     def has_lasso(self) -> bool:
         """Whether sizes of slopes are charged, so that J has a kink where one is 0."""
-        return bool(np.any(self.lasso))
+        return _any(self.lasso)
 
     @property
     def smooth(self) -> Penalty:
@@ -103,6 +103,11 @@ class Penalty:
         charge = 2.0 * self.lasso
         still = np.maximum(np.abs(gradient) - charge, 0.0)
         return np.where(slopes == 0, still, np.abs(gradient + charge * np.sign(slopes)))
+
+
+def _any(charge: Array | float) -> bool:
+    """Whether anything is charged; of one number, as nearly always, without NumPy."""
+    return charge != 0.0 if isinstance(charge, float) else bool(np.any(charge))
 
 
 NO_PENALTY = Penalty()

@@ -135,6 +135,14 @@ class Problem:
         """The moments, where they were formed."""
         return None if self.spectrum is None else self.spectrum.moments
 
+    @property
+    def n_rows(self) -> int:
+        """The number of rows that have a weight."""
+        if self.moments is not None:
+            return self.moments.n_samples
+        assert self.rows is not None
+        return self.rows.n_used
+
     @cached_property
     def objective(self) -> Quadratic | RowObjective:
         """J: by the moments where they were formed, else on the rows."""

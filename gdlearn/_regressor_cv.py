@@ -77,9 +77,9 @@ class GradientDescentRegressorCV(DescendedModel):
         with ``learning_rate="auto"``.
     max_iters : int, array-like of int >= 1 or None, default=None
         If an array: the candidate numbers of steps. If an integer n: n candidates, log-spaced from 1 to the number of
-        steps at which descent with the largest stable rate of the grid has reached its limit, at most 10⁹ (10⁴ with an
-        L1 penalty, whose steps are taken one by one); fewer than n where rounding to integers makes some equal. None is
-        10, unless `learning_rates` says otherwise.
+        steps at which descent with the largest stable rate of the grid has reached its limit, at most 10⁹ (10³ with an
+        L1 penalty, whose steps are taken one by one: a grid of many `alphas`, rates and steps then takes long); fewer
+        than n where rounding to integers makes some equal. None is 10, unless `learning_rates` says otherwise.
     alphas : int, array-like of float >= 0 or None, default=None
         If an array: the candidate weights α of the penalty, see :class:`GradientDescentRegressor`. If an integer n: n
         candidates for each l1_ratio, log-spaced and descending: from the least that leaves no slope (its
@@ -90,8 +90,8 @@ class GradientDescentRegressorCV(DescendedModel):
     selection : "min" or "one_standard_error", default="min"
         Which candidate is chosen: that of the least mean error over the folds, or the simplest whose mean error is
         within one standard error of it (the standard deviation of the errors of the best one over the folds, divided
-        by the root of their number). The simplest has the largest α, then the smallest product of rate and number of
-        steps; the l1_ratio is that of the best.
+        by the root of their number; of one split the least is taken). The simplest has the largest α, then the
+        smallest product of rate and number of steps; the l1_ratio is that of the best.
     cv : int, splitter, iterable of (train, test) or None, default=None
         As for `GridSearchCV`; None is 5-fold. Row numbers and masks; a row number that comes twice counts twice.
     scaling : "standard", "minmax", "maxabs" or None, default="standard"
@@ -140,12 +140,13 @@ class GradientDescentRegressorCV(DescendedModel):
     best_score_ : float
         Minus the mean of `mse_path_` over the folds, of the chosen candidate.
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        Slopes in original units. This attribute and those below describe the descent on all rows with the best learning
-        rate and number of steps; see :class:`GradientDescentRegressor`.
+        Slopes in original units. This attribute and those below describe the descent on all rows with the chosen
+        learning rate, number of steps and penalty; see :class:`GradientDescentRegressor`.
     intercept_ : float or ndarray of shape (n_targets,)
         In the units of y; 0.0 without an intercept.
     n_iter_ : int
-        Steps of the model: `max_iter_`, or with early stopping the best step.
+        Steps of the model: `max_iter_`, or with early stopping the best step, or where rates and steps play no part
+        those to the limit.
     loss_ : float
         J on the training data, summed over targets, in units of y squared.
     loss_curve_ : list of float
@@ -166,8 +167,10 @@ class GradientDescentRegressorCV(DescendedModel):
         What the scaling subtracts from each feature; see :class:`GradientDescentRegressor`.
     feature_scale_ : ndarray of shape (n_features,)
         What it divides by.
+    optimality_ : float
+        Where the chosen penalty has an L1 part: by how much the slopes miss the condition of a minimum.
     solver_ : str
-        "spectral".
+        "spectral", or "loop" where the chosen penalty has an L1 part.
     n_features_in_ : int
         The number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
