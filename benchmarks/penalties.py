@@ -72,7 +72,7 @@ def lassos(alpha: float) -> dict[str, Make]:
     """Contenders for one alpha."""
     loop = {"alpha": alpha, "max_iter": LOOP_ITERATIONS}
     makes: dict[str, Make] = {
-        GDLEARN: lambda tol: GradientDescentRegressor(alpha=alpha, l1_ratio=1.0, tol=tol),
+        GDLEARN: lambda tol: GradientDescentRegressor(alpha=alpha, l1_ratio=1.0, tol=tol, scaling=None),
         "Lasso()": lambda tol: Lasso(**loop, tol=tol),
         "Lasso(precompute=True)": lambda tol: Lasso(**loop, tol=tol, precompute=True),
     }

@@ -107,7 +107,8 @@ class Coordinates:
             with beyond_float64():
                 square = np.minimum(square + self.penalty.ridge_of_multiples(self.scale), LARGEST)
         scale = np.where(square > 0, np.sqrt(square), 1.0)
-        penalty = self.penalty.of_multiples(self.scale / scale)
+        with beyond_float64():
+            penalty = self.penalty.of_multiples(self.scale / scale)
         return replace(self, shift=shift, scale=scale, centred=self.fit_intercept, penalty=penalty)
 
     @property

@@ -64,7 +64,7 @@ def test_the_iterates_are_the_same(settings):
     watched = GradientDescentRegressor(**settings).set_callbacks(recorder).fit(X, y)
     alone = GradientDescentRegressor(**settings).fit(X, y)
     for name in FITTED:
-        if settings:
+        if settings.keys() - {"alpha"}:
             assert_array_equal(getattr(watched, name), getattr(alone, name))
         else:  # nobody looks on: the limit comes by a factor that costs less than the modes
             assert_allclose(getattr(watched, name), getattr(alone, name), rtol=1e-12)
