@@ -54,8 +54,8 @@ def test_a_grid_of_ridge_terms_goes_by_the_largest_eigenvalue(n, d):
 
 def test_where_any_alpha_leaves_no_slope_there_is_a_grid_all_the_same():
     X, y = plain()
-    np.testing.assert_array_equal(alpha_grid(problem_of(X, 0 * y + 3.0), 1.0, 3, 0.01), [1.0, 0.1, 0.01])
-    np.testing.assert_array_equal(alpha_grid(problem_of(0 * X, y), 0.0, 3, 0.01), [1.0, 0.1, 0.01])
+    np.testing.assert_allclose(alpha_grid(problem_of(X, 0 * y + 3.0), 1.0, 3, 0.01), [1.0, 0.1, 0.01], rtol=1e-15)
+    np.testing.assert_allclose(alpha_grid(problem_of(0 * X, y), 0.0, 3, 0.01), [1.0, 0.1, 0.01], rtol=1e-15)
 
 
 def test_units_beyond_squares():

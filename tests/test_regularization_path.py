@@ -45,7 +45,8 @@ def test_the_path_of_scikit_learn(n, d, l1_ratio):
     else:
         _, expected, _ = enet_path(Z, y - y.mean(), l1_ratio=l1_ratio, **peer)
     np.testing.assert_allclose(coefs * X.std(axis=0)[:, None], expected, rtol=0, atol=1e-7 * np.abs(expected).max())
-    np.testing.assert_array_equal(coefs == 0, expected == 0)
+    # Older solvers of the peer leave a slope next to nothing where it is nothing.
+    np.testing.assert_array_equal(coefs == 0, np.abs(expected) < 1e-9 * np.abs(expected).max())
     assert not coefs[:, 0].any()
     assert np.count_nonzero(coefs[:, 1])
     for k in range(15):

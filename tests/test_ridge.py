@@ -1,5 +1,6 @@
 """A ridge term stays in closed form: the limit is that of `Ridge`, iterate k the textbook's on the penalised J."""
 
+import importlib.util
 import pickle
 import warnings
 from fractions import Fraction
@@ -23,6 +24,10 @@ import gdlearn._limit
 import gdlearn._spectrum
 from gdlearn import DivergenceError, GradientDescentRegressor, Moments
 from gdlearn.callbacks import EarlyStopping, HistoryRecorder
+
+with_callbacks = pytest.mark.skipif(
+    importlib.util.find_spec("sklearn.callback") is None, reason="scikit-learn before 1.9 has no callbacks"
+)
 
 SCALINGS = [None, "standard", "minmax", "maxabs"]
 SHAPES = [(60, 4), (30, 30), (25, 70), (200, 130)]
@@ -457,6 +462,7 @@ class TestWhenItEnds:
         assert_allclose(model.loss_curve_, losses, rtol=1e-9)
         assert model.loss_ == pytest.approx(losses[best], rel=1e-9)
 
+    @with_callbacks
     def test_callbacks_see_it_and_may_end_it(self):
         X, y, _ = data(60, 4)
         X_val, y_val = X, 0.5 * y  # which the descent passes by
