@@ -203,7 +203,7 @@ class LearningRateDisplay:
         is_one = allowed(SEARCHES, lambda given: isinstance(given, GradientDescentRegressorCV))
         is_one.check(owner, "estimator", estimator)
         check_is_fitted(estimator)
-        if not len(estimator.learning_rates_):
+        if not estimator.learning_rates_.shape[0]:
             raise ValueError(
                 f"{owner} draws errors over learning rates and numbers of steps, and this search has tried alphas "
                 "alone: give it learning_rates or max_iters as well. RegularizationPathDisplay draws what alphas do."
