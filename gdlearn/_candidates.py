@@ -96,8 +96,7 @@ class Fold:
     def _smooth(self, penalties: list[Penalty], grid: Grid, descents: Descents) -> Array:
         """Without an L1 part: from the modes, which a ridge term raises where it does not mix them."""
         least = least_ridge(penalties)
-        own, here = self.problem.coordinates, self.problem.penalty
-        problem = self.problem if least.is_like(here) else self.problem.charging(least)
+        own, problem = self.problem.coordinates, self.problem.charging(least)
         charges = [float(penalty.ridge) - float(least.ridge) for penalty in penalties]
         to_limits = grid.rates is None and least.has_ridge  # where each has one limit only
         if to_limits and any(charges):

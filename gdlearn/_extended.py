@@ -130,3 +130,14 @@ def residual_and_gradient(rows: Rows, exponent: Exponents, coef: Array, intercep
 
 def _merge(a: Pair, b: Pair) -> Pair:
     return add((a[0], a[1] + b[1]), b[0])
+
+
+def about_shift(sum_r: Pair, sum_rx: Pair, shift: Array) -> Array:
+    """Σ w r (x − s), of shape (d, t), from Σ w r and Σ w r x as `residual_and_gradient` has them; s of shape (d,).
+
+    It is taken in pairs: of a feature far from zero the two agree to most digits.
+    """
+    s = np.broadcast_to(shift[:, None], sum_rx[0].shape)
+    product, error = two_product(s, np.broadcast_to(sum_r[0], s.shape))
+    centred: Array = (sum_rx[0] - product) + (sum_rx[1] - error - s * sum_r[1])
+    return centred

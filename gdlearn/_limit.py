@@ -25,7 +25,7 @@ from scipy import linalg
 
 from ._arrays import EPS, Array, beyond_float64
 from ._coordinates import Coordinates, Model
-from ._extended import residual_and_gradient, two_product
+from ._extended import about_shift, residual_and_gradient, two_product
 from ._modes import Modes, singular_values, with_intercept
 from ._rows import Rows, dense
 from ._statistics import Statistics
@@ -285,7 +285,6 @@ class LimitFinder:
         weight = rows.total
         (coef, intercept), minimum = limit
         best, least = limit.model, np.full(len(intercept), np.inf)
-        shift = np.broadcast_to(coordinates.shift[:, None], coef.shape)
         before = np.full(len(intercept), np.inf)
         doubtful = bool((modes.doubt > DOUBTFUL).any())
         for _ in range(MAX_REFINEMENTS):
@@ -295,9 +294,7 @@ class LimitFinder:
             better = loss <= WORSE * least  # else the last step was rounding, and worse than none
             best = Model(np.where(better, coef, best.coef), np.where(better, intercept, best.intercept))
             least = np.minimum(loss, least)
-            # Σ w r (x − s) from Σ w r x and Σ w r, in pairs: of a feature far from zero the two agree to most digits.
-            product, error = two_product(shift, np.broadcast_to(sum_r[0], coef.shape))
-            centred = (sum_rx[0] - product) + (sum_rx[1] - error - shift * sum_r[1])
+            centred = about_shift(sum_r, sum_rx, coordinates.shift)
             slopes = centred / coordinates.scale[:, None] / weight - coordinates.penalty.gradient(slopes_now) / 2.0
             descent = coordinates.join((sum_r[0] + sum_r[1]) / weight, slopes)
             # In the modes Newton's step is a division, and directions that are not held get none of it.

@@ -12,7 +12,7 @@ from scipy import sparse
 from ._advice import warn
 from ._arrays import Array
 from ._descent import Status, StepsDone, descend, violation
-from ._extended import residual_and_gradient, two_product
+from ._extended import about_shift, residual_and_gradient
 from ._objective import Iterate
 from ._penalty import Penalty
 from ._problem import Problem
@@ -105,10 +105,7 @@ class StepsToMinimum:
         assert rows is not None
         model = own.model(last.theta)
         sum_r, sum_rx, sum_rr = residual_and_gradient(rows, own.joint_exponent, *model)
-        # Σ w r (x − s) from Σ w r x and Σ w r, in pairs: of a feature far from zero the two agree to most digits.
-        shift = np.broadcast_to(best.shift[:, None], model.coef.shape)
-        product, error = two_product(shift, np.broadcast_to(sum_r[0], shift.shape))
-        centred = (sum_rx[0] - product) + (sum_rx[1] - error - shift * sum_r[1])
+        centred = about_shift(sum_r, sum_rx, best.shift)
         half = best.penalty.ridge * point.theta - centred / best.scale[:, None] / rows.total
         smooth = sum_rr / rows.total + best.penalty.smooth.value(point.theta)
         cross = slopes.cross + 0.5 * point.gradient - half

@@ -136,6 +136,9 @@ SHARE = allowed("a number in [0, 1]", lambda value: _is_number(value) and 0 <= f
 FRACTION = allowed("a number in [0, 1)", lambda value: _is_number(value) and 0 <= float(value) < 1)
 OPEN_FRACTION = allowed("a number in (0, 1)", lambda value: _is_number(value) and 0 < float(value) < 1)
 POSITIVE_INTEGER = allowed("an integer >= 1", lambda value: _is_integer(value) and int(value) >= 1)
+ALPHAS = POSITIVE_INTEGER | several(NONNEGATIVE, "finite numbers >= 0")
+"""How many strengths of a penalty, or which."""
+
 NONNEGATIVE_INTEGER = allowed("an integer >= 0", lambda value: _is_integer(value) and int(value) >= 0)
 RANDOM_STATE = (
     NONE

@@ -23,9 +23,9 @@ from ._grid import Asked, Descents, Grid
 from ._namespaces import Origin
 from ._observers import with_callbacks
 from ._parameters import (
+    ALPHAS,
     FRACTION,
     NONE,
-    NONNEGATIVE,
     POSITIVE,
     POSITIVE_INTEGER,
     SHARE,
@@ -50,7 +50,7 @@ from ._validation import validate_fit
 RULES: dict[str, Rule] = {
     "learning_rates": NONE | POSITIVE_INTEGER | several(POSITIVE, "finite numbers > 0"),
     "max_iters": NONE | POSITIVE_INTEGER | several(POSITIVE_INTEGER, "integers >= 1"),
-    "alphas": NONE | POSITIVE_INTEGER | several(NONNEGATIVE, "finite numbers >= 0"),
+    "alphas": NONE | ALPHAS,
     "l1_ratios": SHARE | several(SHARE, "numbers in [0, 1]"),
     "selection": choice("min", "one_standard_error"),
     "momentum": FRACTION,

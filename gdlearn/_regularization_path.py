@@ -14,15 +14,14 @@ from ._arrays import EPS, Array
 from ._coordinates import Model, ScalingName
 from ._minima import minima
 from ._parameters import (
+    ALPHAS,
     BOOLEAN,
     NONE,
-    NONNEGATIVE,
     OPEN_FRACTION,
     POSITIVE_INTEGER,
     SCALING,
     SHARE,
     MatrixLike,
-    several,
 )
 from ._path import in_original_units
 from ._penalty import Penalty
@@ -32,8 +31,6 @@ from ._rows import Rows
 from ._solve import pose, solve
 from ._threads import blas_for
 from ._validation import validate_rows
-
-ALPHAS = POSITIVE_INTEGER | several(NONNEGATIVE, "finite numbers >= 0")
 
 AT_ONCE = 2**21
 """Slopes that proximal steps move at once: some ten arrays of that size are held."""
